@@ -1,0 +1,143 @@
+//! Ids: UUIDv7 newtypes inside, `inv_01k…` outside.
+//!
+//! Invariant: a prefix belongs to exactly one kind of record, so an id says what it identifies. An id
+//! that cannot be read answers like one that does not exist.
+
+use chrono::{DateTime, Utc};
+use rand::RngExt;
+use sea_orm::DeriveValueType;
+use serde::{Deserialize, Serialize};
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::{Builder, Uuid};
+
+/// A record's id of one kind.
+pub trait Id: Copy + From<Uuid> + Into<Uuid> {
+    /// The outward prefix, without the underscore.
+    const PREFIX: &'static str;
+
+    /// A fresh id that sorts by `now`.
+    #[must_use]
+    fn new(now: DateTime<Utc>) -> Self {
+        let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+        Self::from(Builder::from_unix_timestamp_millis(millis, &rand::rng().random()).into_uuid())
+    }
+
+    /// The outward form: prefix, underscore, 26 characters of Crockford's base 32
+    /// (<https://github.com/jetify-com/typeid>).
+    #[must_use]
+    fn global(self) -> String {
+        match DynamicType::new(Self::PREFIX) {
+            Ok(prefix) => TypeSafeId::from_type_and_uuid(prefix, self.into()).to_string(),
+            Err(_) => unreachable!("prefixes are lower-case letters"),
+        }
+    }
+
+    /// The id that `text` means, if it is one of this kind.
+    #[must_use]
+    fn parse(text: &str) -> Option<Self> {
+        let id: TypeSafeId<DynamicType> = text.parse().ok()?;
+        (id.type_prefix() == Self::PREFIX).then(|| Self::from(id.uuid()))
+    }
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+            pub struct $name(pub Uuid);
+
+            impl From<Uuid> for $name {
+                fn from(id: Uuid) -> Self {
+                    Self(id)
+                }
+            }
+
+            impl From<$name> for Uuid {
+                fn from(id: $name) -> Self {
+                    id.0
+                }
+            }
+
+            impl Id for $name {
+                const PREFIX: &'static str = $prefix;
+            }
+
+            impl sea_orm::TryFromU64 for $name {
+                fn try_from_u64(_: u64) -> Result<Self, sea_orm::DbErr> {
+                    Err(sea_orm::DbErr::ConvertFromU64(stringify!($name)))
+                }
+            }
+        )+
+
+        /// Any id that the outside may hold, by its prefix.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum AnyId {
+            $($(#[$doc])* $name($name),)+
+        }
+
+        impl AnyId {
+            /// The id that `text` means, whatever its kind.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                let id: TypeSafeId<DynamicType> = text.parse().ok()?;
+                match id.type_prefix() {
+                    $($prefix => Some(Self::$name($name(id.uuid()))),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+ids! {
+    /// A user of Rapport: somebody who works in the organisation.
+    UserId = "usr";
+    /// A customer, whether organisation or person, prospect or long-standing.
+    CustomerId = "cus";
+    /// A person to talk to at a customer.
+    ContactId = "con";
+    /// A postal address of a customer.
+    AddressId = "adr";
+    /// An invoice.
+    InvoiceId = "inv";
+    /// A line of an invoice.
+    InvoiceLineId = "inl";
+    /// Money received.
+    PaymentId = "pay";
+    /// The part of a payment that settles an invoice.
+    AllocationId = "alo";
+    /// A document that takes back an invoice, wholly or in part.
+    CreditNoteId = "crn";
+    /// A numbered receipt, or its cancellation.
+    ReceiptId = "rcp";
+    /// One side of a posting.
+    LedgerEntryId = "led";
+    /// What happened: a row of the outbox.
+    EventId = "evt";
+    /// Something meant for a customer.
+    MessageId = "msg";
+    /// Long work that a person waits for.
+    JobId = "job";
+    /// Stored bytes.
+    FileId = "fil";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_says_what_it_identifies() {
+        let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let id = InvoiceId::new(now);
+        let text = id.global();
+        assert!(text.starts_with("inv_01") && text.len() == 30, "{text}");
+        assert_eq!(InvoiceId::parse(&text), Some(id));
+        assert_eq!(CustomerId::parse(&text), None);
+        assert_eq!(AnyId::parse(&text), Some(AnyId::InvoiceId(id)));
+        assert_eq!(AnyId::parse("inv_zzz"), None);
+        assert_eq!(AnyId::parse(&text.replace("inv_", "xyz_")), None);
+        assert_eq!(AnyId::parse(&text.to_uppercase()), None);
+    }
+}
