@@ -1,7 +1,7 @@
 //! `chaos`: kills, freezes and restarts Rapport under load, and judges what is left.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
@@ -9,7 +9,7 @@ use entity::clock::Clock;
 use tests::chaos::judge::judge;
 use tests::chaos::report::Report;
 use tests::chaos::run::{Options, run};
-use tests::stack::{interrupted, scratch};
+use tests::stack::{command, interrupted, scratch};
 
 /// Runs Rapport as in production — PostgreSQL, Redis, a mail server, two APIs, two workers, all on
 /// this machine — while clients keep recording payments, and strikes at random: kill -9, SIGSTOP, graceful
@@ -128,7 +128,7 @@ fn build(release: bool) -> Result<PathBuf, String> {
         .ancestors()
         .nth(2)
         .ok_or("this program is not in a target directory")?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Together with `tests`, whose features are then the same as in the build that is running.
     command.args([
         "build", "--bins", "-p", "api", "-p", "worker", "-p", "tests",

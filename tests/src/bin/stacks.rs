@@ -4,7 +4,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use clap::{Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
-use tests::stack::{Servers, interrupted, scratch};
+use tests::stack::{Servers, command, interrupted, scratch};
 use tokio::time::{Duration, sleep};
 
 /// Starts a PostgreSQL and a Redis of their own on free ports, and removes them whatever happens.
@@ -48,16 +48,16 @@ async fn exec(command: &[String]) -> ExitCode {
     }
 }
 
-async fn around(command: &[String]) -> Result<ExitStatus, Box<dyn std::error::Error>> {
+async fn around(words: &[String]) -> Result<ExitStatus, Box<dyn std::error::Error>> {
     let dir = scratch("rapport-tests-")?;
     let servers = Servers::start(dir.path()).await?;
     // In our process group, so that a Ctrl-C reaches it as it reaches us.
-    let child = std::process::Command::new(&command[0])
-        .args(&command[1..])
+    let child = command(&words[0])
+        .args(&words[1..])
         .env("TEST_DATABASE_URL", servers.postgres.url())
         .env("TEST_REDIS_URL", servers.redis.url())
         .spawn()
-        .map_err(|error| format!("{} could not be started: {error}", command[0]))?;
+        .map_err(|error| format!("{} could not be started: {error}", words[0]))?;
     let mut child = Child(child);
     loop {
         if let Some(status) = child.0.try_wait()? {

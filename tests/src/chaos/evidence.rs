@@ -165,3 +165,6 @@ fn bare(message_id: &str) -> String {
         .trim_end_matches('>')
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,6 +93,20 @@ pub async fn interrupted() {
     }
 }
 
+/// A command without what `cargo run` told this program about its own package. A Cargo that inherits it
+/// takes it for a change and builds some dependencies anew.
+#[must_use]
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// A password for a server that lives for minutes.
 fn password() -> String {
     use rand::RngExt;

@@ -176,7 +176,8 @@ impl Drop for Postgres {
     }
 }
 
-async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+/// One connection that is known to work.
+pub(super) async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(1)

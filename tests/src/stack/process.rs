@@ -272,16 +272,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_frozen_process_that_does_not_stop_is_killed() {
+    async fn a_process_that_does_not_stop_is_killed() {
         let dir = tempfile::tempdir().unwrap();
-        let mut process = Process::start(sleeper(dir.path())).unwrap();
-        process.freeze();
-        assert!(
-            process
-                .stop(Signal::TERM, Duration::from_millis(100))
-                .await
-                .is_err()
-        );
+        let mut program = sleeper(dir.path());
+        program.path = "sh".into();
+        program.args = vec!["-c".into(), "trap '' TERM; echo deaf; exec sleep 60".into()];
+        let log = program.log.clone();
+        let mut process = Process::start(program).unwrap();
+        let deaf = || async { std::fs::read_to_string(&log).is_ok_and(|text| text == "deaf\n") };
+        process.ready(Duration::from_secs(20), deaf).await.unwrap();
+        let stopped = process.stop(Signal::TERM, Duration::from_millis(50)).await;
+        assert!(stopped.unwrap_err().to_string().contains("did not stop"));
         assert!(!process.is_running());
     }
 
