@@ -1,7 +1,10 @@
 //! Columns and constraints that recur, so that the same thing has the same type in every table.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{string_len, string_len_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null};
+use sea_orm_migration::schema::{
+    string_len, string_len_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid,
+    uuid_null,
+};
 
 /// `id`: a UUIDv7, made by the application.
 pub fn id() -> ColumnDef {
@@ -35,7 +38,9 @@ pub fn instant_null(name: &'static str) -> ColumnDef {
 
 /// `created_at` and `created_by`: when a row came to be, and by whom (null: by Rapport itself).
 pub fn created(table: &mut TableCreateStatement) -> &mut TableCreateStatement {
-    table.col(instant("created_at")).col(uuid_null("created_by"))
+    table
+        .col(instant("created_at"))
+        .col(uuid_null("created_by"))
 }
 
 /// `updated_at`, `updated_by` and `version`, which counts up with every change.
@@ -43,11 +48,19 @@ pub fn updated(table: &mut TableCreateStatement) -> &mut TableCreateStatement {
     table
         .col(instant("updated_at"))
         .col(uuid_null("updated_by"))
-        .col(sea_orm_migration::schema::integer("version").default(1).take())
+        .col(
+            sea_orm_migration::schema::integer("version")
+                .default(1)
+                .take(),
+        )
 }
 
 /// A reference to `table(id)`, which cannot be deleted while it is referred to.
-pub fn reference(from: &'static str, column: &'static str, to: &'static str) -> ForeignKeyCreateStatement {
+pub fn reference(
+    from: &'static str,
+    column: &'static str,
+    to: &'static str,
+) -> ForeignKeyCreateStatement {
     ForeignKey::create()
         .name(format!("{from}_{column}_fkey"))
         .from(from, column)
@@ -58,7 +71,9 @@ pub fn reference(from: &'static str, column: &'static str, to: &'static str) -> 
 /// An index named after its table and columns.
 pub fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
-    index.name(format!("{table}_{}_idx", columns.join("_"))).table(table);
+    index
+        .name(format!("{table}_{}_idx", columns.join("_")))
+        .table(table);
     for column in columns {
         index.col(*column);
     }
@@ -67,7 +82,10 @@ pub fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatem
 
 /// A unique constraint named after its table and columns.
 pub fn unique(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
-    index(table, columns).name(format!("{table}_{}_key", columns.join("_"))).unique().take()
+    index(table, columns)
+        .name(format!("{table}_{}_key", columns.join("_")))
+        .unique()
+        .take()
 }
 
 /// Refuses every change and deletion of rows of `table`, whoever asks.
@@ -105,7 +123,9 @@ pub async fn drop_append_only(manager: &SchemaManager<'_>, table: &str) -> Resul
 /// Drops `tables`, the last one first.
 pub async fn drop_all(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<(), DbErr> {
     for table in tables.iter().rev() {
-        manager.drop_table(Table::drop().table(*table).to_owned()).await?;
+        manager
+            .drop_table(Table::drop().table(*table).to_owned())
+            .await?;
     }
     Ok(())
 }

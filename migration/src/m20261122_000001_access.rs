@@ -2,8 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, big_integer_null, json_binary, json_binary_null, string_len, string_len_null, text,
-    uuid, uuid_null,
+    big_integer, big_integer_null, json_binary, json_binary_null, string_len, string_len_null,
+    text, uuid, uuid_null,
 };
 
 use crate::column::{
@@ -29,7 +29,9 @@ impl MigrationTrait for Migration {
             .col(string_len("time_zone", 64))
             .col(currency())
             .col(string_len("locale", 16));
-        manager.create_table(updated(&mut organisation).to_owned()).await?;
+        manager
+            .create_table(updated(&mut organisation).to_owned())
+            .await?;
 
         let mut user = Table::create();
         user.table("user_account")
@@ -39,8 +41,12 @@ impl MigrationTrait for Migration {
             .col(text("password_hash"))
             .col(choice("role"))
             .col(instant_null("disabled_at"));
-        manager.create_table(updated(created(&mut user)).to_owned()).await?;
-        manager.create_index(unique("user_account", &["email"])).await?;
+        manager
+            .create_table(updated(created(&mut user)).to_owned())
+            .await?;
+        manager
+            .create_index(unique("user_account", &["email"]))
+            .await?;
 
         let mut file = Table::create();
         file.table("file")
@@ -67,7 +73,9 @@ impl MigrationTrait for Migration {
             .col(instant_null("started_at"))
             .col(instant_null("finished_at"));
         manager.create_table(created(&mut job).to_owned()).await?;
-        manager.create_index(index("job", &["state", "due_at"])).await?;
+        manager
+            .create_index(index("job", &["state", "due_at"]))
+            .await?;
 
         manager
             .create_table(
@@ -87,7 +95,17 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_all(manager, &["organisation", "user_account", "file", "job", "idempotency_key"]).await
+        drop_all(
+            manager,
+            &[
+                "organisation",
+                "user_account",
+                "file",
+                "job",
+                "idempotency_key",
+            ],
+        )
+        .await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -2,8 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, binary_null, integer, json_binary, string_len, string_len_null, text_null, uuid,
-    uuid_null,
+    big_integer, binary_null, integer, json_binary, json_binary_null, string_len, string_len_null,
+    text_null, uuid, uuid_null,
 };
 
 use crate::column::{
@@ -33,9 +33,16 @@ impl MigrationTrait for Migration {
             .await?;
         let pending = Expr::col("relayed_at").is_null();
         manager
-            .create_index(index("event", &["id"]).name("event_pending_idx").and_where(pending).to_owned())
+            .create_index(
+                index("event", &["id"])
+                    .name("event_pending_idx")
+                    .and_where(pending)
+                    .to_owned(),
+            )
             .await?;
-        manager.create_index(index("event", &["subject_id"])).await?;
+        manager
+            .create_index(index("event", &["subject_id"]))
+            .await?;
 
         let mut message = Table::create();
         message
@@ -52,6 +59,7 @@ impl MigrationTrait for Migration {
             .col(choice("state"))
             .col(string_len_null("reason", 32))
             .col(text_null("detail"))
+            .col(json_binary_null("facts"))
             .col(string_len_null("recipient", 320))
             .col(string_len("message_id", 255))
             .col(text_null("subject"))
@@ -68,11 +76,21 @@ impl MigrationTrait for Migration {
             .foreign_key(&mut reference("message", "customer_id", "customer"))
             .foreign_key(&mut reference("message", "event_id", "event"))
             .foreign_key(&mut reference("message", "copy_of_id", "message"));
-        manager.create_table(created(&mut message).to_owned()).await?;
-        manager.create_index(unique("message", &["effect_key"])).await?;
-        manager.create_index(unique("message", &["message_id"])).await?;
-        manager.create_index(index("message", &["customer_id", "id"])).await?;
-        manager.create_index(index("message", &["subject_id"])).await?;
+        manager
+            .create_table(created(&mut message).to_owned())
+            .await?;
+        manager
+            .create_index(unique("message", &["effect_key"]))
+            .await?;
+        manager
+            .create_index(unique("message", &["message_id"]))
+            .await?;
+        manager
+            .create_index(index("message", &["customer_id", "id"]))
+            .await?;
+        manager
+            .create_index(index("message", &["subject_id"]))
+            .await?;
         let unsettled = Expr::col("settled_at").is_null();
         manager
             .create_index(
