@@ -175,10 +175,8 @@ pub async fn lease(
     until: DateTimeUtc,
     now: DateTimeUtc,
 ) -> Result<Option<Model>, Error> {
-    let first_start = Expr::cust_with_exprs(
-        "COALESCE($1, $2)",
-        [Expr::col(Column::StartedAt), Expr::val(now)],
-    );
+    let first_start =
+        Expr::cust_with_exprs("COALESCE($1, $2)", [Expr::col(Column::StartedAt), Expr::val(now)]);
     let leased = Entity::update_many()
         .col_expr(Column::State, Expr::val(State::Running.to_value()))
         .col_expr(Column::LeaseUntil, Expr::val(until))
