@@ -188,7 +188,7 @@ pub async fn balances(
     db: &impl ConnectionTrait,
     customers: &[CustomerId],
     as_of: Option<Date>,
-) -> Result<Vec<Balance>, Error> {
+) -> Result<Vec<Balance>, DbErr> {
     let rows = Entity::find()
         .select_only()
         .columns([Column::CustomerId, Column::Currency])
