@@ -116,7 +116,7 @@ impl RedisServer {
     pub(super) async fn run<T: FromRedisValue>(&self, command: &str) -> T {
         let mut parts = command.split(' ');
         let mut command = ::redis::cmd(parts.next().unwrap());
-        parts.for_each(|part| drop(command.arg(part)));
+        command.arg(parts.collect::<Vec<_>>());
         command
             .query_async(&mut self.connect().await)
             .await
