@@ -34,7 +34,10 @@ impl Surface {
 
 impl ExtensionFactory for Surface {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Guarded { limits: self.limits, cost: OnceLock::new() })
+        Arc::new(Guarded {
+            limits: self.limits,
+            cost: OnceLock::new(),
+        })
     }
 }
 
@@ -47,10 +50,17 @@ impl Guarded {
     fn check_cost(&self, cost: ValidationResult) -> ServerResult<()> {
         let refuse = |what: &str, used: usize, limit: usize| {
             let advice = "Ask for fewer records or less depth at once.";
-            error(Code::TooComplex, format!("The query's {what} is {used}, at most {limit} is allowed. {advice}"))
+            error(
+                Code::TooComplex,
+                format!("The query's {what} is {used}, at most {limit} is allowed. {advice}"),
+            )
         };
         if cost.complexity > self.limits.complexity {
-            return Err(refuse("complexity", cost.complexity, self.limits.complexity));
+            return Err(refuse(
+                "complexity",
+                cost.complexity,
+                self.limits.complexity,
+            ));
         }
         if cost.depth > self.limits.depth {
             return Err(refuse("depth", cost.depth, self.limits.depth));
@@ -96,7 +106,9 @@ impl Extension for Guarded {
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
         // The document is parsed already, so only async-graphql's own limits can refuse it here.
-        next.run(ctx, query, variables).await.map_err(|refused| coded(refused, Code::TooComplex))
+        next.run(ctx, query, variables)
+            .await
+            .map_err(|refused| coded(refused, Code::TooComplex))
     }
 
     async fn validation(
@@ -105,10 +117,14 @@ impl Extension for Guarded {
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
         let cost = next.run(ctx).await.map_err(|errors| {
-            let with_code = errors.into_iter().map(|found| coded(found, Code::ValidationFailed));
+            let with_code = errors
+                .into_iter()
+                .map(|found| coded(found, Code::ValidationFailed));
             with_code.collect::<Vec<_>>()
         })?;
-        let tokens = ctx.data_opt::<Admitted>().map_or(0, |admitted| admitted.tokens);
+        let tokens = ctx
+            .data_opt::<Admitted>()
+            .map_or(0, |admitted| admitted.tokens);
         self.cost.get_or_init(|| self.announce(cost, tokens));
         self.check_cost(cost)?;
         Ok(cost)
@@ -125,7 +141,10 @@ impl Extension for Guarded {
             let unknown = RequestId::unknown();
             let request_id = ctx.data_opt::<RequestId>().unwrap_or(&unknown);
             let found = std::mem::take(&mut response.errors);
-            response.errors = found.into_iter().map(|found| conceal(found, request_id)).collect();
+            response.errors = found
+                .into_iter()
+                .map(|found| conceal(found, request_id))
+                .collect();
         }
         response
     }

@@ -13,7 +13,8 @@ use axum::response::Response;
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-const NOTHING: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const NOTHING: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Adds what is missing; a handler's own headers stay.
 pub async fn secure(request: Request, next: Next) -> Response {
@@ -23,16 +24,24 @@ pub async fn secure(request: Request, next: Next) -> Response {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
     ] {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
 /// An origin in the configuration that is not one.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not an origin. Write it as `https://crm.example.com`, without a path; `*` and `null` are not possible")]
+#[error(
+    "`{0}` is not an origin. Write it as `https://crm.example.com`, without a path; `*` and `null` are not possible"
+)]
 pub struct NotAnOrigin(String);
 
 /// Lets the pages of exactly these origins use the API. With none there is no CORS at all. Browsers send
@@ -79,7 +88,16 @@ mod tests {
         for good in ["https://crm.example.com", "http://localhost:5173"] {
             assert!(origin(good).is_ok(), "{good}");
         }
-        for bad in ["*", "null", "https://*.example.com", "https://a.example/x", "a.example", "https://u@a.example", "file://x", ""] {
+        for bad in [
+            "*",
+            "null",
+            "https://*.example.com",
+            "https://a.example/x",
+            "a.example",
+            "https://u@a.example",
+            "file://x",
+            "",
+        ] {
             assert!(origin(bad).is_err(), "{bad}");
         }
         assert!(cors([]).unwrap().is_none());

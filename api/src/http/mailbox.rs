@@ -35,7 +35,8 @@ const PAGE: &str = "default-src 'none'; style-src 'self'; img-src data:; frame-s
                     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const INSIDE: &str = "default-src 'none'; img-src data: cid:; style-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox";
-const PDF: &str = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+const PDF: &str =
+    "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 struct Mailbox {
     directory: PathBuf,
@@ -88,7 +89,10 @@ impl IntoResponse for Unreadable {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::Absent => (StatusCode::NOT_FOUND, "There is no such mail.\n"),
-            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "This mail cannot be shown.\n"),
+            Self::Broken => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "This mail cannot be shown.\n",
+            ),
         };
         (status, text).into_response()
     }
@@ -107,7 +111,7 @@ async fn list(State(mailbox): State<Arc<Mailbox>>) -> Shown {
                 // A mail may be deleted between listing and reading.
                 let bytes = contents(&mailbox.directory, &name, GLANCE).ok()?;
                 let letter = Letter::read(&bytes)?;
-                Some(context! { letter => Value::from(Serde(letter)), address => address(&name) })
+                Some(context! { letter => Value::from(Serde(letter)), name => percent_encoded(&name) })
             })
             .collect();
         mailbox.render("list.html", context! { letters, count, newest => NEWEST })
@@ -128,7 +132,10 @@ async fn show(State(mailbox): State<Arc<Mailbox>>, name: String, as_text: bool) 
         let letter = Letter::read(bytes).ok_or(Unreadable::Broken)?;
         let as_text = as_text || !letter.has_html;
         let letter = Value::from(Serde(letter));
-        mailbox.render("mail.html", context! { letter, address => address(name), as_text })
+        mailbox.render(
+            "mail.html",
+            context! { letter, name => percent_encoded(name), as_text },
+        )
     })
     .await
 }
@@ -136,7 +143,10 @@ async fn show(State(mailbox): State<Arc<Mailbox>>, name: String, as_text: bool) 
 async fn html(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> Shown {
     open(mailbox, name, |_, _, bytes| {
         let html = letter::html(bytes).ok_or(Unreadable::Absent)?;
-        let guards = [(CONTENT_SECURITY_POLICY, INSIDE), (X_FRAME_OPTIONS, "SAMEORIGIN")];
+        let guards = [
+            (CONTENT_SECURITY_POLICY, INSIDE),
+            (X_FRAME_OPTIONS, "SAMEORIGIN"),
+        ];
         Ok((guards, Html(html)).into_response())
     })
     .await
@@ -144,7 +154,11 @@ async fn html(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> 
 
 async fn raw(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> Shown {
     open(mailbox, name, |_, name, bytes| {
-        Ok(download("application/octet-stream", &disposition("attachment", name), bytes.to_vec()))
+        Ok(download(
+            "application/octet-stream",
+            &disposition("attachment", name),
+            bytes.to_vec(),
+        ))
     })
     .await
 }
@@ -161,7 +175,10 @@ async fn file(
             return Ok(download("application/octet-stream", &to_disk, bytes));
         }
         let mut response = download("application/pdf", &disposition("inline", &name), bytes);
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, PDF.parse().map_err(|_| Unreadable::Broken)?);
+        response.headers_mut().insert(
+            CONTENT_SECURITY_POLICY,
+            PDF.parse().map_err(|_| Unreadable::Broken)?,
+        );
         Ok(response)
     })
     .await
@@ -180,7 +197,9 @@ async fn open(
     show: impl FnOnce(&Mailbox, &str, &[u8]) -> Shown + Send + 'static,
 ) -> Shown {
     blocking(move || {
-        let listed = names(&mailbox.directory)?.into_iter().find(|listed| *listed == name);
+        let listed = names(&mailbox.directory)?
+            .into_iter()
+            .find(|listed| *listed == name);
         let name = listed.ok_or(Unreadable::Absent)?;
         let bytes = contents(&mailbox.directory, &name, WHOLE)?;
         show(&mailbox, &name, &bytes)
@@ -189,7 +208,9 @@ async fn open(
 }
 
 async fn blocking(work: impl FnOnce() -> Shown + Send + 'static) -> Shown {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unreadable::Broken))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(Unreadable::Broken))
 }
 
 /// The mails of the directory, newest first; links and directories are none.
@@ -203,10 +224,15 @@ fn names(directory: &FsPath) -> io::Result<Vec<String>> {
         let entry = entry?;
         let name = entry.file_name().into_string();
         if let Ok(name) = name
-            && FsPath::new(&name).extension().is_some_and(|extension| extension == "eml")
+            && FsPath::new(&name)
+                .extension()
+                .is_some_and(|extension| extension == "eml")
             && entry.file_type()?.is_file()
         {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+            let modified = entry
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .ok();
             found.push((modified, name));
         }
     }
@@ -217,7 +243,9 @@ fn names(directory: &FsPath) -> io::Result<Vec<String>> {
 /// The first `limit` bytes of a mail that [`names`] has listed.
 fn contents(directory: &FsPath, listed: &str, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(directory.join(listed))?.take(limit).read_to_end(&mut bytes)?;
+    File::open(directory.join(listed))?
+        .take(limit)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -229,11 +257,6 @@ fn download(kind: &'static str, disposition: &str, bytes: Vec<u8>) -> Response {
 /// RFC 6266, with the name in RFC 5987's encoding, which holds no byte that means something to a header.
 fn disposition(how: &str, name: &str) -> String {
     format!("{how}; filename*=UTF-8''{}", percent_encoded(name))
-}
-
-/// The address of a mail's page.
-fn address(name: &str) -> String {
-    format!("/mail/{}", percent_encoded(name))
 }
 
 fn percent_encoded(text: &str) -> String {

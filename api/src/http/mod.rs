@@ -17,6 +17,8 @@ pub mod negotiate;
 mod params;
 pub mod request;
 pub mod server;
+#[cfg(test)]
+mod toy;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -31,11 +33,17 @@ use request::Observer;
 /// configured origins, and an error in GraphQL's form where there is no route.
 pub fn finish(routes: Router, observer: Observer, cors: Option<CorsLayer>) -> Router {
     let routes = routes.fallback(async || {
-        Failure::new(StatusCode::NOT_FOUND, Code::NotFound, "There is nothing here. The API is at /graphql.")
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            Code::NotFound,
+            "There is nothing here. The API is at /graphql.",
+        )
     });
     let routes = match cors {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
-    routes.layer(from_fn(headers::secure)).layer(from_fn_with_state(observer, request::observe))
+    routes
+        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(observer, request::observe))
 }

@@ -35,7 +35,9 @@ impl Media {
             .collect();
         let mut best: Option<(f32, Self)> = None;
         for range in &ranges {
-            let Some(media) = Self::within(range) else { continue };
+            let Some(media) = Self::within(range) else {
+                continue;
+            };
             let quality = quality(range);
             if quality > 0.0 && best.is_none_or(|(so_far, _)| quality > so_far) {
                 best = Some((quality, media));
@@ -51,7 +53,9 @@ impl Media {
     }
 
     fn within(range: &Mime) -> Option<Self> {
-        let in_utf8 = range.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
+        let in_utf8 = range
+            .get_param(mime::CHARSET)
+            .is_none_or(|charset| charset == mime::UTF_8);
         match range.essence_str() {
             _ if !in_utf8 => None,
             "application/graphql-response+json" => Some(Self::GraphqlResponse),
@@ -80,7 +84,9 @@ impl Media {
 }
 
 fn quality(range: &Mime) -> f32 {
-    range.get_param("q").map_or(1.0, |q| q.as_str().parse().unwrap_or(0.0))
+    range
+        .get_param("q")
+        .map_or(1.0, |q| q.as_str().parse().unwrap_or(0.0))
 }
 
 /// Lets only JSON in UTF-8 through. A browser sends that across origins only after it has asked, so a
@@ -95,9 +101,13 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Failure> {
         .and_then(|value| value.parse().ok());
     let is_json = content.is_some_and(|content| {
         content.essence_str() == "application/json"
-            && content.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8)
+            && content
+                .get_param(mime::CHARSET)
+                .is_none_or(|charset| charset == mime::UTF_8)
     });
-    let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    let is_plain = headers
+        .get(CONTENT_ENCODING)
+        .is_none_or(|encoding| encoding == "identity");
     if is_json && is_plain {
         return Ok(());
     }

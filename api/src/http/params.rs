@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_graphql::{Request, Value, Variables};
 use axum::body::Body;
 use axum::extract::Query;
-use axum::http::{StatusCode, Uri};
-use axum::http::header::CONTENT_LENGTH;
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{StatusCode, Uri};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
@@ -52,7 +52,9 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
         )
         .closing()
     };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| usize::try_from(length).is_ok_and(|len| len > limit)) {
         return Err(too_large());
     }
@@ -114,7 +116,9 @@ fn embedded<T: for<'a> Deserialize<'a>>(
     name: &str,
 ) -> Result<Option<T>, Failure> {
     let json = json.filter(|json| !json.is_empty());
-    let parsed = json.map(|json| serde_json::from_str::<Option<T>>(&json)).transpose();
+    let parsed = json
+        .map(|json| serde_json::from_str::<Option<T>>(&json))
+        .transpose();
     parsed
         .map(Option::flatten)
         .map_err(|_| Failure::bad_request(format!("`{name}` is not a JSON object.")))

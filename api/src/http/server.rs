@@ -73,7 +73,9 @@ pub async fn serve(
 
     let accept = async {
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return;
+            };
             let (stream, peer) = accept(&listener).await;
             let connection = connection(stream, peer, router.clone(), closing.clone(), patience);
             while connections.try_join_next().is_some() {}
