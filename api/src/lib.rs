@@ -10,6 +10,7 @@ pub mod context;
 pub mod customers;
 pub mod error;
 pub mod finance;
+pub mod http;
 mod id;
 pub mod list;
 pub mod loader;
