@@ -97,10 +97,7 @@ pub fn admit(request: &mut Request, limits: &Limits) -> Result<Admitted, ServerE
     let operation = select(&document, request.operation_name.as_deref())?;
     require_variables(operation, &request.variables)?;
 
-    let admitted = Admitted {
-        operation: operation.ty,
-        tokens,
-    };
+    let admitted = Admitted { operation: operation.ty, tokens };
     request.set_parsed_query(document);
     request.data.insert(admitted);
     Ok(admitted)
@@ -112,10 +109,7 @@ fn admitted(request: &Request) -> Option<Admitted> {
 }
 
 fn too_complex(what: &str, limit: usize, advice: &str) -> ServerError {
-    error(
-        Code::TooComplex,
-        format!("The request has more than {limit} {what}. {advice}"),
-    )
+    error(Code::TooComplex, format!("The request has more than {limit} {what}. {advice}"))
 }
 
 const SPLIT: &str = "Split it into several requests.";
@@ -127,11 +121,7 @@ const USE_VARIABLES: &str = "Pass large values as variables.";
 /// string and go on with brackets that this pass took for text.
 fn scan(document: &str, limits: &Limits) -> Result<usize, ServerError> {
     if document.len() > limits.document_bytes {
-        return Err(too_complex(
-            "bytes of document",
-            limits.document_bytes,
-            USE_VARIABLES,
-        ));
+        return Err(too_complex("bytes of document", limits.document_bytes, USE_VARIABLES));
     }
     let bytes = document.as_bytes();
     let (mut at, mut tokens, mut open, mut directives) = (0, 0, 0_usize, 0);
@@ -146,10 +136,7 @@ fn scan(document: &str, limits: &Limits) -> Result<usize, ServerError> {
                 continue;
             }
             b'"' => string_end(bytes, at).ok_or_else(|| {
-                error(
-                    Code::ParseFailed,
-                    "A string does not end. Close it with a quotation mark.",
-                )
+                error(Code::ParseFailed, "A string does not end. Close it with a quotation mark.")
             })?,
             b'.' => run(bytes, at, |byte| byte == b'.'),
             _ if is_word(byte) => run(bytes, at, is_word),
@@ -166,11 +153,7 @@ fn scan(document: &str, limits: &Limits) -> Result<usize, ServerError> {
             return Err(too_complex("tokens", limits.tokens, SPLIT));
         }
         if open > limits.nesting {
-            return Err(too_complex(
-                "brackets within brackets",
-                limits.nesting,
-                USE_VARIABLES,
-            ));
+            return Err(too_complex("brackets within brackets", limits.nesting, USE_VARIABLES));
         }
         if directives > limits.directives {
             return Err(too_complex("directives", limits.directives, SPLIT));
@@ -185,10 +168,7 @@ fn is_word(byte: u8) -> bool {
 }
 
 fn run(bytes: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> usize {
-    bytes[from..]
-        .iter()
-        .position(|&byte| !belongs(byte))
-        .map_or(bytes.len(), |len| from + len)
+    bytes[from..].iter().position(|&byte| !belongs(byte)).map_or(bytes.len(), |len| from + len)
 }
 
 /// The place after the string that begins at `at`, read as the parser reads it.
@@ -223,20 +203,12 @@ fn check_variables(variables: &Variables, limits: &Limits) -> Result<(), ServerE
     let mut pending: Vec<_> = variables.values().map(|value| (value, 1)).collect();
     while let Some((value, level)) = pending.pop() {
         if left == 0 {
-            return Err(too_complex(
-                "values in its variables",
-                limits.variable_values,
-                SPLIT,
-            ));
+            return Err(too_complex("values in its variables", limits.variable_values, SPLIT));
         }
         left -= 1;
         if level > limits.variable_nesting {
             let advice = "Flatten the input.";
-            return Err(too_complex(
-                "levels in its variables",
-                limits.variable_nesting,
-                advice,
-            ));
+            return Err(too_complex("levels in its variables", limits.variable_nesting, advice));
         }
         match value {
             Value::List(items) => pending.extend(items.iter().map(|item| (item, level + 1))),
@@ -272,12 +244,7 @@ struct Measure<'a> {
 
 impl<'a> Measure<'a> {
     fn new(document: &'a ExecutableDocument, limits: &'a Limits) -> Self {
-        Self {
-            document,
-            limits,
-            fragments: HashMap::new(),
-            aliases: 0,
-        }
+        Self { document, limits, fragments: HashMap::new(), aliases: 0 }
     }
 
     fn check(mut self) -> Result<(), ServerError> {
@@ -292,10 +259,7 @@ impl<'a> Measure<'a> {
             self.selections(selections)?;
             let (limit, what) = match operation.node.ty {
                 OperationType::Mutation => (self.limits.mutations, "mutations in one operation"),
-                _ => (
-                    self.limits.root_fields,
-                    "fields at the root of one operation",
-                ),
+                _ => (self.limits.root_fields, "fields at the root of one operation"),
             };
             if size.fields > limit {
                 return Err(too_complex(what, limit, SPLIT));
@@ -318,11 +282,7 @@ impl<'a> Measure<'a> {
     fn levels(&self, level: usize) -> Result<(), ServerError> {
         if level > self.limits.levels {
             let what = "selections and fragments within one another";
-            return Err(too_complex(
-                what,
-                self.limits.levels,
-                "Ask for less depth at once.",
-            ));
+            return Err(too_complex(what, self.limits.levels, "Ask for less depth at once."));
         }
         Ok(())
     }
@@ -337,14 +297,9 @@ impl<'a> Measure<'a> {
                     self.aliases += usize::from(field.node.alias.is_some());
                     let children = &field.node.selection_set.node;
                     opens = !children.items.is_empty();
-                    let Size {
-                        selections, levels, ..
-                    } = self.set(children, level + usize::from(opens))?;
-                    Size {
-                        selections,
-                        levels,
-                        fields: 1,
-                    }
+                    let Size { selections, levels, .. } =
+                        self.set(children, level + usize::from(opens))?;
+                    Size { selections, levels, fields: 1 }
                 }
                 Selection::InlineFragment(inline) => {
                     self.set(&inline.node.selection_set.node, level + 1)?
@@ -419,9 +374,7 @@ fn require_variables(
 ) -> Result<(), ServerError> {
     for definition in &operation.variable_definitions {
         let name = &definition.node.name.node;
-        let given = variables
-            .get(name)
-            .is_some_and(|value| *value != Value::Null);
+        let given = variables.get(name).is_some_and(|value| *value != Value::Null);
         let null_or_missing =
             !given && (definition.node.default_value.is_none() || variables.contains_key(name));
         if null_or_missing && !definition.node.var_type.node.nullable {

@@ -78,14 +78,8 @@ pub fn html(bytes: &[u8]) -> Option<String> {
         }
         left -= part.contents().len();
         let subtype = kind.c_subtype.as_deref().unwrap_or("png");
-        let subtype: String = subtype
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric())
-            .collect();
-        let data = format!(
-            "data:image/{subtype};base64,{}",
-            STANDARD.encode(part.contents())
-        );
+        let subtype: String = subtype.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        let data = format!("data:image/{subtype};base64,{}", STANDARD.encode(part.contents()));
         html = html.replacen(&reference, &data, 1);
     }
     Some(html)
@@ -99,10 +93,7 @@ pub fn attachment(bytes: &[u8], number: usize) -> Option<Attachment> {
         PartType::Message(inner) => inner.raw_message().to_vec(),
         _ => part.contents().to_vec(),
     };
-    Some(Attachment {
-        name: name(part, number),
-        bytes,
-    })
+    Some(Attachment { name: name(part, number), bytes })
 }
 
 fn html_part<'a>(mail: &'a Message<'_>) -> Option<&'a str> {
@@ -119,16 +110,11 @@ fn listed((number, part): (usize, &MessagePart<'_>)) -> Listed {
         1024..1_048_576 => format!("{} kB", bytes.div_ceil(1024)),
         _ => format!("{} MB", bytes.div_ceil(1_048_576)),
     };
-    Listed {
-        name: name(part, number),
-        size,
-    }
+    Listed { name: name(part, number), size }
 }
 
 fn name(part: &MessagePart<'_>, number: usize) -> String {
-    let given = part
-        .attachment_name()
-        .filter(|name| !name.trim().is_empty());
+    let given = part.attachment_name().filter(|name| !name.trim().is_empty());
     // Only the last component, whichever separator the sender's system has.
     let base = given.and_then(|name| name.rsplit(['/', '\\']).next());
     base.map_or_else(
@@ -141,12 +127,10 @@ fn people(address: Option<&Address<'_>>) -> String {
     let Some(address) = address else {
         return String::new();
     };
-    let each = address
-        .iter()
-        .map(|person| match (person.name(), person.address()) {
-            (Some(name), Some(address)) => format!("{name} <{address}>"),
-            (name, address) => name.or(address).unwrap_or_default().to_owned(),
-        });
+    let each = address.iter().map(|person| match (person.name(), person.address()) {
+        (Some(name), Some(address)) => format!("{name} <{address}>"),
+        (name, address) => name.or(address).unwrap_or_default().to_owned(),
+    });
     each.collect::<Vec<_>>().join(", ")
 }
 
