@@ -149,3 +149,6 @@ impl Extension for Guarded {
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

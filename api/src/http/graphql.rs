@@ -202,5 +202,4 @@ impl GraphqlAnswer {
 }
 
 #[cfg(test)]
-#[path = "graphql_tests.rs"]
 mod tests;

@@ -47,7 +47,7 @@ async fn ask(stream: &mut TcpStream, body: &str) -> String {
 async fn idle_and_silent_connections_do_not_hold_the_stop() {
     let toy = toy();
     let patient = Patience {
-        headers: Duration::from_secs(60),
+        headers: Duration::from_mins(1),
         ..QUICK
     };
     let (address, stop, serving) = start(&toy, patient).await;
