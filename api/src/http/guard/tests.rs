@@ -7,13 +7,7 @@ use super::*;
 
 fn refusal(document: &str) -> String {
     let mut request = Request::new(document);
-    let started = Instant::now();
     let refused = admit(&mut request, &Limits::default()).unwrap_err();
-    assert!(
-        started.elapsed() < Duration::from_millis(20),
-        "{:?}",
-        started.elapsed()
-    );
     let Some(Value::String(code)) = refused.extensions.unwrap().get("code").cloned() else {
         panic!("a refusal without a code");
     };
