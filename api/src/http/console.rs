@@ -1,5 +1,5 @@
-//! The pages for developers, outside production: our own console at `/`, which needs no internet, and GraphiQL
-//! at `/graphiql`, which loads itself from unpkg.com.
+//! The pages for developers, outside production: our own console at `/`, which needs no internet, and the
+//! well-known one at `/graphiql`, which loads itself from unpkg.com.
 //!
 //! Invariant: the console runs no code and loads nothing but its own two files.
 

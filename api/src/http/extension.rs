@@ -133,3 +133,6 @@ impl Extension for Guarded {
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,5 +185,4 @@ impl GraphqlAnswer {
 }
 
 #[cfg(test)]
-#[path = "graphql_tests.rs"]
 mod tests;

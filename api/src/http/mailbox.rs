@@ -243,5 +243,4 @@ fn percent_encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "mailbox_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! What every request gets: an id, a line in the access log, figures, a time limit on panics' damage.
+//! What every request gets: an id, a line in the access log, figures, and an answer even if its handler panics.
 //!
 //! Invariant: nothing of a request's query string, body or headers is logged, and the labels of the figures come from
 //! fixed sets, so that no client can make new ones.

@@ -43,6 +43,7 @@ struct Customer {
 }
 
 #[Object]
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
 impl Query {
     /// A word.
     async fn hello(&self, name: Option<String>) -> String {

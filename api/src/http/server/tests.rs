@@ -39,7 +39,7 @@ async fn ask(stream: &mut TcpStream, body: &str) -> String {
 #[tokio::test]
 async fn idle_and_silent_connections_do_not_hold_the_stop() {
     let toy = toy();
-    let patient = Patience { headers: Duration::from_secs(60), ..QUICK };
+    let patient = Patience { headers: Duration::from_mins(1), ..QUICK };
     let (address, stop, serving) = start(&toy, patient).await;
     let mut idle = TcpStream::connect(address).await.unwrap();
     assert!(ask(&mut idle, r#"{"query":"{hello}"}"#).await.contains("hello"));
