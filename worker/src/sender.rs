@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::access::organisation;
 use entity::automation::lease::Leased;
 use entity::automation::message::{self, Ready, Reason, State};
 use entity::clock::Clock;
 use entity::db::Db;
 use entity::id::MessageId;
 use entity::text::hex;
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use lettre::Address;
 use lettre::message::Mailbox;
 use rand::RngExt;
@@ -44,10 +45,9 @@ pub struct Sender {
     pub dkim: Option<Arc<Dkim>>,
     /// The right side of Message-IDs: a domain of ours.
     pub domain: Arc<str>,
-    /// How long a message is the caller's before others may think the caller dead.
-    pub lease: TimeDelta,
-    /// How long a message on the wire is the caller's: longer than the transport takes at most.
-    pub wire_lease: TimeDelta,
+    /// How long a message is its worker's before others may think that worker dead. Renewed while the
+    /// message is on the wire.
+    pub lease: Duration,
     /// The pause after the first temporary failure; it doubles with each.
     pub retry: Duration,
 }
@@ -64,7 +64,7 @@ impl Sender {
     /// # Errors
     /// The database. What is not settled then is due again when its lease has ended, or unknown.
     pub async fn send(&self, ids: Vec<MessageId>) -> Result<(), entity::Error> {
-        let (now, lease) = (self.clock.now(), self.lease);
+        let (now, lease) = (self.clock.now(), self.lease());
         let messages = self.db.write(move |txn| {
             let ids = ids.clone();
             async move { message::lease(txn, &ids, lease, now).await }.boxed()
@@ -84,7 +84,7 @@ impl Sender {
             }
         }
         let ready = Arc::new(ready);
-        let (now, lease) = (self.clock.now(), self.wire_lease);
+        let (now, lease) = (self.clock.now(), self.lease());
         let ours = self.db.write(|txn| {
             let ready = Arc::clone(&ready);
             async move { message::ready_to_transmit(txn, &ready, lease, now).await }.boxed()
@@ -92,7 +92,8 @@ impl Sender {
         let ours = ours.await?;
         let ready = Arc::into_inner(ready).unwrap_or_default();
         let leaving = ready.into_iter().filter(|row| ours.contains(&row.leased.id));
-        self.transmit(leaving.collect(), &messages).await
+        let ours = organisation::get(self.db.reader()).await?.email;
+        self.transmit(leaving.collect(), &messages, &ours).await
     }
 
     /// Writes the messages; those that were written before keep their bytes.
@@ -174,36 +175,58 @@ impl Sender {
         &self,
         ready: Vec<Ready>,
         messages: &[message::Model],
+        from: &str,
     ) -> Result<(), entity::Error> {
         let mut wire = JoinSet::new();
+        let mut flying: Vec<_> = ready.iter().map(|row| row.leased).collect();
         for row in ready {
             let attempts = messages.iter().find(|message| message.id == row.leased.id);
             let attempts = attempts.map_or(0, |message| message.attempts);
             let sender = self.clone();
+            let addresses = from.parse::<Address>().ok().zip(row.recipient.parse::<Address>().ok());
             wire.spawn(async move {
-                let outcome = sender.hand_over(&row).await;
+                let outcome = match addresses {
+                    Some((from, to)) => sender.transport.send(&from, &to, &row.body).await,
+                    None => Outcome::Permanent { reply: "an address is malformed".to_owned() },
+                };
                 sender.outcome(row.leased, attempts, outcome)
             });
         }
-        let outcomes = futures::stream::unfold(wire, async |mut wire| {
-            wire.join_next().await.map(|ended| (ended, wire))
-        });
-        // Whatever has come in by the time the last outcomes are written goes into one statement.
-        let mut outcomes = std::pin::pin!(outcomes.ready_chunks(64));
-        while let Some(chunk) = outcomes.next().await {
-            let chunk: Arc<[_]> = chunk.into_iter().filter_map(Result::ok).collect();
-            let now = self.clock.now();
-            self.settle(chunk, now).await?;
+        let mut renewal = tokio::time::interval(self.lease / 3);
+        renewal.tick().await;
+        while !wire.is_empty() {
+            let first = tokio::select! {
+                first = wire.join_next() => first,
+                _ = renewal.tick() => {
+                    self.renew(flying.clone()).await;
+                    continue;
+                }
+            };
+            // Whatever else has come in by now goes into the same statement.
+            let rest = std::iter::from_fn(|| wire.try_join_next());
+            let outcomes: Vec<message::Outcome> =
+                first.into_iter().chain(rest).filter_map(Result::ok).collect();
+            flying.retain(|leased| outcomes.iter().all(|outcome| outcome.leased != *leased));
+            self.settle(outcomes.into(), self.clock.now()).await?;
         }
         Ok(())
     }
 
-    async fn hand_over(&self, row: &Ready) -> Outcome {
-        let addresses = mail_parser_from(&row.body).zip(row.recipient.parse::<Address>().ok());
-        match addresses {
-            Some((from, to)) => self.transport.send(&from, &to, &row.body).await,
-            None => Outcome::Permanent { reply: "an address is malformed".to_owned() },
+    /// Failing to renew is harmless: the sweeper may call a message unknown that is still on the wire,
+    /// and its outcome is accepted all the same.
+    async fn renew(&self, flying: Vec<Leased<MessageId>>) {
+        let (now, lease) = (self.clock.now(), self.lease());
+        let renewed = self.db.write(move |txn| {
+            let flying = flying.clone();
+            async move { message::renew(txn, &flying, lease, now).await }.boxed()
+        });
+        if let Err(error) = renewed.await {
+            tracing::warn!(error = %crate::relay::chain(&error), "a lease could not be renewed");
         }
+    }
+
+    fn lease(&self) -> TimeDelta {
+        TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::minutes(1))
     }
 
     /// Writes outcomes down, and tries for a while when the database is away: they are known only here.
