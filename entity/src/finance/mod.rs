@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod counter;
 pub mod credit_note;
+pub mod import;
 pub mod invoice;
 pub mod invoice_line;
 pub mod ledger;
