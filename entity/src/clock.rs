@@ -25,17 +25,13 @@ impl Clock {
     /// The real time.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::new(Source::System {
-            offset_us: AtomicI64::new(0),
-        }))
+        Self(Arc::new(Source::System { offset_us: AtomicI64::new(0) }))
     }
 
     /// A clock that shows `now` until somebody turns it.
     #[must_use]
     pub fn manual(now: DateTime<Utc>) -> Self {
-        Self(Arc::new(Source::Manual {
-            now_us: AtomicI64::new(now.timestamp_micros()),
-        }))
+        Self(Arc::new(Source::Manual { now_us: AtomicI64::new(now.timestamp_micros()) }))
     }
 
     /// The current instant, with microseconds.
@@ -64,18 +60,12 @@ impl Clock {
     /// Takes over `reference`, the database's clock, so that leases end for all processes at once.
     pub fn synchronise(&self, reference: DateTime<Utc>) {
         if let Source::System { offset_us } = &*self.0 {
-            offset_us.store(
-                reference.timestamp_micros() - system_micros(),
-                Ordering::Relaxed,
-            );
+            offset_us.store(reference.timestamp_micros() - system_micros(), Ordering::Relaxed);
         }
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the clock that everybody else is handed"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
 fn system_micros() -> i64 {
     Utc::now().timestamp_micros()
 }
@@ -90,10 +80,7 @@ mod tests {
         let same = clock.clone();
         clock.advance(TimeDelta::hours(20));
         assert_eq!(same.now(), DateTime::UNIX_EPOCH + TimeDelta::hours(20));
-        assert_eq!(
-            same.today(chrono_tz::Asia::Ho_Chi_Minh).to_string(),
-            "1970-01-02"
-        );
+        assert_eq!(same.today(chrono_tz::Asia::Ho_Chi_Minh).to_string(), "1970-01-02");
         assert_eq!(same.today(chrono_tz::UTC).to_string(), "1970-01-01");
     }
 }

@@ -87,10 +87,7 @@ impl Db {
             DbBackend::Sqlite => 1,
             _ => Semaphore::MAX_PERMITS,
         };
-        Ok(Self {
-            pool,
-            writers: Arc::new(Semaphore::new(writers)),
-        })
+        Ok(Self { pool, writers: Arc::new(Semaphore::new(writers)) })
     }
 
     /// The pool, for reading.
@@ -146,10 +143,7 @@ impl Db {
             return Ok(None);
         }
         let sql = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS now");
-        Ok(Row::find_by_statement(sql)
-            .one(&self.pool)
-            .await?
-            .map(|row| row.now))
+        Ok(Row::find_by_statement(sql).one(&self.pool).await?.map(|row| row.now))
     }
 
     /// Whether the database answers.

@@ -49,10 +49,7 @@ pub enum Error {
 impl Error {
     /// `message` about the value of `field`.
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid {
-            field,
-            message: message.into(),
-        }
+        Self::Invalid { field, message: message.into() }
     }
 }
 

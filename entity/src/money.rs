@@ -13,10 +13,7 @@ use serde::{Deserialize, Serialize};
 /// An ISO 4217 currency that has a minor unit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, DeriveValueType)]
 #[serde(try_from = "String", into = "String")]
-#[sea_orm(
-    value_type = "String",
-    column_type = "String(sea_orm::sea_query::StringLen::N(3))"
-)]
+#[sea_orm(value_type = "String", column_type = "String(sea_orm::sea_query::StringLen::N(3))")]
 pub struct Currency(Iso);
 
 impl Currency {
@@ -127,10 +124,7 @@ impl Money {
     pub fn from_decimal(decimal: Decimal, currency: Currency) -> Result<Self, AmountError> {
         let exact = decimal.normalize();
         if exact.scale() > currency.exponent() {
-            return Err(AmountError::TooPrecise {
-                amount: exact,
-                currency,
-            });
+            return Err(AmountError::TooPrecise { amount: exact, currency });
         }
         Decimal::from(10_i64.pow(currency.exponent()))
             .checked_mul(exact)
@@ -165,10 +159,7 @@ mod tests {
         assert_eq!(vnd("1200000").unwrap().minor, 1_200_000);
         assert_eq!(vnd("1200000.00").unwrap().minor, 1_200_000);
         assert!(matches!(vnd("0.5"), Err(AmountError::TooPrecise { .. })));
-        assert!(matches!(
-            vnd("99999999999999999999"),
-            Err(AmountError::TooLarge(_))
-        ));
+        assert!(matches!(vnd("99999999999999999999"), Err(AmountError::TooLarge(_))));
         assert!("vnd".parse::<Currency>().is_err());
         assert!("XXX".parse::<Currency>().is_err());
         assert_eq!("KWD".parse::<Currency>().unwrap().exponent(), 3);

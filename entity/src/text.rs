@@ -7,10 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 /// and folded to single spaces. Line breaks do not survive: use [`clean_lines`] where they matter.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let composed: String = text
-        .nfc()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let composed: String = text.nfc().map(|c| if c.is_control() { ' ' } else { c }).collect();
     composed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -29,11 +26,7 @@ pub fn clean_lines(text: &str) -> String {
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
-    for c in text
-        .nfd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(char::to_lowercase)
-    {
+    for c in text.nfd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
         match c {
             'đ' => bare.push('d'),
             'ł' => bare.push('l'),
@@ -52,10 +45,8 @@ pub fn fold(text: &str) -> String {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -38,9 +38,7 @@ pub fn instant_null(name: &'static str) -> ColumnDef {
 
 /// `created_at` and `created_by`: when a row came to be, and by whom (null: by Rapport itself).
 pub fn created(table: &mut TableCreateStatement) -> &mut TableCreateStatement {
-    table
-        .col(instant("created_at"))
-        .col(uuid_null("created_by"))
+    table.col(instant("created_at")).col(uuid_null("created_by"))
 }
 
 /// `updated_at`, `updated_by` and `version`, which counts up with every change.
@@ -48,11 +46,7 @@ pub fn updated(table: &mut TableCreateStatement) -> &mut TableCreateStatement {
     table
         .col(instant("updated_at"))
         .col(uuid_null("updated_by"))
-        .col(
-            sea_orm_migration::schema::integer("version")
-                .default(1)
-                .take(),
-        )
+        .col(sea_orm_migration::schema::integer("version").default(1).take())
 }
 
 /// A reference to `table(id)`, which cannot be deleted while it is referred to.
@@ -71,9 +65,7 @@ pub fn reference(
 /// An index named after its table and columns.
 pub fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
-    index
-        .name(format!("{table}_{}_idx", columns.join("_")))
-        .table(table);
+    index.name(format!("{table}_{}_idx", columns.join("_"))).table(table);
     for column in columns {
         index.col(*column);
     }
@@ -82,10 +74,7 @@ pub fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatem
 
 /// A unique constraint named after its table and columns.
 pub fn unique(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
-    index(table, columns)
-        .name(format!("{table}_{}_key", columns.join("_")))
-        .unique()
-        .take()
+    index(table, columns).name(format!("{table}_{}_key", columns.join("_"))).unique().take()
 }
 
 /// Refuses every change and deletion of rows of `table`, whoever asks.
@@ -123,9 +112,7 @@ pub async fn drop_append_only(manager: &SchemaManager<'_>, table: &str) -> Resul
 /// Drops `tables`, the last one first.
 pub async fn drop_all(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<(), DbErr> {
     for table in tables.iter().rev() {
-        manager
-            .drop_table(Table::drop().table(*table).to_owned())
-            .await?;
+        manager.drop_table(Table::drop().table(*table).to_owned()).await?;
     }
     Ok(())
 }

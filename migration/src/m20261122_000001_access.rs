@@ -29,9 +29,7 @@ impl MigrationTrait for Migration {
             .col(string_len("time_zone", 64))
             .col(currency())
             .col(string_len("locale", 16));
-        manager
-            .create_table(updated(&mut organisation).to_owned())
-            .await?;
+        manager.create_table(updated(&mut organisation).to_owned()).await?;
 
         let mut user = Table::create();
         user.table("user_account")
@@ -41,12 +39,8 @@ impl MigrationTrait for Migration {
             .col(text("password_hash"))
             .col(choice("role"))
             .col(instant_null("disabled_at"));
-        manager
-            .create_table(updated(created(&mut user)).to_owned())
-            .await?;
-        manager
-            .create_index(unique("user_account", &["email"]))
-            .await?;
+        manager.create_table(updated(created(&mut user)).to_owned()).await?;
+        manager.create_index(unique("user_account", &["email"])).await?;
 
         let mut file = Table::create();
         file.table("file")
@@ -73,9 +67,7 @@ impl MigrationTrait for Migration {
             .col(instant_null("started_at"))
             .col(instant_null("finished_at"));
         manager.create_table(created(&mut job).to_owned()).await?;
-        manager
-            .create_index(index("job", &["state", "due_at"]))
-            .await?;
+        manager.create_index(index("job", &["state", "due_at"])).await?;
 
         manager
             .create_table(
@@ -95,17 +87,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_all(
-            manager,
-            &[
-                "organisation",
-                "user_account",
-                "file",
-                "job",
-                "idempotency_key",
-            ],
-        )
-        .await
+        drop_all(manager, &["organisation", "user_account", "file", "job", "idempotency_key"]).await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -35,21 +35,11 @@ impl MigrationTrait for Migration {
             .col(instant_null("deleted_at"))
             .foreign_key(&mut reference("customer", "owner_id", "user_account"))
             .foreign_key(&mut reference("customer", "import_job_id", "job"));
-        manager
-            .create_table(updated(created(&mut customer)).to_owned())
-            .await?;
-        manager
-            .create_index(unique("customer", &["number"]))
-            .await?;
-        manager
-            .create_index(index("customer", &["display_name", "id"]))
-            .await?;
-        manager
-            .create_index(index("customer", &["created_at", "id"]))
-            .await?;
-        manager
-            .create_index(index("customer", &["owner_id"]))
-            .await?;
+        manager.create_table(updated(created(&mut customer)).to_owned()).await?;
+        manager.create_index(unique("customer", &["number"])).await?;
+        manager.create_index(index("customer", &["display_name", "id"])).await?;
+        manager.create_index(index("customer", &["created_at", "id"])).await?;
+        manager.create_index(index("customer", &["owner_id"])).await?;
 
         let mut contact = Table::create();
         contact
@@ -62,12 +52,8 @@ impl MigrationTrait for Migration {
             .col(string_len_null("phone", 64))
             .col(boolean("billing"))
             .foreign_key(&mut reference("contact", "customer_id", "customer"));
-        manager
-            .create_table(created(&mut contact).to_owned())
-            .await?;
-        manager
-            .create_index(index("contact", &["customer_id"]))
-            .await?;
+        manager.create_table(created(&mut contact).to_owned()).await?;
+        manager.create_index(index("contact", &["customer_id"])).await?;
 
         let mut address = Table::create();
         address
@@ -81,12 +67,8 @@ impl MigrationTrait for Migration {
             .col(string_len_null("postcode", 16))
             .col(string_len_null("country", 2))
             .foreign_key(&mut reference("address", "customer_id", "customer"));
-        manager
-            .create_table(created(&mut address).to_owned())
-            .await?;
-        manager
-            .create_index(index("address", &["customer_id"]))
-            .await
+        manager.create_table(created(&mut address).to_owned()).await?;
+        manager.create_index(index("address", &["customer_id"])).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

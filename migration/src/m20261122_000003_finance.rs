@@ -82,19 +82,11 @@ async fn invoices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ))
         .foreign_key(&mut reference("invoice", "customer_id", "customer"))
         .foreign_key(&mut reference("invoice", "import_job_id", "job"));
-    manager
-        .create_table(updated(created(&mut invoice)).to_owned())
-        .await?;
+    manager.create_table(updated(created(&mut invoice)).to_owned()).await?;
     manager.create_index(unique("invoice", &["number"])).await?;
-    manager
-        .create_index(index("invoice", &["customer_id", "state", "due_on"]))
-        .await?;
-    manager
-        .create_index(index("invoice", &["issued_on", "id"]))
-        .await?;
-    manager
-        .create_index(index("invoice", &["due_on", "id"]))
-        .await?;
+    manager.create_index(index("invoice", &["customer_id", "state", "due_on"])).await?;
+    manager.create_index(index("invoice", &["issued_on", "id"])).await?;
+    manager.create_index(index("invoice", &["due_on", "id"])).await?;
 
     manager
         .create_table(
@@ -111,9 +103,7 @@ async fn invoices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await?;
-    manager
-        .create_index(unique("invoice_line", &["invoice_id", "position"]))
-        .await
+    manager.create_index(unique("invoice_line", &["invoice_id", "position"])).await
 }
 
 async fn payments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -138,15 +128,9 @@ async fn payments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         ))
         .foreign_key(&mut reference("payment", "customer_id", "customer"))
         .foreign_key(&mut reference("payment", "import_job_id", "job"));
-    manager
-        .create_table(updated(created(&mut payment)).to_owned())
-        .await?;
-    manager
-        .create_index(index("payment", &["customer_id"]))
-        .await?;
-    manager
-        .create_index(index("payment", &["received_on", "id"]))
-        .await?;
+    manager.create_table(updated(created(&mut payment)).to_owned()).await?;
+    manager.create_index(index("payment", &["customer_id"])).await?;
+    manager.create_index(index("payment", &["received_on", "id"])).await?;
 
     let mut allocation = Table::create();
     allocation
@@ -159,15 +143,9 @@ async fn payments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(date("allocated_on"))
         .foreign_key(&mut reference("allocation", "payment_id", "payment"))
         .foreign_key(&mut reference("allocation", "invoice_id", "invoice"));
-    manager
-        .create_table(created(&mut allocation).to_owned())
-        .await?;
-    manager
-        .create_index(index("allocation", &["payment_id"]))
-        .await?;
-    manager
-        .create_index(index("allocation", &["invoice_id"]))
-        .await?;
+    manager.create_table(created(&mut allocation).to_owned()).await?;
+    manager.create_index(index("allocation", &["payment_id"])).await?;
+    manager.create_index(index("allocation", &["invoice_id"])).await?;
     append_only(manager, "allocation").await
 }
 
@@ -185,21 +163,12 @@ async fn documents(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("total"))
         .col(date("issued_on"))
         .col(text("reason"))
-        .check((
-            "credit_note_amounts_check",
-            Expr::cust("total > 0 AND net + tax = total"),
-        ))
+        .check(("credit_note_amounts_check", Expr::cust("total > 0 AND net + tax = total")))
         .foreign_key(&mut reference("credit_note", "invoice_id", "invoice"))
         .foreign_key(&mut reference("credit_note", "customer_id", "customer"));
-    manager
-        .create_table(created(&mut credit_note).to_owned())
-        .await?;
-    manager
-        .create_index(unique("credit_note", &["number"]))
-        .await?;
-    manager
-        .create_index(index("credit_note", &["invoice_id"]))
-        .await?;
+    manager.create_table(created(&mut credit_note).to_owned()).await?;
+    manager.create_index(unique("credit_note", &["number"])).await?;
+    manager.create_index(index("credit_note", &["invoice_id"])).await?;
 
     let mut receipt = Table::create();
     receipt
@@ -212,13 +181,9 @@ async fn documents(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(date("issued_on"))
         .foreign_key(&mut reference("receipt", "payment_id", "payment"))
         .foreign_key(&mut reference("receipt", "cancels_id", "receipt"));
-    manager
-        .create_table(created(&mut receipt).to_owned())
-        .await?;
+    manager.create_table(created(&mut receipt).to_owned()).await?;
     manager.create_index(unique("receipt", &["number"])).await?;
-    manager
-        .create_index(unique("receipt", &["payment_id", "kind"]))
-        .await
+    manager.create_index(unique("receipt", &["payment_id", "kind"])).await
 }
 
 async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -238,23 +203,12 @@ async fn ledger(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .foreign_key(&mut reference("ledger_entry", "customer_id", "customer"))
         .foreign_key(&mut reference("ledger_entry", "invoice_id", "invoice"))
         .foreign_key(&mut reference("ledger_entry", "payment_id", "payment"))
-        .foreign_key(&mut reference(
-            "ledger_entry",
-            "credit_note_id",
-            "credit_note",
-        ));
+        .foreign_key(&mut reference("ledger_entry", "credit_note_id", "credit_note"));
     manager.create_table(created(&mut entry).to_owned()).await?;
     manager
-        .create_index(index(
-            "ledger_entry",
-            &["customer_id", "currency", "account", "booked_on"],
-        ))
+        .create_index(index("ledger_entry", &["customer_id", "currency", "account", "booked_on"]))
         .await?;
-    manager
-        .create_index(index("ledger_entry", &["transaction_id"]))
-        .await?;
-    manager
-        .create_index(index("ledger_entry", &["payment_id"]))
-        .await?;
+    manager.create_index(index("ledger_entry", &["transaction_id"])).await?;
+    manager.create_index(index("ledger_entry", &["payment_id"])).await?;
     append_only(manager, "ledger_entry").await
 }

@@ -34,15 +34,10 @@ impl MigrationTrait for Migration {
         let pending = Expr::col("relayed_at").is_null();
         manager
             .create_index(
-                index("event", &["id"])
-                    .name("event_pending_idx")
-                    .and_where(pending)
-                    .to_owned(),
+                index("event", &["id"]).name("event_pending_idx").and_where(pending).to_owned(),
             )
             .await?;
-        manager
-            .create_index(index("event", &["subject_id"]))
-            .await?;
+        manager.create_index(index("event", &["subject_id"])).await?;
 
         let mut message = Table::create();
         message
@@ -76,21 +71,11 @@ impl MigrationTrait for Migration {
             .foreign_key(&mut reference("message", "customer_id", "customer"))
             .foreign_key(&mut reference("message", "event_id", "event"))
             .foreign_key(&mut reference("message", "copy_of_id", "message"));
-        manager
-            .create_table(created(&mut message).to_owned())
-            .await?;
-        manager
-            .create_index(unique("message", &["effect_key"]))
-            .await?;
-        manager
-            .create_index(unique("message", &["message_id"]))
-            .await?;
-        manager
-            .create_index(index("message", &["customer_id", "id"]))
-            .await?;
-        manager
-            .create_index(index("message", &["subject_id"]))
-            .await?;
+        manager.create_table(created(&mut message).to_owned()).await?;
+        manager.create_index(unique("message", &["effect_key"])).await?;
+        manager.create_index(unique("message", &["message_id"])).await?;
+        manager.create_index(index("message", &["customer_id", "id"])).await?;
+        manager.create_index(index("message", &["subject_id"])).await?;
         let unsettled = Expr::col("settled_at").is_null();
         manager
             .create_index(

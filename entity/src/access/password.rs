@@ -41,10 +41,7 @@ pub fn verify(password: &str, hash: Option<&str>) -> bool {
     let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
         return false;
     };
-    argon2id()
-        .verify_password(password.as_bytes(), &parsed)
-        .is_ok()
-        && hash.is_some()
+    argon2id().verify_password(password.as_bytes(), &parsed).is_ok() && hash.is_some()
 }
 
 #[cfg(test)]
@@ -54,17 +51,11 @@ mod tests {
     #[test]
     fn only_the_right_password_opens() {
         let stored = hash("correct horse battery").unwrap();
-        assert!(
-            stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{stored}"
-        );
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert!(verify("correct horse battery", Some(&stored)));
         assert!(!verify("correct horse batterz", Some(&stored)));
         assert!(!verify("nobody", None));
-        assert_eq!(
-            hash("short"),
-            Err(AccessError::PasswordTooShort(MIN_LENGTH))
-        );
+        assert_eq!(hash("short"), Err(AccessError::PasswordTooShort(MIN_LENGTH)));
     }
 
     #[test]

@@ -87,10 +87,7 @@ pub async fn create(
 /// # Errors
 /// The database.
 pub async fn by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<Model>, DbErr> {
-    Entity::find()
-        .filter(Column::Email.eq(email.trim().to_lowercase()))
-        .one(db)
-        .await
+    Entity::find().filter(Column::Email.eq(email.trim().to_lowercase())).one(db).await
 }
 
 /// Who `id` is right now; `None` for a user who is gone or disabled.
@@ -98,14 +95,8 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<M
 /// # Errors
 /// The database.
 pub async fn viewer(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Viewer>, DbErr> {
-    let user = Entity::find_by_id(id)
-        .filter(Column::DisabledAt.is_null())
-        .one(db)
-        .await?;
-    Ok(user.map(|user| Viewer {
-        user: user.id,
-        role: user.role,
-    }))
+    let user = Entity::find_by_id(id).filter(Column::DisabledAt.is_null()).one(db).await?;
+    Ok(user.map(|user| Viewer { user: user.id, role: user.role }))
 }
 
 /// Checks a password on the calling thread, which takes tens of milliseconds.
@@ -115,9 +106,6 @@ pub async fn viewer(db: &impl ConnectionTrait, id: UserId) -> Result<Option<View
 pub fn authenticate(user: Option<&Model>, given: &str) -> Result<Viewer, AccessError> {
     let right = password::verify(given, user.map(|user| user.password_hash.as_str()));
     user.filter(|user| right && user.disabled_at.is_none())
-        .map(|user| Viewer {
-            user: user.id,
-            role: user.role,
-        })
+        .map(|user| Viewer { user: user.id, role: user.role })
         .ok_or(AccessError::WrongCredentials)
 }

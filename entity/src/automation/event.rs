@@ -147,8 +147,5 @@ pub async fn mark_relayed(
 /// The database.
 pub async fn pending(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     use sea_orm::PaginatorTrait;
-    Entity::find()
-        .filter(Column::RelayedAt.is_null())
-        .count(db)
-        .await
+    Entity::find().filter(Column::RelayedAt.is_null()).count(db).await
 }

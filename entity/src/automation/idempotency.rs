@@ -65,12 +65,7 @@ impl Request {
         // serde_json's maps are sorted by key, so equal inputs have equal texts.
         let digest = Sha256::digest(input.to_string());
         let input_sha256 = crate::text::hex(&digest);
-        Ok(Self {
-            user,
-            key: key.to_owned(),
-            operation,
-            input_sha256,
-        })
+        Ok(Self { user, key: key.to_owned(), operation, input_sha256 })
     }
 }
 
@@ -92,20 +87,11 @@ pub async fn claim(
         outcome: Set(None),
         created_at: Set(now),
     };
-    let once = OnConflict::columns([Column::UserId, Column::Key])
-        .do_nothing()
-        .to_owned();
-    if Entity::insert(row)
-        .on_conflict(once)
-        .exec_without_returning(txn)
-        .await?
-        == 1
-    {
+    let once = OnConflict::columns([Column::UserId, Column::Key]).do_nothing().to_owned();
+    if Entity::insert(row).on_conflict(once).exec_without_returning(txn).await? == 1 {
         return Ok(None);
     }
-    let earlier = Entity::find_by_id((request.user, request.key.clone()))
-        .one(txn)
-        .await?;
+    let earlier = Entity::find_by_id((request.user, request.key.clone())).one(txn).await?;
     match earlier {
         Some(row)
             if row.operation == request.operation && row.input_sha256 == request.input_sha256 =>

@@ -19,9 +19,7 @@ pub struct Leased<I> {
 /// The condition that a row was not handed to the conveyor since `since`.
 pub(super) fn not_enqueued(column: impl IntoIden, since: DateTimeUtc) -> Expr {
     let column = column.into_iden();
-    Expr::col(column.clone())
-        .is_null()
-        .or(Expr::col(column).lt(since))
+    Expr::col(column.clone()).is_null().or(Expr::col(column).lt(since))
 }
 
 /// `fence + 1`.

@@ -199,14 +199,7 @@ impl PlannedReceipt {
         };
         ActiveModel {
             event_id: Set(Some(self.event)),
-            ..planned(
-                effect_key,
-                kind,
-                self.customer,
-                self.receipt.0,
-                Actor::System,
-                now,
-            )
+            ..planned(effect_key, kind, self.customer, self.receipt.0, Actor::System, now)
         }
     }
 }
@@ -263,14 +256,9 @@ pub async fn plan_receipts(
     if receipts.is_empty() {
         return Ok(());
     }
-    let once = OnConflict::column(Column::EffectKey)
-        .do_nothing()
-        .to_owned();
+    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
     let rows = receipts.iter().map(|receipt| receipt.row(now));
-    Entity::insert_many(rows)
-        .on_conflict(once)
-        .exec_without_returning(txn)
-        .await?;
+    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
     Ok(())
 }
 
@@ -298,26 +286,14 @@ pub async fn resend_receipt(
     }
     let copies = sent.iter().filter(|message| message.copy_of_id.is_some());
     let day_ago = now - chrono::TimeDelta::days(1);
-    if copies
-        .clone()
-        .filter(|copy| copy.created_at > day_ago)
-        .count()
-        >= COPIES_A_DAY
-    {
+    if copies.clone().filter(|copy| copy.created_at > day_ago).count() >= COPIES_A_DAY {
         return Err(AutomationError::TooManyCopies(COPIES_A_DAY).into());
     }
     let key = format!("{}:copy:{}", original.effect_key, copies.count() + 1);
     let copy = ActiveModel {
         copy_of_id: Set(Some(original.id)),
         facts: Set(original.facts.clone()),
-        ..planned(
-            key,
-            original.kind,
-            original.customer_id,
-            original.subject_id,
-            actor,
-            now,
-        )
+        ..planned(key, original.kind, original.customer_id, original.subject_id, actor, now)
     };
     Ok(copy.insert(txn).await?)
 }

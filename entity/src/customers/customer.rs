@@ -6,12 +6,15 @@ use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
-use super::{CustomersError, parse_email};
+use super::address::NewAddress;
+use super::contact::NewContact;
+use super::{CustomersError, address, contact, parse_email, parse_required, parse_text};
 use crate::access::{Actor, organisation, user};
+use crate::automation::event;
 use crate::error::Error;
 use crate::id::{CustomerId, Id, JobId, UserId};
 use crate::money::Currency;
-use crate::text;
+use crate::text::fold;
 
 /// What kind of party a customer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -153,6 +156,10 @@ pub struct NewCustomer {
     pub time_zone: Option<String>,
     /// The currency it is usually invoiced in.
     pub currency: Option<Currency>,
+    /// The people to talk to there.
+    pub contacts: Vec<NewContact>,
+    /// Where it is.
+    pub addresses: Vec<NewAddress>,
 }
 
 /// A change of a customer. The outer `None` keeps a field, an inner `None` clears it.
@@ -198,31 +205,20 @@ pub async fn create(
     if let Some(owner) = new.owner_id {
         ensure_owner(txn, owner).await?;
     }
-    let zone = new
-        .time_zone
-        .as_deref()
-        .map(super::parse_zone)
-        .transpose()?;
-    let language = new
-        .language
-        .as_deref()
-        .map(super::parse_language)
-        .transpose()?;
+    let zone = new.time_zone.as_deref().map(super::parse_zone).transpose()?;
+    let language = new.language.as_deref().map(super::parse_language).transpose()?;
     let row = Model {
         id: CustomerId::new(now),
-        number: clean_option(new.number),
+        number: parse_text("number", new.number, 64)?,
         kind: new.kind,
         stage: new.stage,
-        display_name: parse_name(&new.display_name)?,
+        display_name: parse_required("displayName", &new.display_name, 200)?,
         search_text: String::new(),
         owner_id: new.owner_id,
         preferred_channel: new.preferred_channel,
-        email: clean_option(new.email)
-            .as_deref()
-            .map(parse_email)
-            .transpose()?,
-        phone: clean_option(new.phone),
-        tax_number: clean_option(new.tax_number),
+        email: parse_text("email", new.email, 320)?.as_deref().map(parse_email).transpose()?,
+        phone: parse_text("phone", new.phone, 64)?,
+        tax_number: parse_text("taxNumber", new.tax_number, 64)?,
         language: language.unwrap_or(organisation.locale),
         time_zone: zone.map_or(organisation.time_zone, |zone| zone.name().to_owned()),
         currency: new.currency.unwrap_or(organisation.currency),
@@ -234,11 +230,12 @@ pub async fn create(
         updated_by: actor.user(),
         version: 1,
     };
-    let row = Model {
-        search_text: row.searched(),
-        ..row
-    };
-    Ok(row.into_active_model().reset_all().insert(txn).await?)
+    let row = Model { search_text: row.searched(), ..row };
+    let row = row.into_active_model().reset_all().insert(txn).await?;
+    contact::add(txn, row.id, new.contacts, actor, now).await?;
+    address::add(txn, row.id, new.addresses, actor, now).await?;
+    event::emit(txn, event::Kind::CustomerCreated, row.id.0, Some(row.id), actor, now).await?;
+    Ok(row)
 }
 
 /// Changes a customer, if it still has `expected_version` (where one is given).
@@ -255,40 +252,36 @@ pub async fn update(
 ) -> Result<Model, Error> {
     let mut row = lock(txn, id).await?;
     if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion {
-            current: row.version,
-        });
+        return Err(Error::StaleVersion { current: row.version });
     }
     if let Some(Some(owner)) = change.owner_id {
         ensure_owner(txn, owner).await?;
     }
-    if change
-        .currency
-        .is_some_and(|currency| currency != row.currency)
+    if change.currency.is_some_and(|currency| currency != row.currency)
         && crate::finance::ledger::has_entries(txn, id).await?
     {
         return Err(CustomersError::CurrencyInUse.into());
     }
-    let set = |old: Option<String>, new: Option<Option<String>>| new.map_or(old, clean_option);
-    row.number = set(row.number, change.number);
-    row.phone = set(row.phone, change.phone);
-    row.tax_number = set(row.tax_number, change.tax_number);
+    if let Some(number) = change.number {
+        row.number = parse_text("number", number, 64)?;
+    }
+    if let Some(phone) = change.phone {
+        row.phone = parse_text("phone", phone, 64)?;
+    }
+    if let Some(tax_number) = change.tax_number {
+        row.tax_number = parse_text("taxNumber", tax_number, 64)?;
+    }
     if let Some(email) = change.email {
-        row.email = clean_option(email)
-            .as_deref()
-            .map(parse_email)
-            .transpose()?;
+        row.email = parse_text("email", email, 320)?.as_deref().map(parse_email).transpose()?;
     }
     if let Some(name) = change.display_name {
-        row.display_name = parse_name(&name)?;
+        row.display_name = parse_required("displayName", &name, 200)?;
     }
     if let Some(language) = change.language {
         row.language = super::parse_language(&language)?;
     }
     if let Some(zone) = change.time_zone {
-        super::parse_zone(&zone)?
-            .name()
-            .clone_into(&mut row.time_zone);
+        super::parse_zone(&zone)?.name().clone_into(&mut row.time_zone);
     }
     row.kind = change.kind.unwrap_or(row.kind);
     row.stage = change.stage.unwrap_or(row.stage);
@@ -299,6 +292,7 @@ pub async fn update(
     row.updated_at = now;
     row.updated_by = actor.user();
     row.version += 1;
+    event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
     Ok(row.into_active_model().reset_all().update(txn).await?)
 }
 
@@ -307,44 +301,18 @@ pub async fn update(
 /// # Errors
 /// [`CustomersError::NotFound`].
 pub async fn get(db: &impl ConnectionTrait, id: CustomerId) -> Result<Model, Error> {
-    let row = Entity::find_by_id(id)
-        .filter(Column::DeletedAt.is_null())
-        .one(db)
-        .await?;
+    let row = Entity::find_by_id(id).filter(Column::DeletedAt.is_null()).one(db).await?;
     Ok(row.ok_or(CustomersError::NotFound)?)
 }
 
 async fn lock(txn: &impl ConnectionTrait, id: CustomerId) -> Result<Model, Error> {
     use sea_orm::QuerySelect;
-    let rows = Entity::find_by_id(id)
-        .filter(Column::DeletedAt.is_null())
-        .lock_exclusive();
+    let rows = Entity::find_by_id(id).filter(Column::DeletedAt.is_null()).lock_exclusive();
     Ok(rows.one(txn).await?.ok_or(CustomersError::NotFound)?)
 }
 
 async fn ensure_owner(txn: &impl ConnectionTrait, id: UserId) -> Result<(), Error> {
-    user::viewer(txn, id)
-        .await?
-        .map(|_| ())
-        .ok_or(CustomersError::NoSuchOwner.into())
-}
-
-fn parse_name(given: &str) -> Result<String, Error> {
-    let name = text::clean(given);
-    match name.chars().count() {
-        0 => Err(Error::invalid("displayName", "a customer needs a name")),
-        1..=200 => Ok(name),
-        _ => Err(Error::invalid(
-            "displayName",
-            "a name has at most 200 characters",
-        )),
-    }
-}
-
-fn clean_option(given: Option<String>) -> Option<String> {
-    given
-        .map(|value| text::clean(&value))
-        .filter(|value| !value.is_empty())
+    user::viewer(txn, id).await?.map(|_| ()).ok_or(CustomersError::NoSuchOwner.into())
 }
 
 impl Model {
@@ -357,13 +325,6 @@ impl Model {
             self.email.as_ref(),
             self.phone.as_ref(),
         ];
-        text::fold(
-            &parts
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(" "),
-        )
+        fold(&parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" "))
     }
 }

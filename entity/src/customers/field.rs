@@ -26,16 +26,38 @@ pub fn parse_email(given: &str) -> Result<String, Error> {
     }
 }
 
+/// The stored form of an optional text: cleaned, and `None` when nothing is left.
+///
+/// # Errors
+/// `Invalid` past `most` characters.
+pub fn parse_text(
+    field: &'static str,
+    given: Option<String>,
+    most: usize,
+) -> Result<Option<String>, Error> {
+    let text = given.map(|value| text::clean(&value)).filter(|value| !value.is_empty());
+    if text.as_ref().is_some_and(|text| text.chars().count() > most) {
+        return Err(Error::invalid(field, format!("this has at most {most} characters")));
+    }
+    Ok(text)
+}
+
+/// The stored form of a text that has to be there.
+///
+/// # Errors
+/// `Invalid` when it is empty, or past `most` characters.
+pub fn parse_required(field: &'static str, given: &str, most: usize) -> Result<String, Error> {
+    parse_text(field, Some(given.to_owned()), most)?
+        .ok_or_else(|| Error::invalid(field, "this cannot be empty"))
+}
+
 /// The stored form of an IANA time zone.
 ///
 /// # Errors
 /// `Invalid` for a zone that the IANA database does not have.
 pub fn parse_zone(given: &str) -> Result<Tz, Error> {
     Tz::from_str(given.trim()).map_err(|_| {
-        Error::invalid(
-            "timeZone",
-            "this is no IANA time zone; write one such as Asia/Ho_Chi_Minh",
-        )
+        Error::invalid("timeZone", "this is no IANA time zone; write one such as Asia/Ho_Chi_Minh")
     })
 }
 
@@ -55,8 +77,5 @@ pub fn parse_language(given: &str) -> Result<String, Error> {
     if language && rest && tag.len() <= 16 {
         return Ok(tag.to_owned());
     }
-    Err(Error::invalid(
-        "language",
-        "this is no language tag; write one such as vi or en-GB",
-    ))
+    Err(Error::invalid("language", "this is no language tag; write one such as vi or en-GB"))
 }

@@ -5,7 +5,7 @@ pub mod contact;
 pub mod customer;
 mod field;
 
-pub use field::{parse_email, parse_language, parse_zone};
+pub use field::{parse_email, parse_language, parse_required, parse_text, parse_zone};
 
 /// What the rules about customers refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -83,17 +83,10 @@ pub async fn draw_many(
     on: Date,
     count: i64,
 ) -> Result<i64, Error> {
-    let row = ActiveModel {
-        series: Set(series),
-        year: Set(on.year()),
-        last: Set(count),
-    };
+    let row = ActiveModel { series: Set(series), year: Set(on.year()), last: Set(count) };
     let advance = OnConflict::columns([Column::Series, Column::Year])
         .value(Column::Last, Expr::col((Entity, Column::Last)).add(count))
         .to_owned();
-    let counter = Entity::insert(row)
-        .on_conflict(advance)
-        .exec_with_returning(txn)
-        .await?;
+    let counter = Entity::insert(row).on_conflict(advance).exec_with_returning(txn).await?;
     Ok(counter.last - count + 1)
 }

@@ -95,10 +95,7 @@ pub(super) async fn issue_for(
     let issued_on = organisation::get(txn).await?.today(now);
     let id = CreditNoteId::new(now);
     let (currency, customer) = (invoice.currency, invoice.customer_id);
-    let changed = Settlement {
-        credited: total,
-        ..Settlement::of(invoice)
-    };
+    let changed = Settlement { credited: total, ..Settlement::of(invoice) };
     let mut invoices = invoice::settle(txn, vec![changed], actor, now).await?;
     let invoice = invoices.pop().ok_or(FinanceError::InvoiceNotFound)?;
     let row = ActiveModel {
@@ -116,13 +113,8 @@ pub(super) async fn issue_for(
         created_by: Set(actor.user()),
     };
     let note = row.insert(txn).await?;
-    let source = Source {
-        customer,
-        currency,
-        payment: None,
-        credit_note: Some(id),
-        booked_on: issued_on,
-    };
+    let source =
+        Source { customer, currency, payment: None, credit_note: Some(id), booked_on: issued_on };
     let about = Some(invoice.id);
     let sides = [
         (Account::Revenue, about, total - tax),
@@ -130,15 +122,7 @@ pub(super) async fn issue_for(
         (Account::Receivable, about, -total),
     ];
     ledger::post(txn, source, &sides, actor, now).await?;
-    event::emit(
-        txn,
-        event::Kind::CreditNoteIssued,
-        id.0,
-        Some(customer),
-        actor,
-        now,
-    )
-    .await?;
+    event::emit(txn, event::Kind::CreditNoteIssued, id.0, Some(customer), actor, now).await?;
     Ok((note, invoice))
 }
 

@@ -16,7 +16,7 @@ use super::totals::{self, Line};
 use super::{FinanceError, credit_note, invoice_line};
 use crate::access::{Actor, organisation};
 use crate::automation::event;
-use crate::customers::customer;
+use crate::customers::{customer, parse_text};
 use crate::error::Error;
 use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
 use crate::money::{Currency, Money};
@@ -106,10 +106,7 @@ impl Model {
             return Err(FinanceError::InvoiceNotOpen { number });
         }
         if amount > self.open().minor {
-            return Err(FinanceError::ExceedsOpen {
-                number,
-                open: self.open(),
-            });
+            return Err(FinanceError::ExceedsOpen { number, open: self.open() });
         }
         Ok(())
     }
@@ -159,16 +156,10 @@ pub async fn issue(
     let today = organisation::get(txn).await?.today(now);
     let issued_on = new.issued_on.unwrap_or(today);
     if issued_on > today {
-        return Err(Error::invalid(
-            "issuedOn",
-            "an invoice cannot be dated later than today",
-        ));
+        return Err(Error::invalid("issuedOn", "an invoice cannot be dated later than today"));
     }
     if new.due_on < issued_on {
-        return Err(Error::invalid(
-            "dueOn",
-            "an invoice is due on its date or later",
-        ));
+        return Err(Error::invalid("dueOn", "an invoice is due on its date or later"));
     }
     if !(1..=500).contains(&new.lines.len()) {
         return Err(Error::invalid("lines", "an invoice has 1 to 500 lines"));
@@ -198,10 +189,7 @@ pub async fn issue(
         issued_on,
         due_on: new.due_on,
         disputed: false,
-        reference: new
-            .reference
-            .map(|text| text::clean(&text))
-            .filter(|text| !text.is_empty()),
+        reference: parse_text("reference", new.reference, 200)?,
         import_job_id: None,
         created_at: now,
         created_by: actor.user(),
@@ -210,9 +198,7 @@ pub async fn issue(
         version: 1,
     };
     let row = row.into_active_model().reset_all().insert(txn).await?;
-    let lines = lines
-        .into_iter()
-        .map(|line| line.into_active_model().reset_all());
+    let lines = lines.into_iter().map(|line| line.into_active_model().reset_all());
     invoice_line::Entity::insert_many(lines).exec(txn).await?;
     let source = Source {
         customer: customer.id,
@@ -222,15 +208,7 @@ pub async fn issue(
         booked_on: issued_on,
     };
     ledger::post(txn, source, &row.sides(), actor, now).await?;
-    event::emit(
-        txn,
-        event::Kind::InvoiceIssued,
-        id.0,
-        Some(customer.id),
-        actor,
-        now,
-    )
-    .await?;
+    event::emit(txn, event::Kind::InvoiceIssued, id.0, Some(customer.id), actor, now).await?;
     Ok(row)
 }
 
@@ -256,21 +234,14 @@ impl NewLine {
     ) -> Result<invoice_line::Model, Error> {
         let scaled = |value: Decimal, scale: i64| (value * Decimal::from(scale)).normalize();
         let whole = |value: Decimal| {
-            if value.is_integer() {
-                i64::try_from(value).ok()
-            } else {
-                None
-            }
+            if value.is_integer() { i64::try_from(value).ok() } else { None }
         };
         let quantity_milli = whole(scaled(self.quantity, 1_000)).filter(|quantity| *quantity > 0);
         let tax_rate_bp =
             whole(scaled(self.tax_rate, 10_000)).filter(|rate| (0..=10_000).contains(rate));
         let description = text::clean(&self.description);
         if description.is_empty() {
-            return Err(Error::invalid(
-                "lines",
-                format!("line {position} needs a description"),
-            ));
+            return Err(Error::invalid("lines", format!("line {position} needs a description")));
         }
         Ok(invoice_line::Model {
             id: InvoiceLineId::new(now),
@@ -299,26 +270,13 @@ pub async fn void(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, credit_note::Model), Error> {
-    let invoice = lock(txn, &[id])
-        .await?
-        .pop()
-        .ok_or(FinanceError::InvoiceNotFound)?;
+    let invoice = lock(txn, &[id]).await?.pop().ok_or(FinanceError::InvoiceNotFound)?;
     if invoice.paid > 0 {
-        return Err(FinanceError::InvoiceHasPayments {
-            number: invoice.number,
-        }
-        .into());
+        return Err(FinanceError::InvoiceHasPayments { number: invoice.number }.into());
     }
     let (note, invoice) = credit_note::issue_for(txn, invoice, None, reason, actor, now).await?;
-    event::emit(
-        txn,
-        event::Kind::InvoiceVoided,
-        id.0,
-        Some(invoice.customer_id),
-        actor,
-        now,
-    )
-    .await?;
+    event::emit(txn, event::Kind::InvoiceVoided, id.0, Some(invoice.customer_id), actor, now)
+        .await?;
     Ok((invoice, note))
 }
 
@@ -377,11 +335,7 @@ pub(super) struct Settlement {
 
 impl Settlement {
     pub fn of(invoice: Model) -> Self {
-        Self {
-            invoice,
-            paid: 0,
-            credited: 0,
-        }
+        Self { invoice, paid: 0, credited: 0 }
     }
 }
 
@@ -395,18 +349,10 @@ pub(super) async fn settle(
     if settlements.is_empty() {
         return Ok(Vec::new());
     }
-    let (mut paid, mut credited, mut state) = (
-        CaseStatement::new(),
-        CaseStatement::new(),
-        CaseStatement::new(),
-    );
+    let (mut paid, mut credited, mut state) =
+        (CaseStatement::new(), CaseStatement::new(), CaseStatement::new());
     let mut settled = Vec::with_capacity(settlements.len());
-    for Settlement {
-        mut invoice,
-        paid: more_paid,
-        credited: more_credited,
-    } in settlements
-    {
+    for Settlement { mut invoice, paid: more_paid, credited: more_credited } in settlements {
         invoice.paid += more_paid;
         invoice.credited += more_credited;
         invoice.state = match invoice.open().minor {
@@ -425,14 +371,8 @@ pub(super) async fn settle(
     }
     Entity::update_many()
         .col_expr(Column::Paid, paid.finally(Expr::col(Column::Paid)).into())
-        .col_expr(
-            Column::Credited,
-            credited.finally(Expr::col(Column::Credited)).into(),
-        )
-        .col_expr(
-            Column::State,
-            state.finally(Expr::col(Column::State)).into(),
-        )
+        .col_expr(Column::Credited, credited.finally(Expr::col(Column::Credited)).into())
+        .col_expr(Column::State, state.finally(Expr::col(Column::State)).into())
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .col_expr(Column::UpdatedAt, Expr::val(now))
         .col_expr(Column::UpdatedBy, Expr::val(actor.user()))

@@ -93,11 +93,7 @@ pub type Side = (Account, Option<InvoiceId>, i64);
 /// The rows of one balanced posting; sides of nothing are left out.
 #[must_use]
 pub fn entries(source: Source, sides: &[Side], actor: Actor, now: DateTimeUtc) -> Vec<ActiveModel> {
-    debug_assert_eq!(
-        sides.iter().map(|side| side.2).sum::<i64>(),
-        0,
-        "a posting is balanced"
-    );
+    debug_assert_eq!(sides.iter().map(|side| side.2).sum::<i64>(), 0, "a posting is balanced");
     let transaction_id = LedgerEntryId::new(now).0;
     let sides = sides.iter().filter(|side| side.2 != 0);
     sides
@@ -132,9 +128,7 @@ pub async fn post(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    Entity::insert_many(entries(source, sides, actor, now))
-        .exec(txn)
-        .await?;
+    Entity::insert_many(entries(source, sides, actor, now)).exec(txn).await?;
     Ok(())
 }
 
@@ -162,10 +156,7 @@ pub(super) async fn mirror(
         .into_model::<Row>()
         .all(txn)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.account, row.invoice_id, -row.amount))
-        .collect())
+    Ok(rows.into_iter().map(|row| (row.account, row.invoice_id, -row.amount)).collect())
 }
 
 /// Whether anything was ever posted for a customer.
@@ -173,10 +164,7 @@ pub(super) async fn mirror(
 /// # Errors
 /// The database.
 pub async fn has_entries(db: &impl ConnectionTrait, customer: CustomerId) -> Result<bool, Error> {
-    let first = Entity::find()
-        .filter(Column::CustomerId.eq(customer))
-        .one(db)
-        .await?;
+    let first = Entity::find().filter(Column::CustomerId.eq(customer)).one(db).await?;
     Ok(first.is_some())
 }
 
@@ -200,7 +188,7 @@ pub async fn balances(
     db: &impl ConnectionTrait,
     customers: &[CustomerId],
     as_of: Option<Date>,
-) -> Result<Vec<Balance>, Error> {
+) -> Result<Vec<Balance>, DbErr> {
     let rows = Entity::find()
         .select_only()
         .columns([Column::CustomerId, Column::Currency])
@@ -241,10 +229,7 @@ pub async fn open_receivables(
         .into_model::<Row>()
         .all(db)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Money::new(row.amount, row.currency))
-        .collect())
+    Ok(rows.into_iter().map(|row| Money::new(row.amount, row.currency)).collect())
 }
 
 /// `money` if it is positive and in `currency`, in minor units.

@@ -12,7 +12,7 @@ use super::ledger::{self, Account, Source};
 use super::{FinanceError, allocation, receipt};
 use crate::access::{Actor, organisation};
 use crate::automation::event;
-use crate::customers::customer;
+use crate::customers::{customer, parse_text};
 use crate::db::sum;
 use crate::error::Error;
 use crate::id::{AllocationId, CustomerId, Id, InvoiceId, JobId, PaymentId, UserId};
@@ -102,11 +102,7 @@ impl Model {
     /// What settles no invoice yet.
     #[must_use]
     pub fn unapplied(&self) -> Money {
-        let minor = if self.state == State::Reversed {
-            0
-        } else {
-            self.amount - self.allocated
-        };
+        let minor = if self.state == State::Reversed { 0 } else { self.amount - self.allocated };
         Money::new(minor, self.currency)
     }
 
@@ -163,21 +159,12 @@ pub async fn record(
     let today = organisation::get(txn).await?.today(now);
     let received_on = new.received_on.unwrap_or(today);
     if received_on > today {
-        return Err(Error::invalid(
-            "receivedOn",
-            "money cannot have come in later than today",
-        ));
+        return Err(Error::invalid("receivedOn", "money cannot have come in later than today"));
     }
-    let reference = new
-        .reference
-        .map(|text| text::clean(&text))
-        .filter(|text| !text.is_empty());
+    let reference = parse_text("reference", new.reference, 200)?;
     let settlements = match new.allocations {
         Some(wanted) => chosen(txn, customer.id, currency, &wanted).await?,
-        None => oldest_first(
-            invoice::lock_open(txn, customer.id, currency).await?,
-            amount,
-        ),
+        None => oldest_first(invoice::lock_open(txn, customer.id, currency).await?, amount),
     };
     let allocated = settlements.iter().map(|settlement| settlement.paid).sum();
     if allocated > amount {
@@ -204,22 +191,12 @@ pub async fn record(
         version: 1,
     };
     let row = row.into_active_model().reset_all().insert(txn).await?;
-    let mut sides = vec![
-        (Account::Cash, None, amount),
-        (Account::Unapplied, None, allocated - amount),
-    ];
+    let mut sides =
+        vec![(Account::Cash, None, amount), (Account::Unapplied, None, allocated - amount)];
     sides.extend(settle(txn, &row, settlements, received_on, actor, now).await?);
     ledger::post(txn, row.source(received_on), &sides, actor, now).await?;
     receipt::issue(txn, row.id, None, today, actor, now).await?;
-    event::emit(
-        txn,
-        event::Kind::PaymentRecorded,
-        row.id.0,
-        Some(customer.id),
-        actor,
-        now,
-    )
-    .await?;
+    event::emit(txn, event::Kind::PaymentRecorded, row.id.0, Some(customer.id), actor, now).await?;
     Ok(row)
 }
 
@@ -256,15 +233,8 @@ pub async fn allocate(
     let mut sides = vec![(Account::Unapplied, None, more)];
     sides.extend(settle(txn, &row, settlements, today, actor, now).await?);
     ledger::post(txn, row.source(today), &sides, actor, now).await?;
-    event::emit(
-        txn,
-        event::Kind::PaymentAllocated,
-        row.id.0,
-        Some(row.customer_id),
-        actor,
-        now,
-    )
-    .await?;
+    event::emit(txn, event::Kind::PaymentAllocated, row.id.0, Some(row.customer_id), actor, now)
+        .await?;
     Ok(row)
 }
 
@@ -292,10 +262,7 @@ pub async fn reverse(
         .into_iter()
         .map(|invoice| {
             let part = settled.iter().find(|part| part.invoice_id == invoice.id);
-            Settlement {
-                paid: -part.map_or(0, |part| part.amount),
-                ..Settlement::of(invoice)
-            }
+            Settlement { paid: -part.map_or(0, |part| part.amount), ..Settlement::of(invoice) }
         })
         .collect();
     let mirror = ledger::mirror(txn, id).await?;
@@ -309,15 +276,7 @@ pub async fn reverse(
     if let Some(receipt) = receipt::of_payment(txn, id).await? {
         receipt::issue(txn, id, Some(receipt.id), today, actor, now).await?;
     }
-    event::emit(
-        txn,
-        event::Kind::PaymentReversed,
-        id.0,
-        Some(row.customer_id),
-        actor,
-        now,
-    )
-    .await?;
+    event::emit(txn, event::Kind::PaymentReversed, id.0, Some(row.customer_id), actor, now).await?;
     Ok(row)
 }
 
@@ -352,30 +311,17 @@ async fn chosen(
     let mut settlements = Vec::with_capacity(wanted.len());
     for invoice in invoice::lock(txn, &ids).await? {
         if invoice.customer_id != customer {
-            return Err(FinanceError::OtherCustomersInvoice {
-                number: invoice.number,
-            }
-            .into());
+            return Err(FinanceError::OtherCustomersInvoice { number: invoice.number }.into());
         }
         if invoice.currency != currency {
-            return Err(FinanceError::WrongCurrency {
-                expected: invoice.currency,
-            }
-            .into());
+            return Err(FinanceError::WrongCurrency { expected: invoice.currency }.into());
         }
-        let wanted = wanted
-            .iter()
-            .find(|allocation| allocation.invoice == invoice.id);
-        let amount = wanted
-            .map(|allocation| allocation.amount)
-            .unwrap_or_default();
+        let wanted = wanted.iter().find(|allocation| allocation.invoice == invoice.id);
+        let amount = wanted.map(|allocation| allocation.amount).unwrap_or_default();
         let amount = Money::from_decimal(amount, currency).map_err(FinanceError::from)?;
         let paid = ledger::positive(amount, currency)?;
         invoice.ensure_open(paid)?;
-        settlements.push(Settlement {
-            paid,
-            ..Settlement::of(invoice)
-        });
+        settlements.push(Settlement { paid, ..Settlement::of(invoice) });
     }
     Ok(settlements)
 }
@@ -390,10 +336,7 @@ fn oldest_first(open: Vec<invoice::Model>, amount: i64) -> Vec<Settlement> {
             break;
         }
         left -= paid;
-        settlements.push(Settlement {
-            paid,
-            ..Settlement::of(invoice)
-        });
+        settlements.push(Settlement { paid, ..Settlement::of(invoice) });
     }
     settlements
 }
@@ -407,10 +350,7 @@ async fn settle(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Vec<ledger::Side>, Error> {
-    let amounts: Vec<_> = settlements
-        .iter()
-        .map(|settlement| settlement.paid)
-        .collect();
+    let amounts: Vec<_> = settlements.iter().map(|settlement| settlement.paid).collect();
     let invoices = invoice::settle(txn, settlements, actor, now).await?;
     let (mut rows, mut sides) = (Vec::new(), Vec::new());
     for (invoice, amount) in invoices.into_iter().zip(amounts) {

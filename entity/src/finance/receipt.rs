@@ -91,8 +91,5 @@ pub async fn of_payment(
     payment: PaymentId,
 ) -> Result<Option<Model>, DbErr> {
     let receipts = Entity::find().filter(Column::PaymentId.eq(payment));
-    receipts
-        .filter(Column::Kind.eq(Kind::Receipt))
-        .one(db)
-        .await
+    receipts.filter(Column::Kind.eq(Kind::Receipt)).one(db).await
 }

@@ -32,11 +32,7 @@ pub fn of(lines: impl IntoIterator<Item = Line>) -> Result<(i64, i64), FinanceEr
         return Err(FinanceError::NotPositive);
     }
     let fits = |part: i128| {
-        if part.abs() <= MOST {
-            i64::try_from(part).ok()
-        } else {
-            None
-        }
+        if part.abs() <= MOST { i64::try_from(part).ok() } else { None }
     };
     fits(net).zip(fits(tax)).ok_or(FinanceError::TotalTooLarge)
 }
@@ -64,34 +60,21 @@ mod tests {
     use super::*;
 
     fn line(quantity_milli: i64, unit_price: i64, tax_rate_bp: i32) -> Line {
-        Line {
-            quantity_milli,
-            unit_price,
-            tax_rate_bp,
-        }
+        Line { quantity_milli, unit_price, tax_rate_bp }
     }
 
     #[test]
     fn a_document_is_rounded_once_and_half_to_even() {
-        assert_eq!(
-            of([line(1_000, 1_000_000, 1_000)]),
-            Ok((1_000_000, 100_000))
-        );
+        assert_eq!(of([line(1_000, 1_000_000, 1_000)]), Ok((1_000_000, 100_000)));
         // Three lines of a third of a cent are one cent, not three times nothing.
-        assert_eq!(
-            of([line(333, 1, 0), line(333, 1, 0), line(334, 1, 0)]),
-            Ok((1, 0))
-        );
+        assert_eq!(of([line(333, 1, 0), line(333, 1, 0), line(334, 1, 0)]), Ok((1, 0)));
         assert_eq!(of([line(2_500, 1, 0)]), Ok((2, 0)));
         assert_eq!(of([line(3_500, 1, 0)]), Ok((4, 0)));
         assert_eq!(
             of([line(1_000, 1_000, 0), line(1_000, -1_000, 0)]),
             Err(FinanceError::NotPositive)
         );
-        assert_eq!(
-            of([line(i64::MAX, i64::MAX, 0)]),
-            Err(FinanceError::TotalTooLarge)
-        );
+        assert_eq!(of([line(i64::MAX, i64::MAX, 0)]), Err(FinanceError::TotalTooLarge));
     }
 
     proptest! {

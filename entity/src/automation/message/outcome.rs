@@ -40,28 +40,14 @@ pub async fn settle(
     let id = |outcome: &Outcome| outcome.leased.id;
     let settled = |outcome: &Outcome| (outcome.state != State::Deferred).then_some(now);
     Entity::update_many()
-        .col_expr(
-            Column::State,
-            by_id(outcomes, id, |row| Expr::val(row.state.to_value())),
-        )
+        .col_expr(Column::State, by_id(outcomes, id, |row| Expr::val(row.state.to_value())))
         .col_expr(
             Column::Reason,
-            by_id(outcomes, id, |row| {
-                Expr::val(row.reason.map(|reason| reason.to_value()))
-            }),
+            by_id(outcomes, id, |row| Expr::val(row.reason.map(|reason| reason.to_value()))),
         )
-        .col_expr(
-            Column::Detail,
-            by_id(outcomes, id, |row| Expr::val(row.detail.clone())),
-        )
-        .col_expr(
-            Column::DueAt,
-            by_id(outcomes, id, |row| Expr::val(row.due_at)),
-        )
-        .col_expr(
-            Column::SettledAt,
-            by_id(outcomes, id, |row| Expr::val(settled(row))),
-        )
+        .col_expr(Column::Detail, by_id(outcomes, id, |row| Expr::val(row.detail.clone())))
+        .col_expr(Column::DueAt, by_id(outcomes, id, |row| Expr::val(row.due_at)))
+        .col_expr(Column::SettledAt, by_id(outcomes, id, |row| Expr::val(settled(row))))
         .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
         .col_expr(Column::EnqueuedAt, Expr::val(None::<DateTimeUtc>))
         .filter(held(&leased, &[State::Transmitting, State::Unknown]))
@@ -81,10 +67,7 @@ pub async fn expire_leases(
     let unknown = Entity::update_many()
         .col_expr(Column::State, Expr::val(State::Unknown.to_value()))
         .col_expr(Column::Reason, Expr::val(Reason::UnknownOutcome.to_value()))
-        .col_expr(
-            Column::Detail,
-            Expr::val("the worker ended before the server had answered"),
-        )
+        .col_expr(Column::Detail, Expr::val("the worker ended before the server had answered"))
         .col_expr(Column::SettledAt, Expr::val(now))
         .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
         .filter(Column::State.eq(State::Transmitting))

@@ -107,15 +107,9 @@ pub struct Ready {
 pub(super) fn held(leased: &[Leased<MessageId>], state: &[State]) -> Condition {
     let mut any = Condition::any();
     for row in leased {
-        any = any.add(
-            Condition::all()
-                .add(Column::Id.eq(row.id))
-                .add(Column::Fence.eq(row.fence)),
-        );
+        any = any.add(Condition::all().add(Column::Id.eq(row.id)).add(Column::Fence.eq(row.fence)));
     }
-    Condition::all()
-        .add(Column::State.is_in(state.iter().copied()))
-        .add(any)
+    Condition::all().add(Column::State.is_in(state.iter().copied())).add(any)
 }
 
 /// `CASE id WHEN … THEN value END` over `rows`.
@@ -149,26 +143,11 @@ pub async fn ready_to_transmit(
     let id = |row: &Ready| row.leased.id;
     let rows = Entity::update_many()
         .col_expr(Column::State, Expr::val(State::Transmitting.to_value()))
-        .col_expr(
-            Column::Recipient,
-            by_id(ready, id, |row| Expr::val(row.recipient.clone())),
-        )
-        .col_expr(
-            Column::Subject,
-            by_id(ready, id, |row| Expr::val(row.subject.clone())),
-        )
-        .col_expr(
-            Column::Facts,
-            by_id(ready, id, |row| Expr::val(row.facts.clone())),
-        )
-        .col_expr(
-            Column::Body,
-            by_id(ready, id, |row| Expr::val(row.body.clone())),
-        )
-        .col_expr(
-            Column::BodySha256,
-            by_id(ready, id, |row| Expr::val(row.body_sha256.clone())),
-        )
+        .col_expr(Column::Recipient, by_id(ready, id, |row| Expr::val(row.recipient.clone())))
+        .col_expr(Column::Subject, by_id(ready, id, |row| Expr::val(row.subject.clone())))
+        .col_expr(Column::Facts, by_id(ready, id, |row| Expr::val(row.facts.clone())))
+        .col_expr(Column::Body, by_id(ready, id, |row| Expr::val(row.body.clone())))
+        .col_expr(Column::BodySha256, by_id(ready, id, |row| Expr::val(row.body_sha256.clone())))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::TransmittedAt, Expr::val(now))
         .col_expr(Column::LeaseUntil, Expr::val(now + length))

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use csv::StringRecord;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Unreadable;
 use super::report::cut;
@@ -15,7 +15,7 @@ use crate::text;
 macro_rules! fields {
     ($($(#[$doc:meta])* $field:ident = $name:literal: $($alias:literal)*;)+) => {
         /// What a column of a file of receivables says.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         pub enum Field {
             $($(#[$doc])* #[serde(rename = $name)] $field,)+
         }
@@ -97,7 +97,7 @@ impl fmt::Display for Field {
 }
 
 /// Somebody's word on what a column is: `column=field`, or `column=ignore`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ColumnMapping {
     /// The column's header.
     pub column: String,
@@ -116,28 +116,32 @@ pub enum MappingError {
     UnknownField(String),
 }
 
-impl FromStr for ColumnMapping {
-    type Err = MappingError;
-
-    fn from_str(given: &str) -> Result<Self, MappingError> {
-        let (column, field) = given.rsplit_once('=').ok_or(MappingError::Malformed)?;
+impl ColumnMapping {
+    /// The mapping of `column` to the field that is called `field`, or to none with `ignore`.
+    ///
+    /// # Errors
+    /// [`MappingError`].
+    pub fn new(column: &str, field: &str) -> Result<Self, MappingError> {
         if folded(column).is_empty() {
             return Err(MappingError::Malformed);
         }
         let field = match field.trim() {
             "ignore" => None,
-            name => Some(
-                Field::ALL
-                    .iter()
-                    .copied()
-                    .find(|field| field.name() == name)
-                    .ok_or_else(|| MappingError::UnknownField(cut(name)))?,
-            ),
+            name => {
+                let known = Field::ALL.iter().copied().find(|field| field.name() == name);
+                Some(known.ok_or_else(|| MappingError::UnknownField(cut(name)))?)
+            }
         };
-        Ok(Self {
-            column: column.trim().to_owned(),
-            field,
-        })
+        Ok(Self { column: column.trim().to_owned(), field })
+    }
+}
+
+impl FromStr for ColumnMapping {
+    type Err = MappingError;
+
+    fn from_str(given: &str) -> Result<Self, MappingError> {
+        let (column, field) = given.rsplit_once('=').ok_or(MappingError::Malformed)?;
+        Self::new(column, field)
     }
 }
 

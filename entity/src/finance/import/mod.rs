@@ -20,6 +20,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use futures::FutureExt;
 use sea_orm::entity::prelude::Json;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -28,7 +29,7 @@ pub use format::{Basis, DateOrder, DecimalMark, UnknownFormat};
 pub use mapping::{ColumnMapping, Field, MappingError};
 pub use report::{BadRow, Counts, Formats, Report, Sums};
 
-use self::plan::{Fate, Terms};
+use self::plan::{Fate, Outcome, Terms};
 use self::rows::{Read as Taken, Row};
 use self::survey::{Defaults, Survey};
 use crate::access::{Actor, organisation};
@@ -50,8 +51,7 @@ const CHUNK: u64 = 500;
 const ATTEMPTS: u32 = 3;
 
 /// How a file is to be imported. Everything that is left out is found out, or is the organisation's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Options {
     /// The currency of rows that do not say theirs.
     pub currency: Option<Currency>,
@@ -74,9 +74,63 @@ pub struct Options {
 pub struct ImportInput {
     /// The file.
     pub file: FileId,
-    /// How to import it.
-    #[serde(flatten)]
-    pub options: Options,
+    /// The currency of rows that do not say theirs.
+    #[serde(default)]
+    pub currency: Option<Currency>,
+    /// Columns, and the names of the fields that they fill.
+    #[serde(default)]
+    pub mapping: Vec<(String, String)>,
+    /// In which order a day's parts stand.
+    #[serde(default)]
+    pub date_order: Option<DateOrder>,
+    /// The encoding's name.
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// What separates decimals.
+    #[serde(default)]
+    pub decimal: Option<DecimalMark>,
+    /// Checks everything and writes nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Whether each new payment gets a receipt, which its customer is sent.
+    #[serde(default)]
+    pub receipts: bool,
+}
+
+impl ImportInput {
+    /// The silent import of `file`, with everything found out.
+    #[must_use]
+    pub fn new(file: FileId) -> Self {
+        Self {
+            file,
+            currency: None,
+            mapping: Vec::new(),
+            date_order: None,
+            encoding: None,
+            decimal: None,
+            dry_run: false,
+            receipts: false,
+        }
+    }
+
+    /// How to import the file.
+    ///
+    /// # Errors
+    /// [`MappingError`] when the mapping names a field that does not exist.
+    pub fn options(self) -> Result<Options, MappingError> {
+        let mapping = self.mapping.iter();
+        Ok(Options {
+            currency: self.currency,
+            mapping: mapping
+                .map(|(column, field)| ColumnMapping::new(column, field))
+                .collect::<Result<_, _>>()?,
+            date_order: self.date_order,
+            encoding: self.encoding,
+            decimal: self.decimal,
+            dry_run: self.dry_run,
+            receipts: self.receipts,
+        })
+    }
 }
 
 /// The job under which an import runs.
@@ -136,6 +190,9 @@ pub enum Unreadable {
         /// The headers of the file.
         found: String,
     },
+    /// The job's mapping cannot be understood.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
     /// What reads the file came to an unexpected end.
     #[error("reading the file was broken off")]
     BrokenOff,
@@ -223,12 +280,13 @@ where
         ignored_columns: survey.mapping.ignored().map(str::to_owned).collect(),
         ..Report::default()
     };
-    let terms = Terms {
+    let terms = Arc::new(Terms {
         organisation,
         mapping: survey.mapping.clone(),
         under,
+        dry_run,
         receipts,
-    };
+    });
     let total = survey.rows;
     let mut chunks = chunks(survey, source, today);
     let mut customers = HashMap::new();
@@ -240,7 +298,7 @@ where
             done: report.counts.rows,
             total,
         };
-        let outcome = take(db, clock, &terms, dry_run, &chunk.rows, progress).await?;
+        let outcome = take(db, clock, &terms, chunk.rows.into(), progress).await?;
         let mut bad = chunk.bad;
         bad.extend(outcome.bad);
         bad.sort_by_key(|row| row.line);
@@ -321,38 +379,39 @@ fn read_chunks<R: Read + Seek>(
 async fn take(
     db: &Db,
     clock: &Clock,
-    terms: &Terms,
-    dry_run: bool,
-    rows: &[(u64, Row)],
+    terms: &Arc<Terms>,
+    rows: Arc<[(u64, Row)]>,
     progress: Progress,
-) -> Result<plan::Outcome, ImportError> {
+) -> Result<Outcome, ImportError> {
     let mut attempt = 1;
     loop {
         let now = clock.now();
+        let (terms, rows) = (terms.clone(), rows.clone());
         let taken = db
-            .write(async |txn| {
-                if let Some(under) = &terms.under
-                    && !go_on(txn, under, progress, now).await?
-                {
-                    return Ok(None);
+            .write(move |txn| {
+                let (terms, rows) = (terms.clone(), rows.clone());
+                async move {
+                    if let Some(under) = &terms.under
+                        && !go_on(txn, under, progress, now).await?
+                    {
+                        return Ok(None);
+                    }
+                    let (outcome, plan) = plan::of(txn, &terms, &rows, now).await?;
+                    if !terms.dry_run {
+                        apply::write(txn, &terms, plan, now).await?;
+                    }
+                    Ok(Some(outcome))
                 }
-                if dry_run {
-                    return Ok(Some(plan::of(txn, terms, rows, now).await?.outcome));
-                }
-                let mut plan = plan::of(txn, terms, rows, now).await?;
-                let outcome = std::mem::take(&mut plan.outcome);
-                apply::write(txn, terms, plan, now).await?;
-                Ok(Some(outcome))
+                .boxed()
             })
             .await;
         match taken {
             Ok(outcome) => return outcome.ok_or(ImportError::LeaseLost),
             // Somebody else has just added a customer or an invoice of this chunk: now it is known.
-            Err(Error::Customers(CustomersError::NumberTaken) | Error::Finance(FinanceError::NumberTaken))
-                if attempt < ATTEMPTS =>
-            {
-                attempt += 1;
-            }
+            Err(
+                Error::Customers(CustomersError::NumberTaken)
+                | Error::Finance(FinanceError::NumberTaken),
+            ) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error.into()),
         }
     }
@@ -385,17 +444,22 @@ async fn end(
         total: report.counts.rows,
     };
     let Leased { id, fence } = under.job;
+    let came_in = report.changes() && !report.dry_run;
     let held = db
-        .write(async |txn| {
-            if !go_on(txn, &under, progress, now).await? {
-                return Ok(false);
+        .write(move |txn| {
+            let json = json.clone();
+            async move {
+                if !go_on(txn, &under, progress, now).await? {
+                    return Ok(false);
+                }
+                if came_in {
+                    let kind = event::Kind::ReceivablesImported;
+                    event::emit(txn, kind, id.0, None, under.actor, now).await?;
+                }
+                job::finish(txn, id, fence, state, json, now).await?;
+                Ok(true)
             }
-            if report.changes() && !report.dry_run {
-                let kind = event::Kind::ReceivablesImported;
-                event::emit(txn, kind, id.0, None, under.actor, now).await?;
-            }
-            job::finish(txn, id, fence, state, json.clone(), now).await?;
-            Ok(true)
+            .boxed()
         })
         .await?;
     if held { Ok(()) } else { Err(ImportError::LeaseLost) }

@@ -28,6 +28,7 @@ pub struct Terms {
     pub organisation: organisation::Model,
     pub mapping: Mapping,
     pub under: Option<Under>,
+    pub dry_run: bool,
     pub receipts: bool,
 }
 
@@ -72,7 +73,7 @@ pub struct Paying {
 /// What has to be written.
 #[derive(Default)]
 pub struct Plan {
-    pub outcome: Outcome,
+    outcome: Outcome,
     pub customers: Vec<customer::Model>,
     pub changed: Vec<customer::Model>,
     pub addresses: Vec<address::Model>,
@@ -117,7 +118,7 @@ pub async fn of(
     terms: &Terms,
     rows: &[(u64, Row)],
     now: DateTime<Utc>,
-) -> Result<Plan, Error> {
+) -> Result<(Outcome, Plan), Error> {
     let (invoices, earlier) = invoices(db, rows).await?;
     let mut known = customers(db, terms, rows).await?;
     let mut plan = Plan::default();
@@ -163,7 +164,7 @@ pub async fn of(
     // In one order for everybody, so that imports that run at once do not lock each other out.
     plan.customers.sort_by(|one, other| one.number.cmp(&other.number));
     plan.changed.sort_by_key(|customer| customer.id);
-    Ok(plan)
+    Ok((std::mem::take(&mut plan.outcome), plan))
 }
 
 impl Plan {

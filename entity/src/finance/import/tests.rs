@@ -40,7 +40,7 @@ impl Office {
             locale: "vi".into(),
         };
         let now = clock.now();
-        db.write(async |txn| organisation::set_up(txn, settings.clone(), Actor::System, now).await)
+        db.write(move |txn| organisation::set_up(txn, settings.clone(), Actor::System, now).boxed())
             .await
             .unwrap();
         Self { db, clock, _folder: folder }
@@ -50,10 +50,13 @@ impl Office {
         let (now, lease) = (self.clock.now(), TimeDelta::minutes(1));
         let leased = self
             .db
-            .write(async |txn| {
-                let kind = job::Kind::ImportReceivables;
-                let job = job::create(txn, kind, Json::Null, Actor::System, now).await?;
-                job::lease(txn, job.id, now + lease, now).await
+            .write(move |txn| {
+                async move {
+                    let kind = job::Kind::ImportReceivables;
+                    let job = job::create(txn, kind, Json::Null, Actor::System, now).await?;
+                    job::lease(txn, job.id, now + lease, now).await
+                }
+                .boxed()
             })
             .await;
         let job = leased.unwrap().unwrap();

@@ -1,0 +1,4 @@
+//! Mail: how it is handed over.
+
+pub mod smtp;
+pub mod transport;
