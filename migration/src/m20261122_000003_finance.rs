@@ -139,6 +139,7 @@ async fn payments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(uuid("payment_id"))
         .col(uuid("invoice_id"))
         .col(big_integer("amount"))
+        .col(big_integer("open_after"))
         .col(date("allocated_on"))
         .foreign_key(&mut reference("allocation", "payment_id", "payment"))
         .foreign_key(&mut reference("allocation", "invoice_id", "invoice"));

@@ -4,7 +4,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, LockBehavior, LockType};
+use sea_orm::sea_query::{ExprTrait, Func, LockBehavior, LockType};
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 
 use super::lease::{Fence, next_fence, not_enqueued};
@@ -175,12 +175,11 @@ pub async fn lease(
     until: DateTimeUtc,
     now: DateTimeUtc,
 ) -> Result<Option<Model>, Error> {
-    let first_start =
-        Expr::cust_with_exprs("COALESCE($1, $2)", [Expr::col(Column::StartedAt), Expr::val(now)]);
+    let first_start = Func::coalesce([Expr::col(Column::StartedAt), Expr::val(now)]);
     let leased = Entity::update_many()
         .col_expr(Column::State, Expr::val(State::Running.to_value()))
         .col_expr(Column::LeaseUntil, Expr::val(until))
-        .col_expr(Column::StartedAt, first_start)
+        .col_expr(Column::StartedAt, first_start.into())
         .col_expr(Column::Fence, next_fence())
         .filter(Column::Id.eq(id))
         .filter(is_due(now))
