@@ -1,7 +1,10 @@
 //! Columns and constraints that recur, so that the same thing has the same type in every table.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{string_len, string_len_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null};
+use sea_orm_migration::schema::{
+    string_len, string_len_null, timestamp_with_time_zone, timestamp_with_time_zone_null, uuid,
+    uuid_null,
+};
 
 /// `id`: a UUIDv7, made by the application.
 pub fn id() -> ColumnDef {
@@ -47,7 +50,11 @@ pub fn updated(table: &mut TableCreateStatement) -> &mut TableCreateStatement {
 }
 
 /// A reference to `table(id)`, which cannot be deleted while it is referred to.
-pub fn reference(from: &'static str, column: &'static str, to: &'static str) -> ForeignKeyCreateStatement {
+pub fn reference(
+    from: &'static str,
+    column: &'static str,
+    to: &'static str,
+) -> ForeignKeyCreateStatement {
     ForeignKey::create()
         .name(format!("{from}_{column}_fkey"))
         .from(from, column)

@@ -37,8 +37,7 @@ const MIGRATION_LOCK: i64 = 0x0072_6170_706f_7274;
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     let lock = db.begin().await?;
     if db.get_database_backend() == DbBackend::Postgres {
-        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-            .await?;
+        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
         Migrator::up(db, None).await?;
         return lock.commit().await;
     }

@@ -2,8 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, big_integer_null, json_binary, json_binary_null, string_len, string_len_null, text,
-    uuid, uuid_null,
+    big_integer, big_integer_null, json_binary, json_binary_null, string_len, string_len_null,
+    text, uuid, uuid_null,
 };
 
 use crate::column::{

@@ -7,8 +7,8 @@ use sea_orm_migration::schema::{
 };
 
 use crate::column::{
-    append_only, choice, created, currency, drop_all, drop_append_only, id, index,
-    reference, unique, updated,
+    append_only, choice, created, currency, drop_all, drop_append_only, id, index, reference,
+    unique, updated,
 };
 
 #[derive(DeriveMigrationName)]
@@ -38,7 +38,13 @@ impl MigrationTrait for Migration {
         drop_append_only(manager, "ledger_entry").await?;
         drop_append_only(manager, "allocation").await?;
         let tables = [
-            "counter", "invoice", "invoice_line", "payment", "allocation", "credit_note", "receipt",
+            "counter",
+            "invoice",
+            "invoice_line",
+            "payment",
+            "allocation",
+            "credit_note",
+            "receipt",
             "ledger_entry",
         ];
         drop_all(manager, &tables).await
@@ -68,7 +74,12 @@ async fn invoices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(boolean("disputed"))
         .col(string_len_null("reference", 200))
         .col(uuid_null("import_job_id"))
-        .check(("invoice_amounts_check", Expr::cust("paid >= 0 AND credited >= 0 AND paid + credited <= total AND net + tax = total")))
+        .check((
+            "invoice_amounts_check",
+            Expr::cust(
+                "paid >= 0 AND credited >= 0 AND paid + credited <= total AND net + tax = total",
+            ),
+        ))
         .foreign_key(&mut reference("invoice", "customer_id", "customer"))
         .foreign_key(&mut reference("invoice", "import_job_id", "job"));
     manager.create_table(updated(created(&mut invoice)).to_owned()).await?;
@@ -111,7 +122,10 @@ async fn payments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(date_null("reversed_on"))
         .col(text_null("reversal_reason"))
         .col(uuid_null("import_job_id"))
-        .check(("payment_amounts_check", Expr::cust("amount > 0 AND allocated >= 0 AND allocated <= amount")))
+        .check((
+            "payment_amounts_check",
+            Expr::cust("amount > 0 AND allocated >= 0 AND allocated <= amount"),
+        ))
         .foreign_key(&mut reference("payment", "customer_id", "customer"))
         .foreign_key(&mut reference("payment", "import_job_id", "job"));
     manager.create_table(updated(created(&mut payment)).to_owned()).await?;
@@ -125,6 +139,7 @@ async fn payments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(uuid("payment_id"))
         .col(uuid("invoice_id"))
         .col(big_integer("amount"))
+        .col(big_integer("open_after"))
         .col(date("allocated_on"))
         .foreign_key(&mut reference("allocation", "payment_id", "payment"))
         .foreign_key(&mut reference("allocation", "invoice_id", "invoice"));

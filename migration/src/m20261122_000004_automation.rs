@@ -2,8 +2,8 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, binary_null, integer, json_binary, string_len, string_len_null, text_null, uuid,
-    uuid_null,
+    big_integer, binary_null, integer, json_binary, json_binary_null, string_len, string_len_null,
+    text_null, uuid, uuid_null,
 };
 
 use crate::column::{
@@ -33,7 +33,9 @@ impl MigrationTrait for Migration {
             .await?;
         let pending = Expr::col("relayed_at").is_null();
         manager
-            .create_index(index("event", &["id"]).name("event_pending_idx").and_where(pending).to_owned())
+            .create_index(
+                index("event", &["id"]).name("event_pending_idx").and_where(pending).to_owned(),
+            )
             .await?;
         manager.create_index(index("event", &["subject_id"])).await?;
 
@@ -52,6 +54,7 @@ impl MigrationTrait for Migration {
             .col(choice("state"))
             .col(string_len_null("reason", 32))
             .col(text_null("detail"))
+            .col(json_binary_null("facts"))
             .col(string_len_null("recipient", 320))
             .col(string_len("message_id", 255))
             .col(text_null("subject"))
