@@ -1,6 +1,8 @@
-//! A GraphQL client as plain as can be: one request, one connection, one answer or the reason why not.
+//! A GraphQL client as plain as can be: one request, one connection, one answer or the reason why
+//! not.
 //!
-//! Invariant: it never repeats a request by itself. Whether to repeat is what callers are tested for.
+//! Invariant: it never repeats a request by itself. Whether to repeat is what callers are tested
+//! for.
 
 use std::time::Duration;
 
@@ -60,10 +62,7 @@ pub async fn post(
     let mut request = Request::post("/graphql")
         .header(header::HOST, address)
         .header(header::CONTENT_TYPE, "application/json")
-        .header(
-            header::ACCEPT,
-            "application/graphql-response+json, application/json;q=0.9",
-        );
+        .header(header::ACCEPT, "application/graphql-response+json, application/json;q=0.9");
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
@@ -83,9 +82,7 @@ pub async fn get(address: &str, path: &str, limit: Duration) -> Result<StatusCod
         .header(header::HOST, address)
         .body(Full::default())
         .map_err(|error| Unanswered::Connection(error.to_string()))?;
-    exchange(address, request, limit)
-        .await
-        .map(|(status, _)| status)
+    exchange(address, request, limit).await.map(|(status, _)| status)
 }
 
 async fn exchange(
@@ -95,23 +92,13 @@ async fn exchange(
 ) -> Result<(StatusCode, Bytes), Unanswered> {
     let talk = async {
         let failed = |error: &dyn std::fmt::Display| Unanswered::Connection(error.to_string());
-        let stream = TcpStream::connect(address)
-            .await
-            .map_err(|error| failed(&error))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failed(&error))?;
+        let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
         let answer = async {
-            let response = sender
-                .send_request(request)
-                .await
-                .map_err(|error| failed(&error))?;
+            let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
             let status = response.status();
-            let body = response
-                .into_body()
-                .collect()
-                .await
-                .map_err(|error| failed(&error))?;
+            let body = response.into_body().collect().await.map_err(|error| failed(&error))?;
             Ok((status, body.to_bytes()))
         };
         // The connection moves the bytes while the answer waits for them, and ends with it.
@@ -121,9 +108,7 @@ async fn exchange(
             _ = connection => answer.await,
         }
     };
-    tokio::time::timeout(limit, talk)
-        .await
-        .unwrap_or(Err(Unanswered::Timeout(limit)))
+    tokio::time::timeout(limit, talk).await.unwrap_or(Err(Unanswered::Timeout(limit)))
 }
 
 #[cfg(test)]
@@ -156,9 +141,7 @@ mod tests {
              {\"errors\":[{\"extensions\":{\"code\":\"UNAVAILABLE\"}}]}     ",
         )
         .await;
-        let reply = post(&address, Some("t"), &json!({ "query": "{ a }" }), SECOND)
-            .await
-            .unwrap();
+        let reply = post(&address, Some("t"), &json!({ "query": "{ a }" }), SECOND).await.unwrap();
         assert_eq!(reply.error_code(), Some("UNAVAILABLE"));
         assert_eq!(reply.data, Value::Null);
     }
@@ -167,25 +150,13 @@ mod tests {
     async fn whatever_is_no_answer_says_why() {
         let body = json!({ "query": "{ a }" });
         let cut = server("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{").await;
-        assert!(matches!(
-            post(&cut, None, &body, SECOND).await,
-            Err(Unanswered::Connection(_))
-        ));
+        assert!(matches!(post(&cut, None, &body, SECOND).await, Err(Unanswered::Connection(_))));
         let other = server("HTTP/1.1 502 Bad\r\nContent-Length: 3\r\n\r\nbad").await;
-        assert_eq!(
-            post(&other, None, &body, SECOND).await,
-            Err(Unanswered::NotGraphql(502))
-        );
+        assert_eq!(post(&other, None, &body, SECOND).await, Err(Unanswered::NotGraphql(502)));
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let silent = silent
-            .local_addr()
-            .map(|address| (silent, address.to_string()))
-            .unwrap();
+        let silent = silent.local_addr().map(|address| (silent, address.to_string())).unwrap();
         let limit = Duration::from_millis(50);
-        assert_eq!(
-            post(&silent.1, None, &body, limit).await,
-            Err(Unanswered::Timeout(limit))
-        );
+        assert_eq!(post(&silent.1, None, &body, limit).await, Err(Unanswered::Timeout(limit)));
         drop(silent.0);
         assert!(matches!(
             post(&silent.1, None, &body, SECOND).await,

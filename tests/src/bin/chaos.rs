@@ -9,20 +9,20 @@ use entity::clock::Clock;
 use tests::chaos::judge::judge;
 use tests::chaos::report::Report;
 use tests::chaos::run::{Options, run};
-use tests::stack::{command, interrupted, scratch};
+use tests::stack::{chain, command, interrupted, scratch};
 
 /// Runs Rapport as in production — PostgreSQL, Redis, a mail server, two APIs, two workers, all on
-/// this machine — while clients keep recording payments, and strikes at random: kill -9, SIGSTOP, graceful
-/// restarts, FLUSHALL, refused, cut and unanswered mails. When the faults are over it waits until everything is
-/// done and judges the result by invariants alone: every acknowledged payment exists once and has one
-/// receipt and one mail (or one message in doubt, listed with the reason), numbers have no gaps, the ledger
-/// balances.
+/// this machine — while clients keep recording payments, and strikes at random: kill -9, SIGSTOP,
+/// graceful restarts, FLUSHALL, refused, cut and unanswered mails. When the faults are over it
+/// waits until everything is done and judges the result by invariants alone: every acknowledged
+/// payment exists once and has one receipt and one mail (or one message in doubt, listed with the
+/// reason), numbers have no gaps, the ledger balances.
 ///
-/// The seed decides every fault, its moment, and what the clients ask for, so the same seed strikes the same
-/// way again; how the processes interleave in between stays theirs.
+/// The seed decides every fault, its moment, and what the clients ask for, so the same seed strikes
+/// the same way again; how the processes interleave in between stays theirs.
 ///
-/// Exit code 0: right. 1: an invariant is broken; the directory with all logs, data, delivered mails and
-/// facts.json is kept. 2: the run could not be brought to its end.
+/// Exit code 0: right. 1: an invariant is broken; the directory with all logs, data, delivered
+/// mails and facts.json is kept. 2: the run could not be brought to its end.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -41,8 +41,8 @@ struct Arguments {
     /// Customers, each with three invoices from the start.
     #[arg(long, default_value_t = 30)]
     customers: usize,
-    /// Strike the optimised build. Without it the development build is struck, which the tests have built
-    /// already: slower documents, the same code.
+    /// Strike the optimised build. Without it the development build is struck, which the tests have
+    /// built already: slower documents, the same code.
     #[arg(long)]
     release: bool,
     /// Keep the directory also after a right run.
@@ -69,9 +69,8 @@ fn main() -> ExitCode {
 }
 
 async fn strike(arguments: &Arguments, programs: &Path) -> ExitCode {
-    let seed = arguments
-        .seed
-        .unwrap_or_else(|| Clock::system().now().timestamp_micros().cast_unsigned());
+    let seed =
+        arguments.seed.unwrap_or_else(|| Clock::system().now().timestamp_micros().cast_unsigned());
     let options = Options {
         seed,
         length: Duration::from_secs_f64(arguments.minutes.max(0.0) * 60.0),
@@ -83,26 +82,18 @@ async fn strike(arguments: &Arguments, programs: &Path) -> ExitCode {
         Ok(dir) => dir,
         Err(error) => return failed(&error.to_string()),
     };
-    println!(
-        "seed {seed}, {} minutes, in {}",
-        arguments.minutes,
-        dir.path().display()
-    );
-    let (facts, figures) =
-        match run(&options, dir.path(), programs, |line| println!("{line}")).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                dir.disable_cleanup(true);
-                return failed(&format!("{error}\nlogs and data: {}", dir.path().display()));
-            }
-        };
-    let violations = judge(&facts);
-    let report = Report {
-        seed,
-        facts: &facts,
-        figures: &figures,
-        violations: &violations,
+    println!("seed {seed}, {} minutes, in {}", arguments.minutes, dir.path().display());
+    let (facts, figures) = match run(&options, dir.path(), programs, |line| println!("{line}"))
+        .await
+    {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            dir.disable_cleanup(true);
+            return failed(&format!("{}\nlogs and data: {}", chain(&error), dir.path().display()));
+        }
     };
+    let violations = judge(&facts);
+    let report = Report { seed, facts: &facts, figures: &figures, violations: &violations };
     println!("{report}");
     if violations.is_empty() && !arguments.keep {
         return ExitCode::SUCCESS;
@@ -114,35 +105,22 @@ async fn strike(arguments: &Arguments, programs: &Path) -> ExitCode {
         eprintln!("the facts could not be saved: {error}");
     }
     println!("logs, data, mails and facts.json: {}", dir.path().display());
-    if violations.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Builds `rapport` and `rapport-worker` and returns where they are.
 fn build(release: bool) -> Result<PathBuf, String> {
     let ours = std::env::current_exe().map_err(|error| error.to_string())?;
-    let target = ours
-        .ancestors()
-        .nth(2)
-        .ok_or("this program is not in a target directory")?;
+    let target = ours.ancestors().nth(2).ok_or("this program is not in a target directory")?;
     let mut command = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Together with `tests`, whose features are then the same as in the build that is running.
-    command.args([
-        "build", "--bins", "-p", "api", "-p", "worker", "-p", "tests",
-    ]);
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("--target-dir")
-        .arg(target);
+    command.args(["build", "--bins", "-p", "api", "-p", "worker", "-p", "tests"]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--target-dir").arg(target);
     if release {
         command.arg("--release");
     }
-    let status = command
-        .status()
-        .map_err(|error| format!("cargo could not be started: {error}"))?;
+    let status =
+        command.status().map_err(|error| format!("cargo could not be started: {error}"))?;
     if !status.success() {
         return Err("the build failed".to_owned());
     }

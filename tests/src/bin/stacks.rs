@@ -4,7 +4,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use clap::{Parser, Subcommand};
 use rustix::process::{Pid, Signal, kill_process};
-use tests::stack::{Servers, command, interrupted, scratch};
+use tests::stack::{Servers, chain, command, interrupted, scratch};
 use tokio::time::{Duration, sleep};
 
 /// Starts a PostgreSQL and a Redis of their own on free ports, and removes them whatever happens.
@@ -42,7 +42,7 @@ async fn exec(command: &[String]) -> ExitCode {
             ExitCode::from(code.unwrap_or(1))
         }
         Err(error) => {
-            eprintln!("stacks: {error}");
+            eprintln!("stacks: {}", chain(error.as_ref()));
             ExitCode::from(2)
         }
     }

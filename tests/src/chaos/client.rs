@@ -1,7 +1,7 @@
 //! Bookkeepers who record payments and do not take silence for an answer.
 //!
-//! Invariant: a request that got no final answer is repeated with the same key and the same input, at either
-//! API, until it gets one.
+//! Invariant: a request that got no final answer is repeated with the same key and the same input,
+//! at either API, until it gets one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -78,19 +78,12 @@ impl Office {
         });
         let reply = self.prepare(CUSTOMER, &json!({ "i": input })).await?;
         let customer = created(&reply, "createCustomer", "customer")?;
-        let mut debtor = Debtor {
-            customer,
-            invoices: Vec::new(),
-        };
+        let mut debtor = Debtor { customer, invoices: Vec::new() };
         for number in 0..invoices {
             let input = self.invoice(&debtor.customer, "1000.00");
             let key = format!("prepared-{index}-{number}");
-            let reply = self
-                .prepare(INVOICE, &json!({ "i": input, "k": key }))
-                .await?;
-            debtor
-                .invoices
-                .push(created(&reply, "issueInvoice", "invoice")?);
+            let reply = self.prepare(INVOICE, &json!({ "i": input, "k": key })).await?;
+            debtor.invoices.push(created(&reply, "issueInvoice", "invoice")?);
         }
         Ok(debtor)
     }
@@ -135,19 +128,13 @@ impl Office {
     }
 
     async fn token(&self, address: &str) -> Result<String, String> {
-        let known = self
-            .token
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(token) = known {
             return Ok(token);
         }
         let input = json!({ "email": self.login.0, "password": self.login.1 });
         let reply = say(address, None, LOGIN, &json!({ "i": input })).await?;
-        let token = reply.data["login"]["accessToken"]
-            .as_str()
-            .map(str::to_owned);
+        let token = reply.data["login"]["accessToken"].as_str().map(str::to_owned);
         let token = token.ok_or_else(|| format!("no login: {:?} {}", reply.errors, reply.data))?;
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         Ok(token)
@@ -172,7 +159,7 @@ impl Office {
                     self.journal.answered(key, &answer);
                     return Some(answer);
                 }
-                Ok(None) => self.journal.met("an answer without payment or user error"),
+                Ok(None) => self.journal.met("an answer that settles nothing"),
                 Err(fault) => self.journal.met(&fault),
             }
             let pause = Duration::from_millis(chance.random_range(50..500));
@@ -198,17 +185,11 @@ impl Bookkeeper {
     pub fn new(office: Arc<Office>, debtors: Arc<Vec<Debtor>>, seed: u64, index: u64) -> Self {
         let chance = StdRng::seed_from_u64(seed.wrapping_mul(1009).wrapping_add(index));
         let name = format!("chaos-{seed}-{index}");
-        Self {
-            office,
-            debtors,
-            name,
-            chance,
-            count: 0,
-            reversible: Vec::new(),
-        }
+        Self { office, debtors, name, chance, count: 0, reversible: Vec::new() }
     }
 
-    /// Records payments, one every `pace` on average, until `stop`; what is under way is brought to its end.
+    /// Records payments, one every `pace` on average, until `stop`; what is under way is brought to
+    /// its end.
     pub async fn work(mut self, pace: Duration, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let payments = match self.chance.random_range(0..100) {
@@ -230,10 +211,7 @@ impl Bookkeeper {
         let invoice = invoices.get(chosen).cloned();
         let amount = self.chance.random_range(100..5000);
         let (key, variables) = self.payment(debtor, amount, invoice.as_deref());
-        let answer = self
-            .office
-            .insist(&key, PAYMENT, &variables, &mut self.chance)
-            .await;
+        let answer = self.office.insist(&key, PAYMENT, &variables, &mut self.chance).await;
         if let Some(Answer::Done { payment, .. }) = answer
             && self.chance.random_bool(0.3)
         {
@@ -249,12 +227,8 @@ impl Bookkeeper {
         let (key, variables) = self.payment(debtor, amount, None);
         let office = self.office.clone();
         let mut chances: Vec<StdRng> = (0..10).map(|_| self.fork()).collect();
-        join_all(
-            chances
-                .iter_mut()
-                .map(|chance| office.insist(&key, PAYMENT, &variables, chance)),
-        )
-        .await;
+        join_all(chances.iter_mut().map(|chance| office.insist(&key, PAYMENT, &variables, chance)))
+            .await;
         1
     }
 
@@ -266,10 +240,7 @@ impl Bookkeeper {
         let key = self.key();
         let variables = json!({ "i": office.invoice(&customer, "100.00"), "k": key });
         let invoice = loop {
-            match office
-                .ask(self.chance.random_range(0..2), INVOICE, &variables)
-                .await
-            {
+            match office.ask(self.chance.random_range(0..2), INVOICE, &variables).await {
                 Ok(data) => match created(&data, "issueInvoice", "invoice") {
                     Ok(invoice) => break invoice,
                     Err(refusal) => {
@@ -280,18 +251,12 @@ impl Bookkeeper {
                 Err(fault) => office.journal.met(&fault),
             }
             let pause = Duration::from_millis(self.chance.random_range(50..500));
-            if office
-                .closed
-                .run_until_cancelled(sleep(pause))
-                .await
-                .is_none()
-            {
+            if office.closed.run_until_cancelled(sleep(pause)).await.is_none() {
                 return 1;
             }
         };
-        let mut payments: Vec<_> = (0..20)
-            .map(|_| (self.payment(debtor, 1000, Some(&invoice)), self.fork()))
-            .collect();
+        let mut payments: Vec<_> =
+            (0..20).map(|_| (self.payment(debtor, 1000, Some(&invoice)), self.fork())).collect();
         join_all(
             payments
                 .iter_mut()
@@ -309,9 +274,7 @@ impl Bookkeeper {
         let input = json!({ "reason": "The bank took it back" });
         let variables = json!({ "id": payment, "i": input, "k": key });
         self.office.journal.ask(&key, What::Reverse { payment });
-        self.office
-            .insist(&key, REVERSAL, &variables, &mut self.chance)
-            .await;
+        self.office.insist(&key, REVERSAL, &variables, &mut self.chance).await;
         1
     }
 
@@ -351,30 +314,25 @@ async fn say(
     variables: &Value,
 ) -> Result<Reply, String> {
     let body = json!({ "query": query, "variables": variables });
-    graphql::post(address, token, &body, PATIENCE)
-        .await
-        .map_err(|unanswered| {
-            use graphql::Unanswered::{Connection, NotGraphql, Timeout};
-            match unanswered {
-                Connection(_) => "no connection".to_owned(),
-                Timeout(_) => "no answer in time".to_owned(),
-                NotGraphql(status) => format!("status {status}"),
-            }
-        })
+    graphql::post(address, token, &body, PATIENCE).await.map_err(|unanswered| {
+        use graphql::Unanswered::{Connection, NotGraphql, Timeout};
+        match unanswered {
+            Connection(_) => "no connection".to_owned(),
+            Timeout(_) => "no answer in time".to_owned(),
+            NotGraphql(status) => format!("status {status}"),
+        }
+    })
 }
 
 /// The final answer in the data of one mutation, if there is one.
 fn answer(data: &Value) -> Option<Answer> {
     let payload = data.as_object()?.values().next()?;
     if let Some(code) = payload["userErrors"][0]["code"].as_str() {
-        return Some(Answer::Refused {
-            code: code.to_owned(),
-        });
+        // Not an answer to what was asked: it may be asked again.
+        return (code != "RATE_LIMITED").then(|| Answer::Refused { code: code.to_owned() });
     }
     let payment = payload["payment"]["id"].as_str()?.to_owned();
-    let receipt = payload["payment"]["receipt"]["number"]
-        .as_str()
-        .map(str::to_owned);
+    let receipt = payload["payment"]["receipt"]["number"].as_str().map(str::to_owned);
     Some(Answer::Done { payment, receipt })
 }
 

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::facts::{Asked, Delivered, Facts};
 use crate::stack::sink::Sink;
 
-/// What is left to do: messages that are not settled, events that are not relayed, and receipts that no
-/// message is about yet.
+/// What is left to do: messages that are not settled, events that are not relayed, and receipts
+/// that no message is about yet.
 const LEFT: &str = "
     SELECT (SELECT count(*) FROM message
              WHERE state IN ('PLANNED', 'CLAIMED', 'TRANSMITTING', 'DEFERRED')) AS messages,
@@ -74,11 +74,7 @@ impl Observer {
     pub async fn in_flight(&self) -> Result<BTreeSet<String>, EvidenceError> {
         let sql = "SELECT message_id FROM message WHERE state = 'TRANSMITTING'";
         let ids: Vec<BTreeMap<String, String>> = self.rows(sql).await?;
-        Ok(ids
-            .iter()
-            .flat_map(BTreeMap::values)
-            .map(|id| bare(id))
-            .collect())
+        Ok(ids.iter().flat_map(BTreeMap::values).map(|id| local(id)).collect())
     }
 
     /// What is left to do.
@@ -120,22 +116,16 @@ impl Observer {
             allocation.payment_id = outward(&allocation.payment_id);
         }
         for message in &mut facts.messages {
-            message.message_id = bare(&message.message_id);
+            message.message_id = local(&message.message_id);
         }
         for incident in sink.incidents() {
             if incident.mishap.refusal() {
-                *facts
-                    .refusals
-                    .entry(incident.recipient.unwrap_or_default())
-                    .or_default() += 1;
+                *facts.refusals.entry(incident.recipient.unwrap_or_default()).or_default() += 1;
             }
         }
         for mail in sink.mails()? {
-            let message_id = mail.message_id();
-            facts.mails.push(Delivered {
-                message_id,
-                to: mail.envelope.to,
-            });
+            let message_id = mail.message_id().as_deref().map(local);
+            facts.mails.push(Delivered { message_id, to: mail.envelope.to });
         }
         Ok(facts)
     }
@@ -154,16 +144,14 @@ impl Observer {
 
 /// A payment's id as clients know it.
 fn outward(id: &str) -> String {
-    id.parse::<Uuid>()
-        .map_or_else(|_| id.to_owned(), |id| PaymentId(id).global())
+    id.parse::<Uuid>().map_or_else(|_| id.to_owned(), |id| PaymentId(id).global())
 }
 
-/// A Message-ID without angle brackets.
-fn bare(message_id: &str) -> String {
-    message_id
-        .trim_start_matches('<')
-        .trim_end_matches('>')
-        .to_owned()
+/// What is unique in a Message-ID: the part before the domain, which rows leave out and mails have.
+#[must_use]
+pub fn local(message_id: &str) -> String {
+    let bare = message_id.trim_start_matches('<').trim_end_matches('>');
+    bare.split_once('@').map_or(bare, |(local, _)| local).to_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
-//! What is known when all is over: plain data, gathered by [`super::evidence`], weighed by [`super::judge`].
+//! What is known when all is over: plain data, gathered by [`super::evidence`], weighed by
+//! [`super::judge`].
 //!
-//! Invariant: ids are the outward ones of payments (`pay_…`) and plain UUIDs otherwise; amounts are minor units.
+//! Invariant: ids are the outward ones of payments (`pay_…`) and plain UUIDs otherwise; amounts are
+//! minor units.
 
 use std::collections::BTreeMap;
 
@@ -173,14 +175,14 @@ pub struct Message {
     pub state: String,
     /// To whom.
     pub recipient: Option<String>,
-    /// Without angle brackets.
+    /// The part of its Message-ID before the domain.
     pub message_id: String,
 }
 
 /// A mail that was delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delivered {
-    /// Without angle brackets; none if the mail has no such header.
+    /// The part of its Message-ID before the domain; none if the mail has no such header.
     pub message_id: Option<String>,
     /// The recipients of its envelope.
     pub to: Vec<String>,

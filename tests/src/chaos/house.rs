@@ -1,4 +1,5 @@
-//! Rapport as it runs in production, in small: PostgreSQL, Redis, a mail server, two APIs and two workers.
+//! Rapport as it runs in production, in small: PostgreSQL, Redis, a mail server, two APIs and two
+//! workers.
 //!
 //! Invariant: while a fault lasts it holds its target, so nobody else starts, stops or strikes it.
 
@@ -62,7 +63,8 @@ pub struct House {
 /// What the house remembers about its faults.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    /// Which messages were being handed over when something was struck, and what it was. By Message-ID.
+    /// Which messages were being handed over when something was struck, and what it was. By
+    /// Message-ID.
     pub doubts: BTreeMap<String, String>,
     /// Processes that ended without being struck, and were started again.
     pub ended: Vec<String>,
@@ -71,8 +73,8 @@ pub struct Notes {
 }
 
 impl House {
-    /// Starts everything in `dir`, with the programs `rapport` and `rapport-worker` in `programs`, and
-    /// migrates an empty database with one administrator in it.
+    /// Starts everything in `dir`, with the programs `rapport` and `rapport-worker` in `programs`,
+    /// and migrates an empty database with one administrator in it.
     ///
     /// # Errors
     /// When anything does not start.
@@ -93,28 +95,14 @@ impl House {
                 ("SMTP_URL", sink.url()),
                 ("DATA_DIR", data.display().to_string()),
                 ("RAPPORT_ENV", "development".to_owned()),
-                (
-                    "TOKEN_KEY",
-                    format!("a key for a house of minutes {seed:032}"),
-                ),
+                ("TOKEN_KEY", format!("a key for a house of minutes {seed:032}")),
                 ("MAIL_RETRY_S", "1".to_owned()),
                 ("LEASE_S", "5".to_owned()),
                 ("SMTP_TIMEOUT_S", "3".to_owned()),
             ],
         };
-        plan.program("migrate", "rapport", &["migrate"], None)?
-            .run()
-            .await?;
-        let admin = [
-            "seed",
-            "admin",
-            "--email",
-            EMAIL,
-            "--password",
-            PASSWORD,
-            "--name",
-            "Chaos",
-        ];
+        plan.program("migrate", "rapport", &["migrate"], None)?.run().await?;
+        let admin = ["seed", "admin", "--email", EMAIL, "--password", PASSWORD, "--name", "Chaos"];
         plan.program("seed", "rapport", &admin, None)?.run().await?;
 
         let mut house = Self {
@@ -230,7 +218,8 @@ impl House {
         Ok(())
     }
 
-    /// Starts again whatever ended without being struck, as the restart policy of a real house would.
+    /// Starts again whatever ended without being struck, as the restart policy of a real house
+    /// would.
     pub async fn watch(&self) {
         loop {
             sleep(Duration::from_millis(500)).await;
@@ -271,10 +260,7 @@ impl House {
                     .await
                     .is_ok_and(|status| status.is_success())
             };
-            api.lock()
-                .await
-                .ready(Duration::from_secs(60), ready)
-                .await?;
+            api.lock().await.ready(Duration::from_mins(1), ready).await?;
         }
         Ok(())
     }
@@ -282,15 +268,13 @@ impl House {
     /// What the house remembers.
     #[must_use]
     pub fn notes(&self) -> Notes {
-        self.notes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Remembers every message that is being handed over as one that `fault` may leave in doubt.
     async fn doubt(&self, fault: &Fault) {
-        // The database may itself be down: what is on its way stays so until a lease ends, which is later.
+        // The database may itself be down: what is on its way stays so until a lease ends, which is
+        // later.
         for _ in 0..20 {
             if let Ok(ids) = self.observer.in_flight().await {
                 let at = fault.at.as_secs_f64();

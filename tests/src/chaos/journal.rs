@@ -1,6 +1,7 @@
 //! What the clients sent and what they were told: the only memory of what was promised.
 //!
-//! Invariant: an answer is noted before the client acts on it, and a key is noted before it is first sent.
+//! Invariant: an answer is noted before the client acts on it, and a key is noted before it is
+//! first sent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,12 +25,7 @@ impl Journal {
         let mut pages = self.pages();
         let index = pages.asked.len();
         pages.by_key.insert(key.to_owned(), index);
-        pages.asked.push(Asked {
-            key: key.to_owned(),
-            what,
-            sent: 0,
-            answers: Vec::new(),
-        });
+        pages.asked.push(Asked { key: key.to_owned(), what, sent: 0, answers: Vec::new() });
     }
 
     /// Notes that `key` is sent, for the first time or again.
@@ -82,17 +78,12 @@ mod tests {
         journal.ask("b", What::Pay { amount: 2 });
         journal.sent("b");
         journal.sent("b");
-        let answer = Answer::Refused {
-            code: "OVERPAID".to_owned(),
-        };
+        let answer = Answer::Refused { code: "OVERPAID".to_owned() };
         journal.answered("b", &answer);
         journal.met("TIMEOUT");
         let asked = journal.asked();
         assert_eq!((asked[0].sent, asked[1].sent), (0, 2));
         assert_eq!(asked[1].answers, [answer]);
-        assert_eq!(
-            journal.faults(),
-            BTreeMap::from([("TIMEOUT".to_owned(), 1)])
-        );
+        assert_eq!(journal.faults(), BTreeMap::from([("TIMEOUT".to_owned(), 1)]));
     }
 }

@@ -40,19 +40,10 @@ pub struct Report<'a> {
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let facts = self.facts;
-        writeln!(
-            f,
-            "\nseed {}: {} faults",
-            self.seed,
-            self.figures.faults.len()
-        )?;
+        writeln!(f, "\nseed {}: {} faults", self.seed, self.figures.faults.len())?;
         self.faults(f)?;
         self.requests(f)?;
-        let documents = (
-            facts.receipts.len(),
-            facts.invoices.len(),
-            facts.entries.len(),
-        );
+        let documents = (facts.receipts.len(), facts.invoices.len(), facts.entries.len());
         line(
             f,
             "documents",
@@ -62,9 +53,9 @@ impl fmt::Display for Report<'_> {
             ),
         )?;
         self.mails(f)?;
-        let drained = facts.drained_s.map_or("never".to_owned(), |time| {
-            format!("{time:.1} s after the last fault")
-        });
+        let drained = facts
+            .drained_s
+            .map_or("never".to_owned(), |time| format!("{time:.1} s after the last fault"));
         line(f, "drained", &drained)?;
         if !self.figures.ended.is_empty() {
             line(f, "ended by themselves", &self.figures.ended.join(", "))?;
@@ -78,9 +69,7 @@ impl fmt::Display for Report<'_> {
                     self.seed,
                     violations.len()
                 )?;
-                violations
-                    .iter()
-                    .try_for_each(|violation| writeln!(f, "  {violation}"))
+                violations.iter().try_for_each(|violation| writeln!(f, "  {violation}"))
             }
         }
     }
@@ -88,13 +77,8 @@ impl fmt::Display for Report<'_> {
 
 impl Report<'_> {
     fn faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |what: &str| {
-            self.figures
-                .faults
-                .iter()
-                .filter(|fault| fault.contains(what))
-                .count()
-        };
+        let count =
+            |what: &str| self.figures.faults.iter().filter(|fault| fault.contains(what)).count();
         let counts = [
             ("kills", count("kill -9")),
             ("freezes", count("frozen")),
@@ -102,11 +86,7 @@ impl Report<'_> {
             ("FLUSHALLs", count("FLUSHALL")),
             ("phases of bad mail weather", count("mail ")),
         ];
-        line(
-            f,
-            "faults",
-            &list(counts.iter().map(|(name, count)| format!("{count} {name}"))),
-        )
+        line(f, "faults", &list(counts.iter().map(|(name, count)| format!("{count} {name}"))))
     }
 
     fn requests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,11 +118,8 @@ impl Report<'_> {
                 self.facts.requests.len()
             ),
         )?;
-        let faults = self
-            .figures
-            .client_faults
-            .iter()
-            .map(|(fault, count)| format!("{count} {fault}"));
+        let faults =
+            self.figures.client_faults.iter().map(|(fault, count)| format!("{count} {fault}"));
         line(f, "clients met", &list(faults))
     }
 
@@ -151,40 +128,16 @@ impl Report<'_> {
         for message in &self.facts.messages {
             *states.entry(&message.state).or_default() += 1;
         }
-        let states = list(
-            states
-                .iter()
-                .map(|(state, count)| format!("{count} {state}")),
-        );
-        line(
-            f,
-            "messages",
-            &format!("{states}; {} mails delivered", self.facts.mails.len()),
-        )?;
-        let mishaps = self
-            .figures
-            .mishaps
-            .iter()
-            .map(|(mishap, count)| format!("{count} {mishap:?}"));
+        let states = list(states.iter().map(|(state, count)| format!("{count} {state}")));
+        line(f, "messages", &format!("{states}; {} mails delivered", self.facts.mails.len()))?;
+        let mishaps =
+            self.figures.mishaps.iter().map(|(mishap, count)| format!("{count} {mishap:?}"));
         line(f, "mail server", &list(mishaps))?;
-        for message in self
-            .facts
-            .messages
-            .iter()
-            .filter(|message| message.state == "UNKNOWN")
-        {
+        for message in self.facts.messages.iter().filter(|message| message.state == "UNKNOWN") {
             let id = &message.message_id;
-            let arrived = self
-                .facts
-                .mails
-                .iter()
-                .any(|mail| mail.message_id.as_ref() == Some(id));
+            let arrived = self.facts.mails.iter().any(|mail| mail.message_id.as_ref() == Some(id));
             let arrived = if arrived { "arrived" } else { "did not arrive" };
-            let reason = self
-                .facts
-                .doubts
-                .get(id)
-                .map_or("no reason seen", String::as_str);
+            let reason = self.facts.doubts.get(id).map_or("no reason seen", String::as_str);
             line(f, "unknown", &format!("<{id}> {arrived}: {reason}"))?;
         }
         Ok(())
@@ -197,9 +150,5 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
 
 fn list(parts: impl Iterator<Item = String>) -> String {
     let parts: Vec<String> = parts.collect();
-    if parts.is_empty() {
-        "nothing".to_owned()
-    } else {
-        parts.join(", ")
-    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }

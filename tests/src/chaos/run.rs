@@ -1,6 +1,7 @@
 //! A whole run: build the house, let everybody loose, wait for quiet, gather the facts.
 //!
-//! Invariant: the judge is asked after the last fault is over and everything had the time to finish.
+//! Invariant: the judge is asked after the last fault is over and everything had the time to
+//! finish.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Bookkeeper, Debtor, Office};
-use super::evidence::EvidenceError;
+use super::evidence::{EvidenceError, Left, local};
 use super::facts::Facts;
 use super::house::{EMAIL, House, HouseError, PASSWORD};
 use super::journal::Journal;
@@ -23,10 +24,10 @@ use super::schedule::schedule;
 use crate::stack::StackError;
 
 /// How long bookkeepers go on asking for their last answers after the last fault.
-const LAST_ANSWERS: Duration = Duration::from_secs(60);
+const LAST_ANSWERS: Duration = Duration::from_mins(1);
 
 /// After this long without an end we stop waiting and look at what there is.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(180);
+const DRAIN_PATIENCE: Duration = Duration::from_mins(3);
 
 /// What a run is made of.
 #[derive(Clone, Copy, Debug)]
@@ -73,20 +74,12 @@ pub async fn run(
     let mut house = House::build(dir, programs, options.seed).await?;
     let office = Arc::new(open(&house));
     let debtors = Arc::new(prepare(&office, options.customers).await?);
-    say(&format!(
-        "ready: {} customers at {}",
-        debtors.len(),
-        house.addresses.join(" and ")
-    ));
+    say(&format!("ready: {} customers at {}", debtors.len(), house.addresses.join(" and ")));
     house.begin();
     let house = Arc::new(house);
     let watch = CancellationToken::new();
     let watcher = house.clone();
-    tokio::spawn(
-        watch
-            .clone()
-            .run_until_cancelled_owned(async move { watcher.watch().await }),
-    );
+    tokio::spawn(watch.clone().run_until_cancelled_owned(async move { watcher.watch().await }));
 
     let stop = CancellationToken::new();
     let mut clients = JoinSet::new();
@@ -101,9 +94,7 @@ pub async fn run(
     house.heal().await?;
     let quiet = Instant::now();
     say("faults are over: the clients get their last answers, the workers finish");
-    let answered = timeout(LAST_ANSWERS, async {
-        while clients.join_next().await.is_some() {}
-    });
+    let answered = timeout(LAST_ANSWERS, async { while clients.join_next().await.is_some() {} });
     if answered.await.is_err() {
         office.closed.cancel();
         clients.shutdown().await;
@@ -111,22 +102,13 @@ pub async fn run(
     let drained = drain(&house, quiet).await;
     watch.cancel();
 
-    let mut facts = house
-        .observer
-        .facts(office.journal.asked(), &house.sink)
-        .await?;
+    let mut facts = house.observer.facts(office.journal.asked(), &house.sink).await?;
     let notes = house.notes();
     facts.doubts = notes.doubts;
-    for incident in house
-        .sink
-        .incidents()
-        .into_iter()
-        .filter(|it| it.mishap.undecidable())
-    {
+    for incident in house.sink.incidents().into_iter().filter(|it| it.mishap.undecidable()) {
         let reason = format!("{:?} by the mail server", incident.mishap);
-        facts
-            .doubts
-            .insert(incident.message_id.unwrap_or_default(), reason);
+        let message = incident.message_id.as_deref().map(local).unwrap_or_default();
+        facts.doubts.insert(message, reason);
     }
     facts.unstoppable = notes.unstoppable;
     facts.drained_s = drained.map(|time| time.as_secs_f64());
@@ -156,12 +138,7 @@ fn open(house: &House) -> Office {
 async fn prepare(office: &Office, customers: usize) -> Result<Vec<Debtor>, RunError> {
     let mut debtors = Vec::with_capacity(customers);
     for index in 0..customers {
-        debtors.push(
-            office
-                .debtor(index, 3)
-                .map_err(RunError::Preparation)
-                .await?,
-        );
+        debtors.push(office.debtor(index, 3).map_err(RunError::Preparation).await?);
     }
     Ok(debtors)
 }
@@ -195,11 +172,7 @@ async fn strike(
 async fn drain(house: &House, quiet: Instant) -> Option<Duration> {
     let mut since = None;
     while quiet.elapsed() < DRAIN_PATIENCE {
-        let done = house
-            .observer
-            .left()
-            .await
-            .is_ok_and(|left| left == Default::default());
+        let done = house.observer.left().await.is_ok_and(|left| left == Left::default());
         match (done, since) {
             (false, _) => since = None,
             (true, None) => since = Some(quiet.elapsed()),

@@ -1,6 +1,7 @@
 //! Which fault strikes when: a pure function of the seed.
 //!
-//! Invariant: two faults never overlap on the same target, and every fault is over when the time is.
+//! Invariant: two faults never overlap on the same target, and every fault is over when the time
+//! is.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,12 +73,7 @@ pub fn schedule(seed: u64, length: Duration) -> Vec<Fault> {
         if free && at + lasts < length {
             // A struck process gets a moment to stand up before it is struck again.
             busy_until.insert(target, at + lasts + Duration::from_millis(500));
-            faults.push(Fault {
-                at,
-                lasts,
-                target,
-                blow,
-            });
+            faults.push(Fault { at, lasts, target, blow });
         }
     }
 }
@@ -85,51 +81,19 @@ pub fn schedule(seed: u64, length: Duration) -> Vec<Fault> {
 fn fault(chance: &mut StdRng) -> (Target, Blow, Duration) {
     let which = chance.random_range(0..2);
     match chance.random_range(0..100) {
-        0..22 => (
-            Target::Worker(which),
-            Blow::Kill,
-            milliseconds(chance, 0, 2000),
-        ),
-        22..34 => (
-            Target::Api(which),
-            Blow::Kill,
-            milliseconds(chance, 0, 2000),
-        ),
-        34..44 => (
-            Target::Worker(which),
-            Blow::Freeze,
-            milliseconds(chance, 500, 9000),
-        ),
-        44..50 => (
-            Target::Api(which),
-            Blow::Freeze,
-            milliseconds(chance, 500, 6000),
-        ),
-        50..57 => (
-            Target::Worker(which),
-            Blow::Restart,
-            milliseconds(chance, 0, 1000),
-        ),
-        57..62 => (
-            Target::Api(which),
-            Blow::Restart,
-            milliseconds(chance, 0, 1000),
-        ),
+        0..22 => (Target::Worker(which), Blow::Kill, milliseconds(chance, 0, 2000)),
+        22..34 => (Target::Api(which), Blow::Kill, milliseconds(chance, 0, 2000)),
+        34..44 => (Target::Worker(which), Blow::Freeze, milliseconds(chance, 500, 9000)),
+        44..50 => (Target::Api(which), Blow::Freeze, milliseconds(chance, 500, 6000)),
+        50..57 => (Target::Worker(which), Blow::Restart, milliseconds(chance, 0, 1000)),
+        57..62 => (Target::Api(which), Blow::Restart, milliseconds(chance, 0, 1000)),
         62..70 => (Target::Redis, Blow::Flush, Duration::ZERO),
         70..76 => (Target::Redis, Blow::Kill, milliseconds(chance, 0, 4000)),
         76..79 => (Target::Redis, Blow::Freeze, milliseconds(chance, 500, 4000)),
         79..81 => (Target::Redis, Blow::Restart, milliseconds(chance, 0, 1000)),
         81..86 => (Target::Postgres, Blow::Kill, milliseconds(chance, 0, 2000)),
-        86..88 => (
-            Target::Postgres,
-            Blow::Restart,
-            milliseconds(chance, 0, 1000),
-        ),
-        _ => (
-            Target::Mail,
-            Blow::Weather(weather(chance)),
-            milliseconds(chance, 3000, 10_000),
-        ),
+        86..88 => (Target::Postgres, Blow::Restart, milliseconds(chance, 0, 1000)),
+        _ => (Target::Mail, Blow::Weather(weather(chance)), milliseconds(chance, 3000, 10_000)),
     }
 }
 
@@ -195,11 +159,7 @@ impl fmt::Display for Fault {
             Blow::Weather(weather) => {
                 write!(f, "for {lasts:.1} s:")?;
                 if weather.silent_connections > 0.0 {
-                    write!(
-                        f,
-                        " SilentConnection {:.0} %",
-                        weather.silent_connections * 100.0
-                    )?;
+                    write!(f, " SilentConnection {:.0} %", weather.silent_connections * 100.0)?;
                 }
                 for (mishap, probability) in &weather.mails {
                     write!(f, " {mishap:?} {:.0} %", probability * 100.0)?;
@@ -214,7 +174,7 @@ impl fmt::Display for Fault {
 mod tests {
     use super::*;
 
-    const TWO_MINUTES: Duration = Duration::from_secs(120);
+    const TWO_MINUTES: Duration = Duration::from_mins(2);
 
     #[test]
     fn a_seed_replays_its_faults_and_another_seed_has_others() {
@@ -228,10 +188,7 @@ mod tests {
         // Only a fault that would outlast the short run can be missing from it.
         let early = |faults: Vec<Fault>| {
             let limit = Duration::from_secs(100);
-            faults
-                .into_iter()
-                .filter(|fault| fault.at < limit)
-                .collect::<Vec<_>>()
+            faults.into_iter().filter(|fault| fault.at < limit).collect::<Vec<_>>()
         };
         assert_eq!(early(short), early(long));
     }
@@ -241,12 +198,7 @@ mod tests {
         for seed in 0..50 {
             let mut until: BTreeMap<Target, Duration> = BTreeMap::new();
             for fault in schedule(seed, TWO_MINUTES) {
-                assert!(
-                    until
-                        .get(&fault.target)
-                        .is_none_or(|until| *until < fault.at),
-                    "{fault}"
-                );
+                assert!(until.get(&fault.target).is_none_or(|until| *until < fault.at), "{fault}");
                 assert!(fault.at + fault.lasts < TWO_MINUTES, "{fault}");
                 until.insert(fault.target, fault.at + fault.lasts);
             }
@@ -266,7 +218,8 @@ mod tests {
             };
             *seen.entry((fault.target, blow)).or_default() += 1;
         }
-        // Two apis and two workers in three ways each, Redis in four, PostgreSQL in two, the mail in one.
+        // Two apis and two workers in three ways each, Redis in four, PostgreSQL in two, the mail
+        // in one.
         assert_eq!(seen.len(), 19, "{seen:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Throw-away servers on free ports: PostgreSQL, Redis and a mail server that can misbehave.
 //!
-//! Invariant: whatever happens to the caller short of `kill -9`, no server outlives its handle, and its
-//! data goes with the directory it was started in.
+//! Invariant: whatever happens to the caller short of `kill -9`, no server outlives its handle, and
+//! its data goes with the directory it was started in.
 
 mod port;
 mod postgres;
@@ -41,8 +41,15 @@ pub enum StackError {
     Io(#[from] io::Error),
 }
 
-/// A temporary directory for servers, which other users may cross: PostgreSQL refuses to run as root,
-/// so its data belongs to somebody else.
+/// What an error says, with its causes.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// A temporary directory for servers, which other users may cross: PostgreSQL refuses to run as
+/// root, so its data belongs to somebody else.
 ///
 /// # Errors
 /// When the directory cannot be made.
@@ -68,10 +75,8 @@ impl Servers {
     /// # Errors
     /// When a program is missing or a server does not get ready.
     pub async fn start(dir: &Path) -> Result<Self, StackError> {
-        let (postgres, redis) = tokio::try_join!(
-            Postgres::start(dir, Durability::Forgetful),
-            Redis::start(dir),
-        )?;
+        let (postgres, redis) =
+            tokio::try_join!(Postgres::start(dir, Durability::Forgetful), Redis::start(dir),)?;
         Ok(Self { postgres, redis })
     }
 }
@@ -93,8 +98,8 @@ pub async fn interrupted() {
     }
 }
 
-/// A command without what `cargo run` told this program about its own package. A Cargo that inherits it
-/// takes it for a change and builds some dependencies anew.
+/// A command without what `cargo run` told this program about its own package. A Cargo that
+/// inherits it takes it for a change and builds some dependencies anew.
 #[must_use]
 pub fn command(program: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
     let mut command = std::process::Command::new(program);

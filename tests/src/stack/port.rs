@@ -1,8 +1,8 @@
 //! Ports for servers that are stopped and started again.
 //!
-//! Invariant: a port lies below the range from which the kernel takes the ports of outgoing connections
-//! (32768 and up on Linux). Otherwise a client could be given the port of a server that is down
-//! for a moment, or even connect to itself.
+//! Invariant: a port lies below the range from which the kernel takes the ports of outgoing
+//! connections (32768 and up on Linux). Otherwise a client could be given the port of a server that
+//! is down for a moment, or even connect to itself.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -28,10 +28,7 @@ pub fn free_port() -> io::Result<u16> {
             return Ok(port);
         }
     }
-    Err(io::Error::new(
-        io::ErrorKind::AddrInUse,
-        "no free port between 10000 and 32000",
-    ))
+    Err(io::Error::new(io::ErrorKind::AddrInUse, "no free port between 10000 and 32000"))
 }
 
 #[cfg(test)]

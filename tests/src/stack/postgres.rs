@@ -13,14 +13,15 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use super::{Process, Program, StackError, free_port, password};
 
 /// How long a start may take; after a crash it includes recovery.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// Whether a committed row survives a crash of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// As in production: a commit is on the disk.
     Durable,
-    /// For test suites: several times faster; a killed server still recovers, a dead machine does not.
+    /// For test suites: several times faster; a killed server still recovers, a dead machine does
+    /// not.
     Forgetful,
 }
 
@@ -35,7 +36,8 @@ impl Postgres {
     /// Makes a cluster in `dir/postgres` and starts it.
     ///
     /// # Errors
-    /// [`StackError::Missing`] without PostgreSQL's programs, otherwise what `initdb` or the server said.
+    /// [`StackError::Missing`] without PostgreSQL's programs, otherwise what `initdb` or the server
+    /// said.
     pub async fn start(dir: &Path, durability: Durability) -> Result<Self, StackError> {
         let programs = programs().ok_or(StackError::Missing("PostgreSQL (initdb, postgres)"))?;
         let owner = owner()?;
@@ -61,13 +63,8 @@ impl Postgres {
         let mut init = vec![format!("--pgdata={}", data.display())];
         init.push(format!("--pwfile={}", password_file.display()));
         init.extend(
-            [
-                "--username=rapport",
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-            ]
-            .map(str::to_owned),
+            ["--username=rapport", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
+                .map(str::to_owned),
         );
         if durability == Durability::Forgetful {
             init.push("--no-sync".to_owned());
@@ -106,9 +103,7 @@ impl Postgres {
     /// When the server refuses, for example because it exists.
     pub async fn create_database(&self, name: &str) -> Result<String, DbErr> {
         let server = self.connect().await?;
-        server
-            .execute_unprepared(&format!("CREATE DATABASE \"{name}\""))
-            .await?;
+        server.execute_unprepared(&format!("CREATE DATABASE \"{name}\"")).await?;
         server.close().await?;
         Ok(self.url_of(name))
     }
@@ -123,9 +118,7 @@ impl Postgres {
     /// # Errors
     /// When it does not stop within half a minute.
     pub async fn stop(&mut self) -> Result<(), StackError> {
-        self.process
-            .stop(Signal::INT, Duration::from_secs(30))
-            .await
+        self.process.stop(Signal::INT, Duration::from_secs(30)).await
     }
 
     /// Starts it again on the same port and data, and waits until it answers.
@@ -179,10 +172,7 @@ impl Drop for Postgres {
 /// One connection that is known to work.
 pub(super) async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(1)
-        .connect_timeout(Duration::from_secs(2))
-        .sqlx_logging(false);
+    options.max_connections(1).connect_timeout(Duration::from_secs(2)).sqlx_logging(false);
     let connection = Database::connect(options).await?;
     connection.execute_unprepared("SELECT 1").await?;
     Ok(connection)
@@ -197,23 +187,15 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
         "timezone=UTC".to_owned(),
         "log_line_prefix=%m [%p] ".to_owned(),
     ];
-    let forgetful = [
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-    ];
+    let forgetful = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
     let durable = ["fsync=on", "synchronous_commit=on", "full_page_writes=on"];
-    let chosen = if durability == Durability::Durable {
-        durable
-    } else {
-        forgetful
-    };
+    let chosen = if durability == Durability::Durable { durable } else { forgetful };
     settings.extend(chosen.map(str::to_owned));
     settings
 }
 
-/// The directory of `initdb` and `postgres`: on the path, where Debian keeps them (the newest), or where
-/// `pg_config` says.
+/// The directory of `initdb` and `postgres`: on the path, where Debian keeps them (the newest), or
+/// where `pg_config` says.
 fn programs() -> Option<PathBuf> {
     let complete = |dir: &PathBuf| dir.join("initdb").is_file() && dir.join("postgres").is_file();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -239,23 +221,18 @@ fn programs() -> Option<PathBuf> {
     complete(&dir).then_some(dir)
 }
 
-/// Whom to run as: ourselves, except that root, whom PostgreSQL refuses, becomes `postgres` or `nobody`.
+/// Whom to run as: ourselves, except that root, whom PostgreSQL refuses, becomes `postgres` or
+/// `nobody`.
 fn owner() -> Result<Option<(u32, u32)>, StackError> {
     if !geteuid().is_root() {
         return Ok(None);
     }
     let users = std::fs::read_to_string("/etc/passwd")?;
     let find = |name: &str| {
-        let mut fields = users
-            .lines()
-            .map(|line| line.split(':').collect::<Vec<_>>());
+        let mut fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
         let fields = fields.find(|fields| fields.len() > 3 && fields[0] == name)?;
         Some((fields[2].parse().ok()?, fields[3].parse().ok()?))
     };
     let owner = find("postgres").or_else(|| find("nobody"));
-    owner
-        .ok_or(StackError::Missing(
-            "a user that is not root, for PostgreSQL to run as,",
-        ))
-        .map(Some)
+    owner.ok_or(StackError::Missing("a user that is not root, for PostgreSQL to run as,")).map(Some)
 }

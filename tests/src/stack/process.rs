@@ -1,7 +1,7 @@
 //! A program that runs beside us, and everything that may befall it.
 //!
-//! Invariant: it dies with its handle. It has a process group of its own, so a Ctrl-C reaches it through
-//! us only; its output goes to a file that every new start continues.
+//! Invariant: it dies with its handle. It has a process group of its own, so a Ctrl-C reaches it
+//! through us only; its output goes to a file that every new start continues.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -43,15 +43,8 @@ impl Program {
     pub fn command(&self) -> io::Result<Command> {
         let out = self.open_log()?;
         let mut command = Command::new(&self.path);
-        command
-            .args(&self.args)
-            .current_dir(&self.dir)
-            .env_clear()
-            .process_group(0);
-        command
-            .stdin(Stdio::null())
-            .stdout(out.try_clone()?)
-            .stderr(out);
+        command.args(&self.args).current_dir(&self.dir).env_clear().process_group(0);
+        command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
         for name in ["PATH", "HOME"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -70,7 +63,7 @@ impl Program {
     /// When it cannot be started or fails.
     pub async fn run(&self) -> Result<(), StackError> {
         let mut process = Process::start(self.clone())?;
-        let status = process.wait(Duration::from_secs(120)).await?;
+        let status = process.wait(Duration::from_mins(2)).await?;
         match status {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(self.failed(format!("ended with {status}"))),
@@ -111,10 +104,7 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start(program: Program) -> io::Result<Self> {
-        let mut process = Self {
-            program,
-            child: None,
-        };
+        let mut process = Self { program, child: None };
         process.start_again()?;
         Ok(process)
     }
@@ -138,9 +128,7 @@ impl Process {
 
     /// Whether it runs, frozen or not.
     pub fn is_running(&mut self) -> bool {
-        self.child
-            .as_mut()
-            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     /// `kill -9`: it gets no chance to finish anything.
@@ -182,9 +170,7 @@ impl Process {
             return Ok(());
         }
         self.kill();
-        Err(self
-            .program
-            .failed(format!("did not stop within {} s", grace.as_secs())))
+        Err(self.program.failed(format!("did not stop within {} s", grace.as_secs())))
     }
 
     /// How it ended, or none if it has not by then.
@@ -222,9 +208,7 @@ impl Process {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(self
-                    .program
-                    .failed(format!("was not ready in {} s", limit.as_secs())));
+                return Err(self.program.failed(format!("was not ready in {} s", limit.as_secs())));
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -264,10 +248,7 @@ mod tests {
         assert!(process.is_running());
         process.freeze();
         process.thaw();
-        process
-            .stop(Signal::TERM, Duration::from_secs(5))
-            .await
-            .unwrap();
+        process.stop(Signal::TERM, Duration::from_secs(5)).await.unwrap();
         assert!(!process.is_running());
     }
 
@@ -293,9 +274,6 @@ mod tests {
         program.path = "sh".into();
         program.args = vec!["-c".into(), "echo no disk left; exit 3".into()];
         let error = program.run().await.unwrap_err().to_string();
-        assert!(
-            error.contains("no disk left") && error.contains("exit status: 3"),
-            "{error}"
-        );
+        assert!(error.contains("no disk left") && error.contains("exit status: 3"), "{error}");
     }
 }

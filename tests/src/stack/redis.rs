@@ -1,6 +1,7 @@
 //! A Redis of our own: persistent as in production, on loopback only, behind a password.
 //!
-//! Invariant: it keeps port and data over every stop, kill and start, except for the last second before a kill.
+//! Invariant: it keeps port and data over every stop, kill and start, except for the last second
+//! before a kill.
 
 use std::path::Path;
 use std::time::Duration;
@@ -85,9 +86,7 @@ impl Redis {
     /// # Errors
     /// When it does not stop within ten seconds.
     pub async fn stop(&mut self) -> Result<(), StackError> {
-        self.process
-            .stop(Signal::TERM, Duration::from_secs(10))
-            .await
+        self.process.stop(Signal::TERM, Duration::from_secs(10)).await
     }
 
     /// Starts it again on the same port and data, and waits until it answers.
@@ -101,11 +100,7 @@ impl Redis {
 
     async fn ready(&mut self) -> Result<(), StackError> {
         let url = self.url.clone();
-        self.process
-            .ready(Duration::from_secs(30), async || {
-                ask(&url, "PING").await.is_ok()
-            })
-            .await
+        self.process.ready(Duration::from_secs(30), async || ask(&url, "PING").await.is_ok()).await
     }
 }
 
@@ -113,14 +108,9 @@ async fn ask(url: &str, command: &str) -> RedisResult<()> {
     let patience = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(Duration::from_secs(2)))
         .set_response_timeout(Some(Duration::from_secs(5)));
-    let mut connection = Client::open(url)?
-        .get_multiplexed_async_connection_with_config(&patience)
-        .await?;
-    Cmd::new()
-        .arg(command)
-        .query_async::<String>(&mut connection)
-        .await
-        .map(|_| ())
+    let mut connection =
+        Client::open(url)?.get_multiplexed_async_connection_with_config(&patience).await?;
+    Cmd::new().arg(command).query_async::<String>(&mut connection).await.map(|_| ())
 }
 
 fn settings(port: u16, password: &str) -> String {

@@ -1,5 +1,5 @@
-//! The servers, killed and started again. These need PostgreSQL and Redis on the machine, so they run with
-//! `tests/run` only.
+//! The servers, killed and started again. These need PostgreSQL and Redis on the machine, so they
+//! run with `tests/run` only.
 
 use super::*;
 
@@ -18,12 +18,7 @@ async fn killed_servers_come_back_with_their_data_on_their_ports() {
     servers.postgres.restart().await.unwrap();
     servers.postgres.stop().await.unwrap();
     servers.postgres.restart().await.unwrap();
-    postgres::connect(&url)
-        .await
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
+    postgres::connect(&url).await.unwrap().close().await.unwrap();
 
     servers.redis.kill();
     assert!(servers.redis.flush().await.is_err());

@@ -28,10 +28,7 @@ async fn api(answers: &'static [&'static str]) -> (String, Arc<AtomicUsize>) {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
             // An empty answer stands for a connection that breaks.
             if !body.is_empty() {
-                stream
-                    .write_all(format!("{head}{body}").as_bytes())
-                    .await
-                    .unwrap();
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
             }
         }
     });
@@ -50,10 +47,7 @@ fn office(address: String) -> Arc<Office> {
 }
 
 fn bookkeeper(office: &Arc<Office>) -> Bookkeeper {
-    let debtor = Debtor {
-        customer: "cus_1".to_owned(),
-        invoices: vec!["inv_1".to_owned()],
-    };
+    let debtor = Debtor { customer: "cus_1".to_owned(), invoices: vec!["inv_1".to_owned()] };
     Bookkeeper::new(office.clone(), Arc::new(vec![debtor]), 1, 0)
 }
 
@@ -70,13 +64,7 @@ async fn a_payment_is_repeated_under_its_key_until_it_is_answered() {
     let journal = office.journal.asked();
     assert_eq!((journal.len(), journal[0].sent), (1, 3));
     let receipt = Some("R-1".to_owned());
-    assert_eq!(
-        journal[0].answers,
-        [Answer::Done {
-            payment: "pay_1".to_owned(),
-            receipt
-        }]
-    );
+    assert_eq!(journal[0].answers, [Answer::Done { payment: "pay_1".to_owned(), receipt }]);
     let faults: Vec<_> = office.journal.faults().into_keys().collect();
     assert_eq!(faults, ["error UNAVAILABLE", "no connection"]);
 }
@@ -88,9 +76,7 @@ async fn a_refusal_is_an_answer() {
     let (address, _) = api(Box::leak(Box::new([refused]))).await;
     let office = office(address);
     bookkeeper(&office).pay().await;
-    let refusal = Answer::Refused {
-        code: "OVERPAID".to_owned(),
-    };
+    let refusal = Answer::Refused { code: "OVERPAID".to_owned() };
     assert_eq!(office.journal.asked()[0].answers, [refusal]);
 }
 
@@ -100,10 +86,7 @@ async fn a_stutter_is_one_key_with_ten_answers() {
     let office = office(address);
     bookkeeper(&office).stutter().await;
     let journal = office.journal.asked();
-    assert_eq!(
-        (journal.len(), journal[0].sent, journal[0].answers.len()),
-        (1, 10, 10)
-    );
+    assert_eq!((journal.len(), journal[0].sent, journal[0].answers.len()), (1, 10, 10));
 }
 
 #[tokio::test]
@@ -119,10 +102,8 @@ async fn a_closed_office_waits_for_no_answer() {
 fn the_seed_decides_what_a_bookkeeper_asks_for() {
     let office = office(String::new());
     let ask = |seed| {
-        let mut bookkeeper = Bookkeeper {
-            chance: StdRng::seed_from_u64(seed),
-            ..bookkeeper(&office)
-        };
+        let mut bookkeeper =
+            Bookkeeper { chance: StdRng::seed_from_u64(seed), ..bookkeeper(&office) };
         let amount = bookkeeper.chance.random_range(100..5000);
         bookkeeper.payment(0, amount, Some("inv_1")).1
     };

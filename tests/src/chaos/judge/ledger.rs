@@ -18,9 +18,7 @@ fn postings(facts: &Facts, verdict: &mut Verdict) {
     let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     let mut whole: BTreeMap<&str, i64> = BTreeMap::new();
     for entry in &facts.entries {
-        *sums
-            .entry((&entry.transaction_id, &entry.currency))
-            .or_default() += entry.amount;
+        *sums.entry((&entry.transaction_id, &entry.currency)).or_default() += entry.amount;
         *whole.entry(&entry.currency).or_default() += entry.amount;
     }
     for ((transaction, currency), sum) in sums {
@@ -43,10 +41,7 @@ fn allocations(facts: &Facts, verdict: &mut Verdict) {
         *of_invoice.entry(&allocation.invoice_id).or_default() += allocation.amount;
     }
     for payment in &facts.payments {
-        let sum = of_payment
-            .get(payment.id.as_str())
-            .copied()
-            .unwrap_or_default();
+        let sum = of_payment.get(payment.id.as_str()).copied().unwrap_or_default();
         let within = (0..=payment.amount).contains(&payment.allocated);
         let taken_back = payment.reversed_on.is_none() || payment.allocated == 0;
         verdict.check(
@@ -54,32 +49,22 @@ fn allocations(facts: &Facts, verdict: &mut Verdict) {
             Rule::PaymentAllocations,
             || {
                 let (allocated, amount) = (payment.allocated, payment.amount);
-                format!(
-                    "{} of {amount} says {allocated} and its allocations say {sum}",
-                    payment.id
-                )
+                format!("{} of {amount} says {allocated} and its allocations say {sum}", payment.id)
             },
         );
     }
     for invoice in &facts.invoices {
-        let sum = of_invoice
-            .get(invoice.id.as_str())
-            .copied()
-            .unwrap_or_default();
+        let sum = of_invoice.get(invoice.id.as_str()).copied().unwrap_or_default();
         let within = invoice.paid >= 0
             && invoice.credited >= 0
             && (0..=invoice.total).contains(&(invoice.paid + invoice.credited));
-        verdict.check(
-            invoice.paid == sum && within,
-            Rule::InvoiceAllocations,
-            || {
-                let (paid, credited, total) = (invoice.paid, invoice.credited, invoice.total);
-                format!(
-                    "{} of {total} says {paid} paid and {credited} credited, its allocations {sum}",
-                    invoice.number
-                )
-            },
-        );
+        verdict.check(invoice.paid == sum && within, Rule::InvoiceAllocations, || {
+            let (paid, credited, total) = (invoice.paid, invoice.credited, invoice.total);
+            format!(
+                "{} of {total} says {paid} paid and {credited} credited, its allocations {sum}",
+                invoice.number
+            )
+        });
     }
 }
 
@@ -87,27 +72,17 @@ fn balances(facts: &Facts, verdict: &mut Verdict) {
     let mut ledger: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for entry in &facts.entries {
         if CUSTOMER_ACCOUNTS.contains(&entry.account.as_str()) {
-            *ledger
-                .entry((&entry.customer_id, &entry.currency))
-                .or_default() += entry.amount;
+            *ledger.entry((&entry.customer_id, &entry.currency)).or_default() += entry.amount;
         }
     }
     let mut documents: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for invoice in &facts.invoices {
         let open = invoice.total - invoice.paid - invoice.credited;
-        *documents
-            .entry((&invoice.customer_id, &invoice.currency))
-            .or_default() += open;
+        *documents.entry((&invoice.customer_id, &invoice.currency)).or_default() += open;
     }
-    for payment in facts
-        .payments
-        .iter()
-        .filter(|payment| payment.reversed_on.is_none())
-    {
+    for payment in facts.payments.iter().filter(|payment| payment.reversed_on.is_none()) {
         let unapplied = payment.amount - payment.allocated;
-        *documents
-            .entry((&payment.customer_id, &payment.currency))
-            .or_default() -= unapplied;
+        *documents.entry((&payment.customer_id, &payment.currency)).or_default() -= unapplied;
     }
     let accounts: BTreeSet<_> = ledger.keys().chain(documents.keys()).copied().collect();
     for account in accounts {

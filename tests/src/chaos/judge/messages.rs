@@ -11,24 +11,15 @@ pub(super) fn judge(facts: &Facts, verdict: &mut Verdict) {
     for mail in &facts.mails {
         match &mail.message_id {
             Some(id) => *delivered.entry(id).or_default() += 1,
-            None => verdict.add(
-                Rule::NoStrayMail,
-                format!("a mail to {:?} has no id", mail.to),
-            ),
+            None => verdict.add(Rule::NoStrayMail, format!("a mail to {:?} has no id", mail.to)),
         }
     }
     for message in &facts.messages {
-        let copies = delivered
-            .get(message.message_id.as_str())
-            .copied()
-            .unwrap_or_default();
+        let copies = delivered.get(message.message_id.as_str()).copied().unwrap_or_default();
         settled(facts, message, copies, verdict);
     }
-    let known: BTreeSet<&str> = facts
-        .messages
-        .iter()
-        .map(|message| message.message_id.as_str())
-        .collect();
+    let known: BTreeSet<&str> =
+        facts.messages.iter().map(|message| message.message_id.as_str()).collect();
     for (id, copies) in delivered {
         verdict.check(known.contains(id), Rule::NoStrayMail, || {
             format!("<{id}> was delivered and no message knows it")
@@ -42,11 +33,8 @@ pub(super) fn judge(facts: &Facts, verdict: &mut Verdict) {
 }
 
 fn one_per_receipt(facts: &Facts, verdict: &mut Verdict) {
-    let originals: Vec<&Message> = facts
-        .messages
-        .iter()
-        .filter(|message| message.copy_of_id.is_none())
-        .collect();
+    let originals: Vec<&Message> =
+        facts.messages.iter().filter(|message| message.copy_of_id.is_none()).collect();
     let by_subject = grouped(&originals, |message| message.subject_id.as_str());
     for receipt in &facts.receipts {
         let count = by_subject.get(receipt.id.as_str()).map_or(0, Vec::len);
@@ -54,11 +42,8 @@ fn one_per_receipt(facts: &Facts, verdict: &mut Verdict) {
             format!("receipt {} has {count} messages", receipt.number)
         });
     }
-    let receipts: BTreeSet<&str> = facts
-        .receipts
-        .iter()
-        .map(|receipt| receipt.id.as_str())
-        .collect();
+    let receipts: BTreeSet<&str> =
+        facts.receipts.iter().map(|receipt| receipt.id.as_str()).collect();
     for message in originals {
         verdict.check(
             receipts.contains(message.subject_id.as_str()),
@@ -75,10 +60,7 @@ fn one_per_receipt(facts: &Facts, verdict: &mut Verdict) {
 
 fn settled(facts: &Facts, message: &Message, copies: usize, verdict: &mut Verdict) {
     let name = || {
-        format!(
-            "<{}> is {} and was delivered {copies} times",
-            message.message_id, message.state
-        )
+        format!("<{}> is {} and was delivered {copies} times", message.message_id, message.state)
     };
     match message.state.as_str() {
         "ACCEPTED" => verdict.check(copies == 1, Rule::AcceptedIsDelivered, name),
@@ -101,16 +83,10 @@ fn refused(facts: &Facts, message: &Message) -> usize {
 }
 
 fn refusals(facts: &Facts, verdict: &mut Verdict) {
-    let refused: Vec<&Message> = facts
-        .messages
-        .iter()
-        .filter(|message| message.state == "REFUSED")
-        .collect();
+    let refused: Vec<&Message> =
+        facts.messages.iter().filter(|message| message.state == "REFUSED").collect();
     for (recipient, messages) in grouped(&refused, |message| message.recipient.as_deref()) {
-        let answers = recipient
-            .and_then(|to| facts.refusals.get(to))
-            .copied()
-            .unwrap_or_default();
+        let answers = recipient.and_then(|to| facts.refusals.get(to)).copied().unwrap_or_default();
         verdict.check(messages.len() <= answers, Rule::RefusedWasRefused, || {
             let count = messages.len();
             format!(
@@ -121,11 +97,7 @@ fn refusals(facts: &Facts, verdict: &mut Verdict) {
 }
 
 fn doubts(facts: &Facts, verdict: &mut Verdict) {
-    let unknown = facts
-        .messages
-        .iter()
-        .filter(|message| message.state == "UNKNOWN")
-        .count();
+    let unknown = facts.messages.iter().filter(|message| message.state == "UNKNOWN").count();
     verdict.check(unknown <= facts.doubts.len(), Rule::DoubtHasReason, || {
         let reasons = facts.doubts.len();
         format!("{unknown} messages are UNKNOWN, and there were {reasons} reasons for doubt")

@@ -1,6 +1,8 @@
-//! Who decides whether a run was right: a pure function over facts, which knows invariants and no mechanism.
+//! Who decides whether a run was right: a pure function over facts, which knows invariants and no
+//! mechanism.
 //!
-//! Invariant: no rule looks at how something came about, so no bug in a mechanism can excuse itself.
+//! Invariant: no rule looks at how something came about, so no bug in a mechanism can excuse
+//! itself.
 
 mod ledger;
 mod messages;
@@ -85,9 +87,7 @@ pub fn judge(facts: &Facts) -> Vec<Violation> {
         None => verdict.add(Rule::Drained, "it never finished".to_owned()),
     }
     let unrelayed = facts.unrelayed_events;
-    verdict.check(unrelayed == 0, Rule::Drained, || {
-        format!("{unrelayed} events unrelayed")
-    });
+    verdict.check(unrelayed == 0, Rule::Drained, || format!("{unrelayed} events unrelayed"));
     for process in &facts.unstoppable {
         verdict.add(Rule::StopsWhenAsked, process.clone());
     }

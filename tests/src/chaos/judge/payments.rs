@@ -6,62 +6,39 @@ use super::{Rule, Verdict, grouped};
 use crate::chaos::facts::{Answer, Asked, Facts, Payment, Receipt, What};
 
 pub(super) fn judge(facts: &Facts, verdict: &mut Verdict) {
-    let by_id: BTreeMap<&str, &Payment> = facts
-        .payments
-        .iter()
-        .map(|payment| (payment.id.as_str(), payment))
-        .collect();
+    let by_id: BTreeMap<&str, &Payment> =
+        facts.payments.iter().map(|payment| (payment.id.as_str(), payment)).collect();
     let by_key = grouped(&facts.payments, |payment| payment.reference.as_deref());
     let receipts = grouped(&facts.receipts, |receipt| receipt.payment_id.as_str());
     for asked in &facts.requests {
         one_answer(asked, verdict);
         match &asked.what {
             What::Pay { amount } => {
-                let made = by_key
-                    .get(&Some(asked.key.as_str()))
-                    .map_or(&[][..], Vec::as_slice);
+                let made = by_key.get(&Some(asked.key.as_str())).map_or(&[][..], Vec::as_slice);
                 paid(asked, *amount, made, verdict);
             }
             What::Reverse { payment } => {
-                reversed(asked, by_id.get(payment.as_str()).copied(), verdict)
+                reversed(asked, by_id.get(payment.as_str()).copied(), verdict);
             }
         }
         for answer in &asked.answers {
             receipt_as_told(asked, answer, &receipts, verdict);
         }
     }
-    let keys: BTreeSet<&str> = facts
-        .requests
-        .iter()
-        .map(|asked| asked.key.as_str())
-        .collect();
+    let keys: BTreeSet<&str> = facts.requests.iter().map(|asked| asked.key.as_str()).collect();
     for payment in &facts.payments {
-        let known = payment
-            .reference
-            .as_deref()
-            .is_some_and(|key| keys.contains(key));
+        let known = payment.reference.as_deref().is_some_and(|key| keys.contains(key));
         verdict.check(known, Rule::PaymentWasAskedFor, || {
-            format!(
-                "{} has the reference {:?}, which nobody sent",
-                payment.id, payment.reference
-            )
+            format!("{} has the reference {:?}, which nobody sent", payment.id, payment.reference)
         });
         documents(
             payment,
-            receipts
-                .get(payment.id.as_str())
-                .map_or(&[][..], Vec::as_slice),
+            receipts.get(payment.id.as_str()).map_or(&[][..], Vec::as_slice),
             verdict,
         );
     }
-    gapless(
-        facts.receipts.iter().map(|receipt| receipt.number.as_str()),
-        verdict,
-    );
-    gapless(
-        facts.invoices.iter().map(|invoice| invoice.number.as_str()),
-        verdict,
-    );
+    gapless(facts.receipts.iter().map(|receipt| receipt.number.as_str()), verdict);
+    gapless(facts.invoices.iter().map(|invoice| invoice.number.as_str()), verdict);
 }
 
 fn one_answer(asked: &Asked, verdict: &mut Verdict) {
@@ -78,10 +55,7 @@ fn paid(asked: &Asked, amount: i64, made: &[&Payment], verdict: &mut Verdict) {
     });
     for payment in made {
         verdict.check(payment.amount == amount, Rule::PaymentWasAskedFor, || {
-            format!(
-                "{key} asked for {amount} and made {} over {}",
-                payment.id, payment.amount
-            )
+            format!("{key} asked for {amount} and made {} over {}", payment.id, payment.amount)
         });
     }
     for answer in &asked.answers {
@@ -95,23 +69,17 @@ fn paid(asked: &Asked, amount: i64, made: &[&Payment], verdict: &mut Verdict) {
             Answer::Refused { code } => {
                 verdict.check(made.is_empty(), Rule::OnePaymentPerKey, || {
                     format!("{key} was refused with {code} and made a payment all the same")
-                })
+                });
             }
         }
     }
 }
 
 fn reversed(asked: &Asked, payment: Option<&Payment>, verdict: &mut Verdict) {
-    let done = asked
-        .answers
-        .iter()
-        .any(|answer| matches!(answer, Answer::Done { .. }));
+    let done = asked.answers.iter().any(|answer| matches!(answer, Answer::Done { .. }));
     let is_reversed = payment.is_some_and(|payment| payment.reversed_on.is_some());
     verdict.check(!done || is_reversed, Rule::AcknowledgedIsKept, || {
-        format!(
-            "{} was told that {:?} is reversed, and it is not",
-            asked.key, asked.what
-        )
+        format!("{} was told that {:?} is reversed, and it is not", asked.key, asked.what)
     });
 }
 
@@ -121,25 +89,14 @@ fn receipt_as_told(
     receipts: &BTreeMap<&str, Vec<&Receipt>>,
     verdict: &mut Verdict,
 ) {
-    let Answer::Done {
-        payment,
-        receipt: Some(number),
-    } = answer
-    else {
+    let Answer::Done { payment, receipt: Some(number) } = answer else {
         return;
     };
-    let issued = receipts
-        .get(payment.as_str())
-        .map_or(&[][..], Vec::as_slice);
+    let issued = receipts.get(payment.as_str()).map_or(&[][..], Vec::as_slice);
     verdict.check(
         issued.iter().any(|receipt| receipt.number == *number),
         Rule::AcknowledgedIsKept,
-        || {
-            format!(
-                "{} was told receipt {number}, which {payment} has not",
-                asked.key
-            )
-        },
+        || format!("{} was told receipt {number}, which {payment} has not", asked.key),
     );
 }
 
@@ -170,9 +127,7 @@ fn gapless<'a>(numbers: impl Iterator<Item = &'a str>, verdict: &mut Verdict) {
     }
     for (prefix, mut numbers) in series {
         numbers.sort_unstable();
-        let wrong = (1..)
-            .zip(&numbers)
-            .find(|(expected, found)| expected != *found);
+        let wrong = (1..).zip(&numbers).find(|(expected, found)| expected != *found);
         if let Some((expected, found)) = wrong {
             let found = format!("series {prefix} has {found} in the place of {expected}");
             verdict.add(Rule::GaplessNumbers, found);

@@ -1,7 +1,7 @@
 //! What can befall a mail on its way into the sink, and how likely each is at the moment.
 //!
-//! Invariant: at most one thing befalls a mail, and only [`Mishap::undecidable`] ones may leave a sender in doubt
-//! whether it was delivered.
+//! Invariant: at most one thing befalls a mail, and only [`Mishap::undecidable`] ones may leave a
+//! sender in doubt whether it was delivered.
 
 use std::time::Duration;
 
@@ -48,14 +48,12 @@ impl Mishap {
         Self::SilentStored,
     ];
 
-    /// Whether the sender cannot know if the mail was delivered: the body was on its way and no answer came.
+    /// Whether the sender cannot know if the mail was delivered: the body was on its way and no
+    /// answer came.
     #[must_use]
     pub fn undecidable(self) -> bool {
         use Mishap::{CutAfterStore, CutInData, SilentStored, SilentUnstored};
-        matches!(
-            self,
-            CutInData | SilentUnstored | CutAfterStore | SilentStored
-        )
+        matches!(self, CutInData | SilentUnstored | CutAfterStore | SilentStored)
     }
 
     /// Whether the sender was told never to try again.
@@ -78,11 +76,7 @@ pub struct Weather {
 
 impl Default for Weather {
     fn default() -> Self {
-        Self {
-            mails: Vec::new(),
-            silent_connections: 0.0,
-            silence: Duration::from_secs(8),
-        }
+        Self { mails: Vec::new(), silent_connections: 0.0, silence: Duration::from_secs(8) }
     }
 }
 
@@ -91,15 +85,9 @@ impl Weather {
     #[must_use]
     pub fn only(mishap: Mishap, probability: f64) -> Self {
         if mishap == Mishap::SilentConnection {
-            return Self {
-                silent_connections: probability,
-                ..Self::default()
-            };
+            return Self { silent_connections: probability, ..Self::default() };
         }
-        Self {
-            mails: vec![(mishap, probability)],
-            ..Self::default()
-        }
+        Self { mails: vec![(mishap, probability)], ..Self::default() }
     }
 
     /// What befalls the next mail.
@@ -134,16 +122,11 @@ mod tests {
         };
         let draw = |seed| {
             let mut chance = StdRng::seed_from_u64(seed);
-            (0..1000)
-                .map(|_| weather.draw(&mut chance))
-                .collect::<Vec<_>>()
+            (0..1000).map(|_| weather.draw(&mut chance)).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
-        let deferred = draw(7)
-            .iter()
-            .filter(|m| **m == Some(Mishap::DeferRecipient))
-            .count();
+        let deferred = draw(7).iter().filter(|m| **m == Some(Mishap::DeferRecipient)).count();
         assert!((250..350).contains(&deferred), "{deferred}");
     }
 

@@ -1,7 +1,7 @@
 //! A mail server that keeps what it accepts, and misbehaves on demand.
 //!
-//! Invariant: a mail is on the disk before the sender is told 250. What is on the disk was delivered, whether
-//! or not the sender learned of it: that is the difference the judge looks for.
+//! Invariant: a mail is on the disk before the sender is told 250. What is on the disk was
+//! delivered, whether or not the sender learned of it: that is the difference the judge looks for.
 
 mod mishap;
 mod session;
@@ -65,11 +65,7 @@ impl Sink {
             shared: shared.clone(),
             _running: running.clone().drop_guard(),
         };
-        tokio::spawn(
-            running
-                .clone()
-                .run_until_cancelled_owned(accept(listener, shared, running)),
-        );
+        tokio::spawn(running.clone().run_until_cancelled_owned(accept(listener, shared, running)));
         Ok(sink)
     }
 
@@ -132,10 +128,7 @@ impl Shared {
     /// Whether this connection gets no greeting, and for how long.
     fn silence_at_connect(&self) -> Option<Duration> {
         let state = &mut *self.state();
-        state
-            .weather
-            .silent_connection(&mut state.chance)
-            .then_some(state.weather.silence)
+        state.weather.silent_connection(&mut state.chance).then_some(state.weather.silence)
     }
 
     /// What will befall the mail that begins, and how long a silence lasts.

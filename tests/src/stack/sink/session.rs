@@ -14,7 +14,7 @@ use super::store::{Envelope, message_id};
 use super::{Mishap, Shared};
 
 /// After this a sender that says nothing is dropped; real servers wait minutes.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Longest line taken; mail lines have 1,000 bytes at most.
 const LINE: u64 = 64 * 1024;
@@ -31,11 +31,7 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     }
     // Without this each small reply waits for the sender's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let mut session = Session {
-        stream: BufReader::new(stream),
-        shared,
-        mail: None,
-    };
+    let mut session = Session { stream: BufReader::new(stream), shared, mail: None };
     // A sender that goes away in the middle is part of the game.
     let _ = session.talk().await;
 }
@@ -74,15 +70,10 @@ impl Session {
     }
 
     async fn command(&mut self, line: &str) -> io::Result<Next> {
-        let verb = line
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
+        let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
             "EHLO" => {
-                self.reply("250-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 52428800")
-                    .await?
+                self.reply("250-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 52428800").await?;
             }
             "HELO" | "NOOP" => self.reply("250 sink").await?,
             "RSET" => {
@@ -96,12 +87,7 @@ impl Session {
             "MAIL" => {
                 let (mishap, silence) = self.shared.mishap();
                 let from = address(line);
-                self.mail = Some(Transaction {
-                    from,
-                    to: Vec::new(),
-                    mishap,
-                    silence,
-                });
+                self.mail = Some(Transaction { from, to: Vec::new(), mishap, silence });
                 self.reply("250 go on").await?;
             }
             "RCPT" => return self.recipient(&address(line)).await,
@@ -127,11 +113,7 @@ impl Session {
             }
         };
         let mishap = mail.mishap.take();
-        let next = if mishap == Some(Mishap::ShutDown) {
-            Next::HangUp
-        } else {
-            Next::Listen
-        };
+        let next = if mishap == Some(Mishap::ShutDown) { Next::HangUp } else { Next::Listen };
         if let Some(mishap) = mishap {
             self.shared.note(mishap, Some(to), None);
         }
@@ -178,23 +160,18 @@ impl Session {
 
     async fn store(&self, mail: &Transaction, bytes: &[u8]) -> io::Result<()> {
         let at = self.shared.clock.now();
-        let envelope = Envelope {
-            at,
-            from: mail.from.clone(),
-            to: mail.to.clone(),
-        };
+        let envelope = Envelope { at, from: mail.from.clone(), to: mail.to.clone() };
         self.shared.store.append(&envelope, bytes).await
     }
 
     fn note(&self, mail: &Transaction, message_id: Option<&str>) {
         if let Some(mishap) = mail.mishap {
-            self.shared
-                .note(mishap, mail.to.first().map(String::as_str), message_id);
+            self.shared.note(mishap, mail.to.first().map(String::as_str), message_id);
         }
     }
 
-    /// The body up to its final dot, or what has come when `limit` bytes are passed; none when the sender
-    /// went away before.
+    /// The body up to its final dot, or what has come when `limit` bytes are passed; none when the
+    /// sender went away before.
     async fn body(&mut self, limit: Option<usize>) -> io::Result<Option<Vec<u8>>> {
         let mut bytes = Vec::new();
         while let Some(line) = self.line().await? {
@@ -217,17 +194,12 @@ impl Session {
     }
 
     async fn reply(&mut self, text: &str) -> io::Result<()> {
-        self.stream
-            .get_mut()
-            .write_all(format!("{text}\r\n").as_bytes())
-            .await
+        self.stream.get_mut().write_all(format!("{text}\r\n").as_bytes()).await
     }
 }
 
 /// What stands between the angle brackets of MAIL and RCPT.
 fn address(line: &str) -> String {
-    let inside = line
-        .split_once('<')
-        .and_then(|(_, rest)| rest.split_once('>'));
+    let inside = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
     inside.map_or("", |(address, _)| address).to_owned()
 }

@@ -1,7 +1,8 @@
-//! The file of accepted mails: records of a JSON head and the raw bytes, each preceded by its length.
+//! The file of accepted mails: records of a JSON head and the raw bytes, each preceded by its
+//! length.
 //!
-//! Invariant: [`Store::append`] returns after the record is on the disk. A record cut short by a crash was never
-//! acknowledged, so readers ignore it.
+//! Invariant: [`Store::append`] returns after the record is on the disk. A record cut short by a
+//! crash was never acknowledged, so readers ignore it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,10 +50,7 @@ pub(super) struct Store {
 impl Store {
     pub async fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path).await?;
-        Ok(Self {
-            path: path.to_owned(),
-            file: Mutex::new(file),
-        })
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
     }
 
     /// Puts a mail on the disk.
@@ -76,10 +74,7 @@ impl Store {
         let mut rest = bytes.as_slice();
         let mut mails = Vec::new();
         while let Some((head, body)) = part(&mut rest).zip(part(&mut rest)) {
-            mails.push(Mail {
-                envelope: serde_json::from_slice(head)?,
-                bytes: body.to_vec(),
-            });
+            mails.push(Mail { envelope: serde_json::from_slice(head)?, bytes: body.to_vec() });
         }
         Ok(mails)
     }
@@ -95,16 +90,11 @@ fn part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 /// The Message-ID in the head of a mail, whole or not, without angle brackets.
 pub(super) fn message_id(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
-    let head = text
-        .split("\r\n\r\n")
-        .next()?
-        .replace("\r\n ", " ")
-        .replace("\r\n\t", " ");
+    let head = text.split("\r\n\r\n").next()?.replace("\r\n ", " ").replace("\r\n\t", " ");
     head.split("\r\n").find_map(|line| {
         let (name, value) = line.split_once(':')?;
         let value = value.trim().trim_start_matches('<').trim_end_matches('>');
-        name.eq_ignore_ascii_case("message-id")
-            .then(|| value.to_owned())
+        name.eq_ignore_ascii_case("message-id").then(|| value.to_owned())
     })
 }
 
@@ -123,22 +113,10 @@ mod tests {
         };
         let bytes = b"Message-ID: <one@example.org>\r\n\r\nHello\r\n";
         store.append(&envelope, bytes).await.unwrap();
-        store
-            .file
-            .lock()
-            .await
-            .write_all(&[0, 0, 0, 99, 1, 2])
-            .await
-            .unwrap();
+        store.file.lock().await.write_all(&[0, 0, 0, 99, 1, 2]).await.unwrap();
         store.file.lock().await.flush().await.unwrap();
         let mails = store.read().unwrap();
-        assert_eq!(
-            mails,
-            [Mail {
-                envelope,
-                bytes: bytes.to_vec()
-            }]
-        );
+        assert_eq!(mails, [Mail { envelope, bytes: bytes.to_vec() }]);
         assert_eq!(mails[0].message_id().as_deref(), Some("one@example.org"));
     }
 
