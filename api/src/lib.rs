@@ -1,1 +1,20 @@
-//! x
+//! Now: GraphQL over HTTP, who may, and the shape of requests and answers.
+//!
+//! Invariant: nothing in here sends mail or fills a queue. It writes rows; what it tells the workers
+//! is a signal, and losing one costs latency, never work.
+
+pub mod access;
+pub mod automation;
+mod choice;
+pub mod context;
+pub mod customers;
+pub mod error;
+pub mod finance;
+pub mod http;
+mod id;
+pub mod list;
+pub mod loader;
+pub mod node;
+mod payload;
+pub mod scalar;
+pub mod schema;

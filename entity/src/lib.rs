@@ -2,7 +2,16 @@
 //!
 //! Invariant: nothing in here knows HTTP, GraphQL, Redis or mail, and nothing in here calls the clock.
 
+pub mod access;
+pub mod automation;
 pub mod clock;
+pub mod collaboration;
+pub mod customers;
+pub mod db;
+pub mod error;
+pub mod finance;
 pub mod id;
 pub mod money;
 pub mod text;
+
+pub use error::Error;

@@ -7,8 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 /// and folded to single spaces. Line breaks do not survive: use [`clean_lines`] where they matter.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let composed: String =
-        text.nfc().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let composed: String = text.nfc().map(|c| if c.is_control() { ' ' } else { c }).collect();
     composed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -40,4 +39,14 @@ pub fn fold(text: &str) -> String {
         }
     }
     clean(&bare)
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -1,1 +1,46 @@
-//! x
+//! The schema's history. Each step is one transaction on both databases, and several processes may
+//! start at once: the first migrates, the others wait for it.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait,
+};
+
+mod column;
+mod m20261122_000001_access;
+mod m20261122_000002_customers;
+mod m20261122_000003_finance;
+mod m20261122_000004_automation;
+
+/// Every step, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_access::Migration),
+            Box::new(m20261122_000002_customers::Migration),
+            Box::new(m20261122_000003_finance::Migration),
+            Box::new(m20261122_000004_automation::Migration),
+        ]
+    }
+}
+
+/// The key of the advisory lock under which PostgreSQL is migrated: “rapport” in ASCII.
+const MIGRATION_LOCK: i64 = 0x0072_6170_706f_7274;
+
+/// Brings the schema up to date. Calling it again, or from several processes at once, is harmless.
+///
+/// # Errors
+/// [`DbErr`] when the database cannot be reached or a step fails; a failed step leaves no trace.
+pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let lock = db.begin().await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
+        Migrator::up(db, None).await?;
+        return lock.commit().await;
+    }
+    lock.rollback().await?;
+    Migrator::up(db, None).await
+}

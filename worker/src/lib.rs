@@ -1,3 +1,5 @@
-//! x
+//! What happens later: the relay's feed, the workers on it, and what they send.
+
 pub mod document;
+pub mod feed;
 pub mod mail;

@@ -1,4 +1,6 @@
-//! Mail, from the rendered message to the bytes that are sent.
+//! Mail: how it is put into bytes, and how those are handed over.
 
 pub mod compose;
 pub mod dkim;
+pub mod smtp;
+pub mod transport;

@@ -1,0 +1,84 @@
+//! Logging in with address and password.
+
+use std::sync::LazyLock;
+
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::access::user;
+use tokio::sync::Semaphore;
+
+use super::token::LIFETIME;
+use super::user::User;
+use crate::context::Ask;
+use crate::error::{Fault, UserError, refused};
+
+/// How many passwords are checked at once: each takes 19 MiB and tens of milliseconds of a core, and
+/// the others must not notice.
+static CHECKS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
+
+/// What a user logs in with.
+#[derive(InputObject)]
+pub struct LoginInput {
+    /// The user's e-mail address.
+    pub email: String,
+    /// Their password.
+    #[graphql(secret)]
+    pub password: String,
+}
+
+/// What came of logging in.
+#[derive(SimpleObject)]
+pub struct LoginPayload {
+    /// To be sent as `Authorization: Bearer …`; null when logging in was refused.
+    pub access_token: Option<String>,
+    /// Until when the token is good; null when logging in was refused.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Who logged in; null when logging in was refused.
+    pub user: Option<User>,
+    /// Why it was refused; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Logging in.
+#[derive(Default)]
+pub struct LoginMutation;
+
+/// Logging in.
+#[Object]
+impl LoginMutation {
+    /// Gives an access token for an address and a password. Whether the address or the password is
+    /// wrong, the answer is the same. The only mutation that needs no token.
+    #[graphql(complexity = "50")]
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Address and password.")] input: LoginInput,
+    ) -> Result<LoginPayload, Fault> {
+        let found = user::by_email(ctx.reader(), &input.email).await?;
+        let known = found.clone();
+        let unavailable = || Fault::coded("UNAVAILABLE", "the server is stopping; try again");
+        let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
+        let checked = tokio::task::spawn_blocking(move || {
+            user::authenticate(known.as_ref(), &input.password)
+        });
+        let viewer = match checked.await.map_err(|_| unavailable())? {
+            Ok(viewer) => viewer,
+            Err(error) => {
+                let user_errors = refused(error.into())?;
+                return Ok(LoginPayload {
+                    access_token: None,
+                    expires_at: None,
+                    user: None,
+                    user_errors,
+                });
+            }
+        };
+        let now = ctx.now();
+        Ok(LoginPayload {
+            access_token: ctx.shared().tokens.issue(viewer.user, now),
+            expires_at: Some(now + LIFETIME),
+            user: found.map(User),
+            user_errors: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! What every resolver works with: who asks, the database, the clock; and the one way to write.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Guard, ID, InputType};
+use chrono::{DateTime, Utc};
+use entity::access::{Actor, Permission, Viewer};
+use entity::automation::idempotency::{self, Request};
+use entity::clock::Clock;
+use entity::db::Db;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use uuid::Uuid;
+use worker::feed::Signal;
+
+use crate::access::token::Tokens;
+use crate::error::{Fault, UserError, refused};
+
+/// What the process has, once.
+#[derive(Clone)]
+pub struct Shared {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Tells the relays that something was committed.
+    pub signal: Signal,
+    /// Access tokens.
+    pub tokens: Arc<Tokens>,
+}
+
+/// What resolvers ask of the request's context.
+pub trait Ask {
+    /// What the process has.
+    fn shared(&self) -> &Shared;
+
+    /// The pool, for reading.
+    fn reader(&self) -> &DatabaseConnection {
+        self.shared().db.reader()
+    }
+
+    /// The time.
+    fn now(&self) -> DateTime<Utc> {
+        self.shared().clock.now()
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`.
+    fn viewer(&self) -> Result<Viewer, Fault>;
+}
+
+impl Ask for Context<'_> {
+    fn shared(&self) -> &Shared {
+        self.data_unchecked()
+    }
+
+    fn viewer(&self) -> Result<Viewer, Fault> {
+        self.data_opt::<Viewer>().copied().ok_or_else(|| {
+            let message = "log in first: send `Authorization: Bearer` with the token from `login`";
+            Fault::coded("UNAUTHENTICATED", message)
+        })
+    }
+}
+
+/// Lets only those pass who have the permission.
+pub struct Can(pub Permission);
+
+impl Guard for Can {
+    async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
+        if ctx.viewer()?.may(self.0) {
+            return Ok(());
+        }
+        let message = "your role does not allow this; an administrator can change it";
+        Err(Fault::coded("FORBIDDEN", message).into())
+    }
+}
+
+/// A request that may be repeated: its key, its name, and what it was asked with.
+pub struct Once<'a> {
+    key: Option<&'a str>,
+    operation: &'static str,
+    input: serde_json::Value,
+}
+
+impl<'a> Once<'a> {
+    /// `operation` with `input`, under `key` if the caller gave one.
+    pub fn new(key: Option<&'a str>, operation: &'static str, input: &impl InputType) -> Self {
+        let input = input.to_value().into_json().unwrap_or_default();
+        Self { key, operation, input }
+    }
+
+    /// The same request about the record `id`.
+    #[must_use]
+    pub fn about(self, id: &ID) -> Self {
+        Self { input: serde_json::json!([id.as_str(), self.input]), ..self }
+    }
+}
+
+/// Carries out `work` in one transaction, once per key, and wakes whoever has to do something about
+/// it. Gives the id of the record that came of it; a repeated key gives the id of the first time.
+///
+/// # Errors
+/// A fault at the outside; what the user can solve within.
+pub async fn write<W>(
+    ctx: &Context<'_>,
+    once: Once<'_>,
+    work: W,
+) -> Result<Result<Uuid, Vec<UserError>>, Fault>
+where
+    W: for<'c> Fn(
+            &'c DatabaseTransaction,
+            Actor,
+            DateTime<Utc>,
+        ) -> BoxFuture<'c, Result<Uuid, entity::Error>>
+        + Send
+        + Sync
+        + 'static,
+{
+    let viewer = ctx.viewer()?;
+    let shared = ctx.shared();
+    let now = shared.clock.now();
+    let request = match once.key {
+        None => None,
+        Some(key) => match Request::new(viewer.user, key, once.operation, &once.input) {
+            Ok(request) => Some(Arc::new(request)),
+            Err(error) => return refused(error.into()).map(Err),
+        },
+    };
+    let work = Arc::new(work);
+    let outcome = shared.db.write(|txn| {
+        let (request, work) = (request.clone(), Arc::clone(&work));
+        async move {
+            let Some(request) = request else { return work(txn, viewer.into(), now).await };
+            if let Some(earlier) = idempotency::claim(txn, &request, now).await? {
+                return Ok(earlier);
+            }
+            let id = work(txn, viewer.into(), now).await?;
+            idempotency::settle(txn, &request, id).await?;
+            Ok(id)
+        }
+        .boxed()
+    });
+    let outcome = outcome.await;
+    match outcome {
+        Ok(id) => {
+            shared.signal.raise();
+            Ok(Ok(id))
+        }
+        Err(error) => refused(error).map(Err),
+    }
+}

@@ -1,0 +1,513 @@
+//! Customers: lists, balances, creating and changing.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use chrono::{DateTime, Utc};
+use entity::access::Permission;
+use entity::customers::customer::{self, Change, NewCustomer};
+use entity::id::{CustomerId, Id, UserId};
+use entity::money::Money as Amount;
+use futures::FutureExt;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{Address, AddressInput, Contact, ContactInput};
+use crate::access::User;
+use crate::choice::choice;
+use crate::context::{Ask, Can, Once, write};
+use crate::error::{Fault, UserError};
+use crate::id::{global, parse};
+use crate::list::{DateTimeFilter, EnumFilter, IdFilter, PageArgs, StringFilter, list, page};
+use crate::loader::{AddressesOf, BalancesOf, ContactsOf, load};
+use crate::payload::payload;
+use crate::scalar::{CurrencyCode, Date, Money};
+
+choice! {
+    /// What kind of party a customer is.
+    CustomerKind mirrors customer::Kind as "entity::customers::customer::Kind" {
+        /// A company, an authority, an association.
+        Organisation,
+        /// A natural person.
+        Person,
+    }
+}
+
+choice! {
+    /// How far the relation with a customer has come.
+    LifecycleStage mirrors customer::LifecycleStage as "entity::customers::customer::LifecycleStage" {
+        /// Has bought nothing yet.
+        Prospect,
+        /// Has bought.
+        Customer,
+        /// Buys again and again.
+        Regular,
+        /// Has not bought for long.
+        Lapsed,
+    }
+}
+
+choice! {
+    /// A way to reach a customer.
+    Channel mirrors customer::Channel as "entity::customers::customer::Channel" {
+        /// E-mail.
+        Email,
+        /// Text message.
+        Sms,
+        /// Telephone call.
+        Phone,
+        /// Letter by post.
+        Letter,
+        /// Fax.
+        Fax,
+        /// The web site.
+        Web,
+        /// A shop or branch.
+        Store,
+        /// A visit at the customer's.
+        FieldVisit,
+    }
+}
+
+list! {
+    customer as Customer in CustomerConnection of CustomerEdge;
+    /// Which customers a list has. All that is given has to hold.
+    filter CustomerFilter {
+        /// Words that occur in name, number, e-mail address or telephone number, without regard to
+        /// case and diacritics: `nguyen` finds `Nguyễn`.
+        search: String => SearchText,
+        /// By id.
+        id: IdFilter => Id,
+        /// By the number that people know it by.
+        number: StringFilter => Number,
+        /// By name, exactly as written.
+        display_name: StringFilter => DisplayName,
+        /// By e-mail address.
+        email: StringFilter => Email,
+        /// By kind of party.
+        kind: EnumFilter<CustomerKind> => Kind,
+        /// By lifecycle stage.
+        stage: EnumFilter<LifecycleStage> => Stage,
+        /// By preferred channel.
+        preferred_channel: EnumFilter<Channel> => PreferredChannel,
+        /// By who looks after it.
+        owner_id: IdFilter => OwnerId,
+        /// By when it was added.
+        created_at: DateTimeFilter => CreatedAt,
+        /// By when it was last changed.
+        updated_at: DateTimeFilter => UpdatedAt,
+    }
+    /// By what customers are ordered.
+    order CustomerOrder by CustomerOrderField {
+        /// By name.
+        DisplayName,
+        /// By number.
+        Number,
+        /// By when they were added.
+        CreatedAt,
+        /// By when they were last changed.
+        UpdatedAt,
+    }
+}
+
+/// A customer: an organisation or a person, from the first contact on.
+#[derive(Clone, Debug)]
+pub struct Customer(pub customer::Model);
+
+impl From<customer::Model> for Customer {
+    fn from(row: customer::Model) -> Self {
+        Self(row)
+    }
+}
+
+impl Customer {
+    /// The customer, unless it is deleted.
+    pub(crate) async fn load(ctx: &Context<'_>, id: CustomerId) -> Result<Option<Self>, Fault> {
+        let row = customer::Entity::find_by_id(id).filter(customer::Column::DeletedAt.is_null());
+        Ok(row.one(ctx.reader()).await?.map(Self))
+    }
+
+    /// The customer of a record that has one for certain.
+    pub(crate) async fn of(ctx: &Context<'_>, id: CustomerId) -> Result<Self, Fault> {
+        let row = load(ctx, id).await?;
+        row.map(Self).ok_or_else(|| Fault::coded("NOT_FOUND", "the customer is gone"))
+    }
+}
+
+/// A customer: an organisation or a person, from the first contact on.
+#[Object]
+impl Customer {
+    /// Its id.
+    pub(crate) async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// Counts up with every change; give it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// The number that people and other systems know it by; null when it has none.
+    async fn number(&self) -> Option<&str> {
+        self.0.number.as_deref()
+    }
+
+    /// What kind of party it is.
+    async fn kind(&self) -> CustomerKind {
+        self.0.kind.into()
+    }
+
+    /// How far the relation has come.
+    async fn stage(&self) -> LifecycleStage {
+        self.0.stage.into()
+    }
+
+    /// What it is called.
+    async fn display_name(&self) -> &str {
+        &self.0.display_name
+    }
+
+    /// Who looks after it; null when nobody does.
+    async fn owner(&self, ctx: &Context<'_>) -> Result<Option<User>, Fault> {
+        match self.0.owner_id {
+            Some(owner) => Ok(load(ctx, owner).await?.map(User)),
+            None => Ok(None),
+        }
+    }
+
+    /// How it likes to be reached; null when it has not said.
+    async fn preferred_channel(&self) -> Option<Channel> {
+        self.0.preferred_channel.map(Into::into)
+    }
+
+    /// Where mail reaches it; null when it is not known. Receipts go to its billing contacts first.
+    async fn email(&self) -> Option<&str> {
+        self.0.email.as_deref()
+    }
+
+    /// Where calls reach it; null when it is not known.
+    async fn phone(&self) -> Option<&str> {
+        self.0.phone.as_deref()
+    }
+
+    /// Its tax number, as documents show it; null when it is not known.
+    async fn tax_number(&self) -> Option<&str> {
+        self.0.tax_number.as_deref()
+    }
+
+    /// The language it is written to in, as a tag such as `vi` or `en-GB`.
+    async fn language(&self) -> &str {
+        &self.0.language
+    }
+
+    /// The IANA time zone it lives in, such as `Asia/Ho_Chi_Minh`.
+    async fn time_zone(&self) -> &str {
+        &self.0.time_zone
+    }
+
+    /// The currency it is usually invoiced in.
+    async fn currency(&self) -> CurrencyCode {
+        CurrencyCode(self.0.currency)
+    }
+
+    /// What it owes in `currency` (its own when absent) at the end of `asOf` (now when absent):
+    /// open invoices less money received that settles none yet. Negative: we owe it.
+    #[graphql(guard = "Can(Permission::ReadFinance)", complexity = "2")]
+    async fn balance(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "An ISO 4217 code; the customer's own currency when absent.")]
+        currency: Option<CurrencyCode>,
+        #[graphql(desc = "The day at whose end the balance is taken; now when absent.")]
+        as_of: Option<Date>,
+    ) -> Result<Money, Fault> {
+        let currency = currency.map_or(self.0.currency, |code| code.0);
+        let balances = load(ctx, BalancesOf(self.0.id, as_of.map(|day| day.0))).await?;
+        let mut balances = balances.into_iter().flatten();
+        let minor =
+            balances.find(|balance| balance.currency == currency).map_or(0, |row| row.amount);
+        Ok(Amount::new(minor, currency).into())
+    }
+
+    /// What it owes at the end of `asOf` (now when absent), one amount per currency it was ever
+    /// invoiced in or paid in.
+    #[graphql(guard = "Can(Permission::ReadFinance)", complexity = "2")]
+    async fn balances(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day at whose end the balance is taken; now when absent.")]
+        as_of: Option<Date>,
+    ) -> Result<Vec<Money>, Fault> {
+        let balances = load(ctx, BalancesOf(self.0.id, as_of.map(|day| day.0))).await?;
+        let amounts = balances.into_iter().flatten();
+        Ok(amounts.map(|row| Amount::new(row.amount, row.currency).into()).collect())
+    }
+
+    /// The people to talk to there.
+    #[graphql(complexity = "1 + 5 * child_complexity")]
+    async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>, Fault> {
+        let rows = load(ctx, ContactsOf(self.0.id)).await?;
+        Ok(rows.into_iter().flatten().map(Contact).collect())
+    }
+
+    /// Where it is.
+    #[graphql(complexity = "1 + 5 * child_complexity")]
+    async fn addresses(&self, ctx: &Context<'_>) -> Result<Vec<Address>, Fault> {
+        let rows = load(ctx, AddressesOf(self.0.id)).await?;
+        Ok(rows.into_iter().flatten().map(Address).collect())
+    }
+
+    /// When it was added.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+}
+
+/// Reading customers.
+#[derive(Default)]
+pub struct CustomerQuery;
+
+/// Reading customers.
+#[Object]
+impl CustomerQuery {
+    /// One customer; null when there is none with the id.
+    #[graphql(guard = "Can(Permission::ReadCustomers)")]
+    async fn customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer's id.")] id: ID,
+    ) -> Result<Option<Customer>, Fault> {
+        match CustomerId::parse(&id) {
+            Some(id) => Customer::load(ctx, id).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Customers, oldest first unless an order is given. Deleted ones are left out.
+    #[graphql(
+        guard = "Can(Permission::ReadCustomers)",
+        complexity = "crate::schema::list_cost(first, last, child_complexity)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn customers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many: 0 to 100, 25 when absent.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many: 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which customers.")] filter: Option<CustomerFilter>,
+        #[graphql(desc = "In which order; later entries decide among equals.")] order_by: Option<
+            Vec<CustomerOrder>,
+        >,
+    ) -> Result<CustomerConnection, Fault> {
+        let base = customer::Entity::find().filter(customer::Column::DeletedAt.is_null());
+        page(ctx, base, PageArgs { first, after, last, before }, filter, order_by).await
+    }
+}
+
+/// A customer to be. What is absent follows the organisation's settings or stays empty.
+#[derive(Clone, Debug, InputObject)]
+pub struct CreateCustomerInput {
+    /// The number that people and other systems know it by, up to 64 characters; unique.
+    pub number: Option<String>,
+    /// What kind of party it is.
+    pub kind: CustomerKind,
+    /// How far the relation has come.
+    #[graphql(default_with = "LifecycleStage::Prospect")]
+    pub stage: LifecycleStage,
+    /// What it is called, up to 200 characters.
+    pub display_name: String,
+    /// The user who looks after it.
+    pub owner_id: Option<ID>,
+    /// How it likes to be reached.
+    pub preferred_channel: Option<Channel>,
+    /// Where mail reaches it.
+    pub email: Option<String>,
+    /// Where calls reach it.
+    pub phone: Option<String>,
+    /// Its tax number, as documents show it.
+    pub tax_number: Option<String>,
+    /// The language it is written to in, as a tag such as `vi` or `en-GB`.
+    pub language: Option<String>,
+    /// The IANA time zone it lives in, such as `Asia/Ho_Chi_Minh`.
+    pub time_zone: Option<String>,
+    /// The currency it is usually invoiced in.
+    pub currency: Option<CurrencyCode>,
+    /// The people to talk to there.
+    #[graphql(default, validator(max_items = 50))]
+    pub contacts: Vec<ContactInput>,
+    /// Where it is.
+    #[graphql(default, validator(max_items = 20))]
+    pub addresses: Vec<AddressInput>,
+}
+
+impl CreateCustomerInput {
+    fn parse(self) -> Result<NewCustomer, Vec<UserError>> {
+        Ok(NewCustomer {
+            number: self.number,
+            kind: self.kind.into(),
+            stage: self.stage.into(),
+            display_name: self.display_name,
+            owner_id: self.owner_id.map(|id| parse(&id, &["input", "ownerId"])).transpose()?,
+            preferred_channel: self.preferred_channel.map(Into::into),
+            email: self.email,
+            phone: self.phone,
+            tax_number: self.tax_number,
+            language: self.language,
+            time_zone: self.time_zone,
+            currency: self.currency.map(|code| code.0),
+            contacts: self.contacts.into_iter().map(Into::into).collect(),
+            addresses: self.addresses.into_iter().map(Into::into).collect(),
+        })
+    }
+}
+
+/// A change of a customer. What is absent stays; what is null is cleared.
+#[derive(Clone, Debug, InputObject)]
+pub struct UpdateCustomerInput {
+    /// The number that people and other systems know it by, up to 64 characters; unique.
+    pub number: MaybeUndefined<String>,
+    /// What kind of party it is.
+    pub kind: Option<CustomerKind>,
+    /// How far the relation has come.
+    pub stage: Option<LifecycleStage>,
+    /// What it is called, up to 200 characters.
+    pub display_name: Option<String>,
+    /// The user who looks after it.
+    pub owner_id: MaybeUndefined<ID>,
+    /// How it likes to be reached.
+    pub preferred_channel: MaybeUndefined<Channel>,
+    /// Where mail reaches it.
+    pub email: MaybeUndefined<String>,
+    /// Where calls reach it.
+    pub phone: MaybeUndefined<String>,
+    /// Its tax number, as documents show it.
+    pub tax_number: MaybeUndefined<String>,
+    /// The language it is written to in, as a tag such as `vi` or `en-GB`.
+    pub language: Option<String>,
+    /// The IANA time zone it lives in, such as `Asia/Ho_Chi_Minh`.
+    pub time_zone: Option<String>,
+    /// The currency it is usually invoiced in; fixed once something was posted for it.
+    pub currency: Option<CurrencyCode>,
+}
+
+/// The outer `None` keeps a field, an inner `None` clears it.
+fn change<T>(given: MaybeUndefined<T>) -> Option<Option<T>> {
+    match given {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}
+
+impl UpdateCustomerInput {
+    fn parse(self) -> Result<Change, Vec<UserError>> {
+        let owner_id: Option<Option<UserId>> = match change(self.owner_id) {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(id)) => Some(Some(parse(&id, &["input", "ownerId"])?)),
+        };
+        Ok(Change {
+            number: change(self.number),
+            kind: self.kind.map(Into::into),
+            stage: self.stage.map(Into::into),
+            display_name: self.display_name,
+            owner_id,
+            preferred_channel: change(self.preferred_channel).map(|set| set.map(Into::into)),
+            email: change(self.email),
+            phone: change(self.phone),
+            tax_number: change(self.tax_number),
+            language: self.language,
+            time_zone: self.time_zone,
+            currency: self.currency.map(|code| code.0),
+        })
+    }
+}
+
+payload! {
+    /// What came of creating a customer.
+    CreateCustomerPayload {
+        /// The new customer; null when it was refused.
+        customer: Customer
+    }
+}
+
+payload! {
+    /// What came of changing a customer.
+    UpdateCustomerPayload {
+        /// The customer as it is now; null when the change was refused.
+        customer: Customer
+    }
+}
+
+/// Changing customers.
+#[derive(Default)]
+pub struct CustomerMutation;
+
+/// Changing customers.
+#[Object]
+impl CustomerMutation {
+    /// Adds a customer.
+    #[graphql(guard = "Can(Permission::WriteCustomers)")]
+    async fn create_customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer.")] input: CreateCustomerInput,
+        #[graphql(
+            desc = "1 to 255 characters; a repeated request with the same key and input gives the first one's customer."
+        )]
+        idempotency_key: Option<String>,
+    ) -> Result<CreateCustomerPayload, Fault> {
+        let once = Once::new(idempotency_key.as_deref(), "createCustomer", &input);
+        let outcome = match input.parse() {
+            Ok(new) => {
+                write(ctx, once, move |txn, actor, now| {
+                    let new = new.clone();
+                    async move {
+                        let row = customer::create(txn, new, actor, now).await?;
+                        Ok(row.id.into())
+                    }
+                    .boxed()
+                })
+                .await?
+            }
+            Err(errors) => Err(errors),
+        };
+        CreateCustomerPayload::after(ctx, outcome).await
+    }
+
+    /// Changes a customer.
+    #[graphql(guard = "Can(Permission::WriteCustomers)")]
+    async fn update_customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer's id.")] id: ID,
+        #[graphql(desc = "What changes.")] input: UpdateCustomerInput,
+        #[graphql(
+            desc = "The version that the change was made on; another one is refused with STALE_VERSION. Not checked when absent."
+        )]
+        expected_version: Option<i32>,
+    ) -> Result<UpdateCustomerPayload, Fault> {
+        let once = Once::new(None, "updateCustomer", &input).about(&id);
+        let parsed = parse::<CustomerId>(&id, &["id"]).and_then(|id| Ok((id, input.parse()?)));
+        let outcome = match parsed {
+            Ok((id, change)) => {
+                write(ctx, once, move |txn, actor, now| {
+                    let change = change.clone();
+                    async move {
+                        let row =
+                            customer::update(txn, id, change, expected_version, actor, now).await?;
+                        Ok(row.id.into())
+                    }
+                    .boxed()
+                })
+                .await?
+            }
+            Err(errors) => Err(errors),
+        };
+        UpdateCustomerPayload::after(ctx, outcome).await
+    }
+}

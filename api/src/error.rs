@@ -1,0 +1,176 @@
+//! Failures: what a rule refused is data in the payload, everything else is a top-level error.
+//!
+//! Invariant: this is the one table from a failure to its code, and no cause of a fault leaves it.
+
+use async_graphql::{Enum, ErrorExtensions, SimpleObject};
+use entity::Error;
+use entity::access::AccessError;
+use entity::automation::AutomationError;
+use entity::customers::CustomersError;
+use entity::finance::FinanceError;
+use sea_orm::DbErr;
+
+/// What kind of expected failure a mutation met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ErrorCode {
+    /// The value has not the form or range that its field takes.
+    Invalid,
+    /// The record that an id names does not exist, or may not be seen.
+    NotFound,
+    /// Another record has the value, and it has to be unique.
+    NotUnique,
+    /// The record was changed meanwhile; load it again.
+    StaleVersion,
+    /// The record's state does not allow it.
+    InvalidState,
+    /// An amount is more than is left.
+    ExceedsOpen,
+    /// An amount is in another currency than the record.
+    WrongCurrency,
+    /// The key was used for another request.
+    IdempotencyKeyReused,
+    /// The e-mail address or the password is wrong.
+    WrongCredentials,
+    /// It was asked for too often.
+    RateLimited,
+}
+
+/// An expected failure of a mutation. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct UserError {
+    /// What kind of failure, for programs.
+    pub code: ErrorCode,
+    /// What is wrong and what to do about it, in English, for people.
+    pub message: String,
+    /// The path of the argument it is about, such as `["input", "lines"]`; null when it is about none.
+    pub field: Option<Vec<String>>,
+}
+
+impl UserError {
+    /// A failure about the argument at `path`.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl ToString, path: &[&str]) -> Self {
+        let field = path.iter().map(|&step| step.to_owned()).collect::<Vec<_>>();
+        Self { code, message: message.to_string(), field: (!path.is_empty()).then_some(field) }
+    }
+
+    /// An id that names nothing.
+    #[must_use]
+    pub fn not_found(path: &[&str]) -> Self {
+        Self::new(ErrorCode::NotFound, "there is no such record", path)
+    }
+}
+
+/// A fault: it ends as a top-level error. It has no `Display`, so that `?` cannot turn a refusal
+/// into one unseen.
+#[derive(Debug)]
+pub struct Fault(async_graphql::Error);
+
+impl Fault {
+    /// A request that cannot be carried out as it is.
+    #[must_use]
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::coded("BAD_REQUEST", message)
+    }
+
+    /// A top-level error with its code.
+    #[must_use]
+    pub fn coded(code: &'static str, message: impl Into<String>) -> Self {
+        let error = async_graphql::Error::new(message);
+        Self(error.extend_with(|_, extensions| extensions.set("code", code)))
+    }
+}
+
+impl From<Fault> for async_graphql::Error {
+    fn from(fault: Fault) -> Self {
+        fault.0
+    }
+}
+
+impl From<DbErr> for Fault {
+    fn from(error: DbErr) -> Self {
+        Self(async_graphql::Error::new_with_source(error))
+    }
+}
+
+/// Tells refusals from faults.
+///
+/// # Errors
+/// [`Fault`] when it is not for the user to solve.
+pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
+    let (code, path): (_, &[&str]) = match &error {
+        Error::Db(cause) if is_overload(cause) => {
+            return Err(Fault::coded("UNAVAILABLE", "the database is busy; try again in a moment"));
+        }
+        Error::Db(_) => return Err(Fault(async_graphql::Error::new_with_source(error))),
+        Error::Closed => return Err(Fault::coded("UNAVAILABLE", error.to_string())),
+        Error::Invalid { field, .. } => {
+            return Ok(vec![UserError::new(ErrorCode::Invalid, &error, &["input", field])]);
+        }
+        Error::StaleVersion { .. } => (ErrorCode::StaleVersion, &["expectedVersion"]),
+        Error::Access(error) => access(error),
+        Error::Customers(error) => customers(error),
+        Error::Finance(error) => finance(error),
+        Error::Automation(error) => automation(error),
+    };
+    Ok(vec![UserError::new(code, &error, path)])
+}
+
+/// Whether the database had no connection to give, or did not answer in time.
+fn is_overload(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
+}
+
+fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
+    match error {
+        AccessError::WrongCredentials => (ErrorCode::WrongCredentials, &[]),
+        AccessError::EmailTaken => (ErrorCode::NotUnique, &["input", "email"]),
+        AccessError::PasswordTooShort(_) => (ErrorCode::Invalid, &["input", "password"]),
+        AccessError::NoOrganisation => (ErrorCode::InvalidState, &[]),
+    }
+}
+
+fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
+    match error {
+        CustomersError::NotFound => (ErrorCode::NotFound, &[]),
+        CustomersError::NoSuchOwner => (ErrorCode::NotFound, &["input", "ownerId"]),
+        CustomersError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
+        CustomersError::CurrencyInUse => (ErrorCode::InvalidState, &["input", "currency"]),
+    }
+}
+
+fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
+    match error {
+        FinanceError::Amount(_) | FinanceError::NotPositive => {
+            (ErrorCode::Invalid, &["input", "amount"])
+        }
+        FinanceError::WrongCurrency { .. } => (ErrorCode::WrongCurrency, &["input"]),
+        FinanceError::InvoiceNotFound | FinanceError::PaymentNotFound | FinanceError::NoReceipt => {
+            (ErrorCode::NotFound, &[])
+        }
+        FinanceError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
+        FinanceError::OtherCustomersInvoice { .. } | FinanceError::InvoiceTwice => {
+            (ErrorCode::Invalid, &["input", "allocations"])
+        }
+        FinanceError::InvoiceNotOpen { .. }
+        | FinanceError::InvoiceHasPayments { .. }
+        | FinanceError::PaymentReversed => (ErrorCode::InvalidState, &[]),
+        FinanceError::ExceedsOpen { .. } | FinanceError::ExceedsUnapplied { .. } => {
+            (ErrorCode::ExceedsOpen, &["input"])
+        }
+        FinanceError::TotalTooLarge => (ErrorCode::Invalid, &["input", "lines"]),
+    }
+}
+
+fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
+    match error {
+        AutomationError::IdempotencyKeyReused => {
+            (ErrorCode::IdempotencyKeyReused, &["idempotencyKey"])
+        }
+        AutomationError::IdempotencyKeyMalformed => (ErrorCode::Invalid, &["idempotencyKey"]),
+        AutomationError::StillOnItsWay => (ErrorCode::InvalidState, &[]),
+        AutomationError::TooManyCopies(_) => (ErrorCode::RateLimited, &[]),
+        AutomationError::JobNotFound => (ErrorCode::NotFound, &[]),
+        AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),
+    }
+}

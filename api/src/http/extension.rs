@@ -1,0 +1,138 @@
+//! The guard and the hygiene of errors as one async-graphql extension, so that they hold for every transport.
+//!
+//! Invariant: there is one extension, not three. async-graphql boxes a future per field and extension.
+
+use std::sync::{Arc, OnceLock};
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextPrepareRequest,
+    NextRequest, NextValidation,
+};
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{
+    Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables, value,
+};
+
+use super::errors::{Code, coded, conceal, error};
+use super::guard::{Admitted, Limits, admit};
+use super::request::RequestId;
+
+/// Guards a schema: `Schema::build(…).extension(Surface::new(limits))`, and no `limit_…` of the builder,
+/// since its refusals have no code.
+#[derive(Clone, Copy, Debug)]
+pub struct Surface {
+    limits: Limits,
+}
+
+impl Surface {
+    /// An extension that enforces and announces `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits }
+    }
+}
+
+impl ExtensionFactory for Surface {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Guarded { limits: self.limits, cost: OnceLock::new() })
+    }
+}
+
+struct Guarded {
+    limits: Limits,
+    cost: OnceLock<Value>,
+}
+
+impl Guarded {
+    fn check_cost(&self, cost: ValidationResult) -> ServerResult<()> {
+        let refuse = |what: &str, used: usize, limit: usize| {
+            let advice = "Ask for fewer records or less depth at once.";
+            error(
+                Code::TooComplex,
+                format!("The query's {what} is {used}, at most {limit} is allowed. {advice}"),
+            )
+        };
+        if cost.complexity > self.limits.complexity {
+            return Err(refuse("complexity", cost.complexity, self.limits.complexity));
+        }
+        if cost.depth > self.limits.depth {
+            return Err(refuse("depth", cost.depth, self.limits.depth));
+        }
+        Ok(())
+    }
+
+    fn announce(&self, cost: ValidationResult, tokens: usize) -> Value {
+        value!({
+            "complexity": { "used": cost.complexity, "limit": self.limits.complexity },
+            "depth": { "used": cost.depth, "limit": self.limits.depth },
+            "tokens": { "used": tokens, "limit": self.limits.tokens },
+            "bodyBytes": { "limit": self.limits.body_bytes },
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for Guarded {
+    async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
+        let mut response = next.run(ctx).await;
+        if let Some(cost) = self.cost.get() {
+            response.extensions.insert("cost".to_owned(), cost.clone());
+        }
+        response
+    }
+
+    async fn prepare_request(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        mut request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        admit(&mut request, &self.limits)?;
+        next.run(ctx, request).await
+    }
+
+    async fn parse_query(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        query: &str,
+        variables: &Variables,
+        next: NextParseQuery<'_>,
+    ) -> ServerResult<ExecutableDocument> {
+        // The document is parsed already, so only async-graphql's own limits can refuse it here.
+        next.run(ctx, query, variables).await.map_err(|refused| coded(refused, Code::TooComplex))
+    }
+
+    async fn validation(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let cost = next.run(ctx).await.map_err(|errors| {
+            let with_code = errors.into_iter().map(|found| coded(found, Code::ValidationFailed));
+            with_code.collect::<Vec<_>>()
+        })?;
+        let tokens = ctx.data_opt::<Admitted>().map_or(0, |admitted| admitted.tokens);
+        self.cost.get_or_init(|| self.announce(cost, tokens));
+        self.check_cost(cost)?;
+        Ok(cost)
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let mut response = next.run(ctx, operation_name).await;
+        if !response.errors.is_empty() {
+            let unknown = RequestId::unknown();
+            let request_id = ctx.data_opt::<RequestId>().unwrap_or(&unknown);
+            let found = std::mem::take(&mut response.errors);
+            response.errors = found.into_iter().map(|found| conceal(found, request_id)).collect();
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests;

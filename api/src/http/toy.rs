@@ -1,0 +1,192 @@
+//! A schema without Rapport behind it, for the tests of the HTTP surface.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_graphql::{Context, Error, ErrorExtensions, Object, Schema, SimpleObject, Subscription};
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
+use chrono::DateTime;
+use entity::clock::Clock;
+use futures::{Stream, stream};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use super::admission::Admission;
+use super::extension::Surface;
+use super::failure::Failure;
+use super::graphql::{Authenticate, Endpoint};
+use super::guard::Limits;
+use super::request::{Observer, Peer, RequestId};
+
+/// The tests' hands on what the schema does.
+#[derive(Clone, Debug)]
+pub struct Hands {
+    pub begun: Arc<AtomicUsize>,
+    pub finished: Arc<AtomicUsize>,
+    /// A slow field waits here until a test lets it go on.
+    pub gate: Arc<Semaphore>,
+}
+
+pub struct Viewer(pub Option<String>);
+
+pub struct Query;
+
+#[derive(Clone, SimpleObject)]
+struct Customer {
+    name: &'static str,
+}
+
+#[Object]
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
+impl Query {
+    /// A word.
+    async fn hello(&self, name: Option<String>) -> String {
+        format!("hello {}", name.unwrap_or_default())
+    }
+    /// Customers, charged by their number.
+    #[graphql(complexity = "first.saturating_mul(child_complexity + 1)")]
+    async fn customers(&self, first: usize) -> Vec<Customer> {
+        vec![Customer { name: "Lan" }; first.min(3)]
+    }
+    async fn squared(&self, #[graphql(validator(minimum = 0))] number: i32) -> i32 {
+        number * number
+    }
+    async fn whoami(&self, ctx: &Context<'_>) -> String {
+        let viewer = ctx.data_unchecked::<Viewer>();
+        let peer = ctx.data_unchecked::<Peer>();
+        let name = viewer.0.clone().unwrap_or_else(|| "nobody".into());
+        format!("{name} from {} in {}", peer.0, ctx.data_unchecked::<RequestId>())
+    }
+    async fn fault(&self) -> Result<i32, Error> {
+        let source = std::io::Error::other("SELECT secret FROM user at /srv/rapport/db");
+        Err(source.into())
+    }
+    async fn panic(&self, number: Option<i32>) -> i32 {
+        number.expect("the secret of a panic")
+    }
+    async fn forbidden(&self) -> Result<i32, Error> {
+        Err(Error::new("not yours").extend_with(|_, values| values.set("code", "FORBIDDEN")))
+    }
+    async fn slow(&self, ctx: &Context<'_>) -> bool {
+        wait(ctx).await
+    }
+}
+
+pub struct Mutation;
+
+#[Object]
+impl Mutation {
+    async fn change(&self, ctx: &Context<'_>) -> bool {
+        wait(ctx).await
+    }
+}
+
+async fn wait(ctx: &Context<'_>) -> bool {
+    let hands = ctx.data_unchecked::<Hands>();
+    hands.begun.fetch_add(1, Ordering::SeqCst);
+    let _ = hands.gate.acquire().await;
+    hands.finished.fetch_add(1, Ordering::SeqCst);
+    true
+}
+
+pub struct Ticks;
+
+#[Subscription]
+impl Ticks {
+    async fn fault(&self) -> impl Stream<Item = Result<i32, Error>> {
+        stream::iter([Err(std::io::Error::other("the secret of a stream").into())])
+    }
+}
+
+pub struct Access;
+
+impl Authenticate for Access {
+    type Viewer = Viewer;
+
+    async fn authenticate(&self, headers: &HeaderMap, _: Peer) -> Result<Viewer, Failure> {
+        let Some(value) = headers.get(AUTHORIZATION) else {
+            return Ok(Viewer(None));
+        };
+        match value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")) {
+            Some("lan") => Ok(Viewer(Some("lan".into()))),
+            _ => Err(Failure::unauthenticated("Sign in again.")),
+        }
+    }
+}
+
+pub struct Toy {
+    pub router: Router,
+    pub hands: Hands,
+    pub admission: Admission,
+}
+
+pub fn schema(limits: Limits) -> (Schema<Query, Mutation, Ticks>, Hands) {
+    let hands = Hands {
+        begun: Arc::default(),
+        finished: Arc::default(),
+        gate: Arc::new(Semaphore::new(0)),
+    };
+    let schema = Schema::build(Query, Mutation, Ticks)
+        .data(hands.clone())
+        .extension(Surface::new(limits))
+        .finish();
+    (schema, hands)
+}
+
+pub fn toy() -> Toy {
+    toy_with(Admission::new(8), Duration::from_secs(30))
+}
+
+pub fn toy_with(admission: Admission, timeout: Duration) -> Toy {
+    let limits = Limits::default();
+    let (executor, hands) = schema(limits);
+    let endpoint =
+        Endpoint { executor, access: Access, limits, admission: admission.clone(), timeout };
+    let cors = super::headers::cors(["https://crm.example.com"]).unwrap();
+    let observer = Observer { clock: Clock::manual(DateTime::UNIX_EPOCH), proxies: 0 };
+    Toy { router: super::finish(endpoint.router(), observer, cors), hands, admission }
+}
+
+impl Toy {
+    pub async fn send(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Posts JSON; the status and the parsed answer.
+    pub async fn post(&self, accept: &str, body: &str) -> (StatusCode, Value) {
+        let request = Request::post("/graphql")
+            .header(CONTENT_TYPE, "application/json")
+            .header("accept", accept)
+            .body(Body::from(body.to_owned()));
+        read(self.send(request.unwrap()).await).await
+    }
+
+    /// Posts one document.
+    pub async fn query(&self, query: &str) -> (StatusCode, Value) {
+        let body = serde_json::json!({ "query": query }).to_string();
+        self.post("application/graphql-response+json", &body).await
+    }
+}
+
+pub async fn read(response: Response<Body>) -> (StatusCode, Value) {
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// The code of the first error.
+pub fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
+}
+
+pub async fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

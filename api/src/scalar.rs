@@ -1,0 +1,102 @@
+//! The scalars and small types that all of the API shares: days, currencies, money, ids.
+
+use async_graphql::{
+    InputObject, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value,
+};
+use chrono::NaiveDate;
+use entity::finance::FinanceError;
+use entity::money::{Currency, Money as Amount};
+use rust_decimal::Decimal;
+
+/// A calendar day without a zone, as `2026-11-22`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date(pub NaiveDate);
+
+/// A calendar day without a zone, as `2026-11-22`.
+#[Scalar]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                .map(Self)
+                .map_err(|_| InputValueError::custom("a day is written as 2026-11-22")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// An ISO 4217 code of a currency with a minor unit, such as `VND` or `EUR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrencyCode(pub Currency);
+
+/// An ISO 4217 code of a currency with a minor unit, such as `VND` or `EUR`.
+#[Scalar]
+impl ScalarType for CurrencyCode {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(code) => code.parse().map(Self).map_err(InputValueError::custom),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.code().to_owned())
+    }
+}
+
+/// A whole number of 64 bits, as a JSON number: for counts and sizes that may pass `Int`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Long(pub i64);
+
+/// A whole number of 64 bits, as a JSON number: for counts and sizes that may pass `Int`.
+#[Scalar]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => {
+                number.as_i64().map(Self).ok_or_else(|| InputValueError::expected_type(value))
+            }
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from(self.0)
+    }
+}
+
+/// An exact amount of one currency.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+pub struct Money {
+    /// The amount as a decimal string with exactly the currency's decimals: `1200000` VND, `12.50` EUR.
+    pub amount: Decimal,
+    /// Its currency.
+    pub currency: CurrencyCode,
+}
+
+impl From<Amount> for Money {
+    fn from(money: Amount) -> Self {
+        Self { amount: money.to_decimal(), currency: CurrencyCode(money.currency) }
+    }
+}
+
+/// An exact amount of one currency.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct MoneyInput {
+    /// The amount as a decimal string, with no more decimals than the currency has.
+    pub amount: Decimal,
+    /// Its currency.
+    pub currency: CurrencyCode,
+}
+
+impl MoneyInput {
+    /// # Errors
+    /// When the currency does not have such an amount.
+    pub fn parse(self) -> Result<Amount, FinanceError> {
+        Ok(Amount::from_decimal(self.amount, self.currency.0)?)
+    }
+}

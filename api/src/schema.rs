@@ -1,0 +1,62 @@
+//! The schema: the slices' queries and mutations, merged slice by slice.
+
+use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
+
+use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
+use crate::automation::{JobQuery, MessageQuery};
+use crate::customers::{CustomerMutation, CustomerQuery};
+use crate::finance::{
+    ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, PaymentQuery, ReceiptMutation,
+};
+use crate::node::NodeQuery;
+
+/// How deep a query may nest.
+pub const MAX_DEPTH: usize = 15;
+
+/// How much a query may cost: about one for every value in the answer.
+pub const MAX_COST: usize = 20_000;
+
+#[derive(MergedObject, Default)]
+struct AccessQueries(OrganisationQuery, UserQuery);
+
+#[derive(MergedObject, Default)]
+struct FinanceQueries(InvoiceQuery, PaymentQuery);
+
+#[derive(MergedObject, Default)]
+struct AutomationQueries(JobQuery, MessageQuery);
+
+#[derive(MergedObject, Default)]
+struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
+
+/// Everything that can be read.
+#[derive(MergedObject, Default)]
+pub struct Query(NodeQuery, AccessQueries, CustomerQuery, FinanceQueries, AutomationQueries);
+
+/// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
+#[derive(MergedObject, Default)]
+pub struct Mutation(LoginMutation, CustomerMutation, FinanceMutations);
+
+/// Rapport's schema.
+pub type RapportSchema = Schema<Query, Mutation, EmptySubscription>;
+
+/// The schema with its limits, without what the process has.
+#[must_use]
+pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .limit_depth(MAX_DEPTH)
+        .limit_complexity(MAX_COST)
+}
+
+/// The schema in GraphQL's own language, as it is checked in.
+#[must_use]
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items();
+    builder().finish().sdl_with_options(options)
+}
+
+/// What a page of a list costs.
+#[must_use]
+pub fn list_cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+    let rows = first.or(last).and_then(|rows| usize::try_from(rows).ok()).unwrap_or(25);
+    1 + rows.min(100) * child
+}

@@ -1,0 +1,151 @@
+//! The outbox: what happened, written in the transaction in which it happened.
+//!
+//! Invariant: an event is relayed once; what comes of it has a unique key, so twice would do no harm.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
+
+use crate::access::Actor;
+use crate::error::Error;
+use crate::id::{CustomerId, EventId, Id, UserId};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(64))")]
+pub enum Kind {
+    /// A customer was added.
+    #[sea_orm(string_value = "customer.created")]
+    CustomerCreated,
+    /// A customer was changed.
+    #[sea_orm(string_value = "customer.updated")]
+    CustomerUpdated,
+    /// An invoice was issued.
+    #[sea_orm(string_value = "invoice.issued")]
+    InvoiceIssued,
+    /// An invoice was taken back as a whole.
+    #[sea_orm(string_value = "invoice.voided")]
+    InvoiceVoided,
+    /// A credit note was issued.
+    #[sea_orm(string_value = "credit_note.issued")]
+    CreditNoteIssued,
+    /// Money came in.
+    #[sea_orm(string_value = "payment.recorded")]
+    PaymentRecorded,
+    /// Unapplied cash settled invoices.
+    #[sea_orm(string_value = "payment.allocated")]
+    PaymentAllocated,
+    /// A payment was taken back.
+    #[sea_orm(string_value = "payment.reversed")]
+    PaymentReversed,
+    /// A file of receivables was imported.
+    #[sea_orm(string_value = "receivables.imported")]
+    ReceivablesImported,
+}
+
+/// An event.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "event")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: EventId,
+    /// What happened.
+    pub kind: Kind,
+    /// To which record; its kind follows from the event's.
+    pub subject_id: Uuid,
+    /// Whom it concerns.
+    pub customer_id: Option<CustomerId>,
+    /// What else is known of it.
+    pub payload: Json,
+    /// When.
+    pub occurred_at: DateTimeUtc,
+    /// Who did it; nobody for Rapport itself.
+    pub actor_id: Option<UserId>,
+    /// When what follows from it was planned.
+    pub relayed_at: Option<DateTimeUtc>,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Writes down what happened, in the transaction in which it happened.
+///
+/// # Errors
+/// The database.
+pub async fn emit(
+    txn: &impl ConnectionTrait,
+    kind: Kind,
+    subject: Uuid,
+    customer: Option<CustomerId>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let row = new(kind, subject, customer, actor, now);
+    Entity::insert(row).exec_without_returning(txn).await?;
+    Ok(())
+}
+
+/// The row of an event, for inserting many at once.
+#[must_use]
+pub fn new(
+    kind: Kind,
+    subject: Uuid,
+    customer: Option<CustomerId>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> ActiveModel {
+    ActiveModel {
+        id: Set(EventId::new(now)),
+        kind: Set(kind),
+        subject_id: Set(subject),
+        customer_id: Set(customer),
+        payload: Set(Json::Object(serde_json::Map::new())),
+        occurred_at: Set(now),
+        actor_id: Set(actor.user()),
+        relayed_at: Set(None),
+    }
+}
+
+/// Takes up to `limit` events that were not relayed yet, oldest first; others skip them meanwhile.
+///
+/// # Errors
+/// The database.
+pub async fn take_pending(txn: &impl ConnectionTrait, limit: u64) -> Result<Vec<Model>, Error> {
+    use sea_orm::sea_query::{LockBehavior, LockType};
+    let pending = Entity::find()
+        .filter(Column::RelayedAt.is_null())
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    Ok(pending.all(txn).await?)
+}
+
+/// Marks events as relayed.
+///
+/// # Errors
+/// The database.
+pub async fn mark_relayed(
+    txn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = EventId>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::RelayedAt, Expr::val(now))
+        .filter(Column::Id.is_in(ids))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// How many events wait to be relayed.
+///
+/// # Errors
+/// The database.
+pub async fn pending(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    use sea_orm::PaginatorTrait;
+    Entity::find().filter(Column::RelayedAt.is_null()).count(db).await
+}

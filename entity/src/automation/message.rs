@@ -1,0 +1,314 @@
+//! The message ledger: everything ever meant for a customer, why it went out or not, and its bytes.
+//!
+//! Invariant: an effect has one message (`effect_key`). The bytes are stored, and `TRANSMITTING` is
+//! committed, before the first byte leaves; a message found in `TRANSMITTING` after a crash becomes
+//! `UNKNOWN` and is never sent again by itself.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
+
+use super::AutomationError;
+use crate::access::Actor;
+use crate::customers::customer::Channel;
+use crate::error::Error;
+use crate::finance::receipt;
+use crate::id::{CustomerId, EventId, Id, MessageId, ReceiptId, UserId};
+
+mod outcome;
+mod work;
+
+pub use outcome::{Outcome, expire_leases, settle};
+pub use work::{Ready, due, lease, mark_enqueued, ready_to_transmit, suppress};
+
+/// What a message is about, which decides how it is treated when its outcome is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Class {
+    /// A receipt for money that came in.
+    Receipt,
+}
+
+/// Which template it is written with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(32))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Kind {
+    /// We received your payment.
+    Receipt,
+    /// That receipt does not hold any more.
+    ReceiptCancellation,
+}
+
+/// How far a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum State {
+    /// It will be sent when it is due.
+    Planned,
+    /// A worker has it; nothing has left yet.
+    Claimed,
+    /// It is on the wire.
+    Transmitting,
+    /// The receiving server took it.
+    Accepted,
+    /// The receiving server refused it for good.
+    Refused,
+    /// It will be tried again when it is due.
+    Deferred,
+    /// It was decided not to send it; see the reason.
+    Suppressed,
+    /// It could not be sent in time.
+    Expired,
+    /// Somebody called it off.
+    Cancelled,
+    /// It may or may not have been taken; nobody can tell, and it is not sent again by itself.
+    Unknown,
+}
+
+/// Why a message is where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(32))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Reason {
+    /// The customer has no address on the channel.
+    NoAddress,
+    /// The address has no form that mail can be sent to.
+    BadAddress,
+    /// It could not be written; see the detail.
+    RenderError,
+    /// The receiving server asked to come back later.
+    ProviderTemp,
+    /// The receiving server refused for good.
+    ProviderPerm,
+    /// The worker or the connection died while it was on the wire.
+    UnknownOutcome,
+    /// It was tried for as long as it made sense.
+    ExpiredLate,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "message")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: MessageId,
+    /// What makes it unique: the effect that it is.
+    pub effect_key: String,
+    /// What it is about.
+    pub class: Class,
+    /// Which template it is written with.
+    pub kind: Kind,
+    /// The way it goes.
+    pub channel: Channel,
+    /// Whom it is for.
+    pub customer_id: CustomerId,
+    /// The record it is about: a receipt.
+    pub subject_id: Uuid,
+    /// What made it be planned.
+    pub event_id: Option<EventId>,
+    /// The message that it is a copy of.
+    pub copy_of_id: Option<MessageId>,
+    /// How far it has come.
+    pub state: State,
+    /// Why it is there.
+    pub reason: Option<Reason>,
+    /// What the other side said.
+    pub detail: Option<String>,
+    /// What it was written from, frozen.
+    pub facts: Option<Json>,
+    /// Where it went, resolved before the first attempt.
+    pub recipient: Option<String>,
+    /// Its Message-ID, which follows from the effect key.
+    pub message_id: String,
+    /// Its subject line.
+    pub subject: Option<String>,
+    /// The exact bytes that were sent.
+    pub body: Option<Vec<u8>>,
+    /// Their hash.
+    pub body_sha256: Option<String>,
+    /// When it may be sent.
+    pub due_at: DateTimeUtc,
+    /// After which it is not worth sending.
+    pub expires_at: DateTimeUtc,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When it was handed to the conveyor.
+    pub enqueued_at: Option<DateTimeUtc>,
+    /// Until when a worker has it.
+    pub lease_until: Option<DateTimeUtc>,
+    /// The number of that lease.
+    pub fence: i64,
+    /// When it was last put on the wire.
+    pub transmitted_at: Option<DateTimeUtc>,
+    /// When its outcome was clear.
+    pub settled_at: Option<DateTimeUtc>,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// How long a receipt is worth sending.
+const RECEIPT_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::hours(48);
+
+/// How many copies of a receipt may be sent within a day.
+const COPIES_A_DAY: usize = 3;
+
+/// A receipt that its customer is to get.
+#[derive(Clone, Debug)]
+pub struct PlannedReceipt {
+    /// Which receipt.
+    pub receipt: ReceiptId,
+    /// What it says.
+    pub kind: receipt::Kind,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// What made it be planned.
+    pub event: EventId,
+}
+
+impl PlannedReceipt {
+    fn row(&self, now: DateTimeUtc) -> ActiveModel {
+        let effect_key = format!("receipt:{}", self.receipt.0);
+        let kind = match self.kind {
+            receipt::Kind::Receipt => Kind::Receipt,
+            receipt::Kind::Cancellation => Kind::ReceiptCancellation,
+        };
+        ActiveModel {
+            event_id: Set(Some(self.event)),
+            ..planned(effect_key, kind, self.customer, self.receipt.0, Actor::System, now)
+        }
+    }
+}
+
+fn planned(
+    effect_key: String,
+    kind: Kind,
+    customer: CustomerId,
+    subject: Uuid,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> ActiveModel {
+    ActiveModel {
+        id: Set(MessageId::new(now)),
+        message_id: Set(Uuid::new_v5(&Uuid::NAMESPACE_OID, effect_key.as_bytes()).to_string()),
+        effect_key: Set(effect_key),
+        class: Set(Class::Receipt),
+        kind: Set(kind),
+        channel: Set(Channel::Email),
+        customer_id: Set(customer),
+        subject_id: Set(subject),
+        event_id: Set(None),
+        copy_of_id: Set(None),
+        state: Set(State::Planned),
+        reason: Set(None),
+        detail: Set(None),
+        facts: Set(None),
+        recipient: Set(None),
+        subject: Set(None),
+        body: Set(None),
+        body_sha256: Set(None),
+        due_at: Set(now),
+        expires_at: Set(now + RECEIPT_LIFETIME),
+        attempts: Set(0),
+        enqueued_at: Set(None),
+        lease_until: Set(None),
+        fence: Set(0),
+        transmitted_at: Set(None),
+        settled_at: Set(None),
+        created_at: Set(now),
+        created_by: Set(actor.user()),
+    }
+}
+
+/// Plans receipts; those that were planned already are left as they are.
+///
+/// # Errors
+/// The database.
+pub async fn plan_receipts(
+    txn: &impl ConnectionTrait,
+    receipts: &[PlannedReceipt],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
+    let rows = receipts.iter().map(|receipt| receipt.row(now));
+    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
+    Ok(())
+}
+
+/// Plans a copy of a receipt's message: the same content, marked as a copy, to the customer's address
+/// of today.
+///
+/// # Errors
+/// `StillOnItsWay`, `TooManyCopies`, [`crate::finance::FinanceError::NoReceipt`].
+pub async fn resend_receipt(
+    txn: &impl ConnectionTrait,
+    receipt: ReceiptId,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let sent = Entity::find()
+        .filter(Column::SubjectId.eq(receipt.0))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(txn)
+        .await?;
+    let original = sent.iter().find(|message| message.copy_of_id.is_none());
+    let original = original.ok_or(crate::finance::FinanceError::NoReceipt)?;
+    if sent.iter().any(|message| message.settled_at.is_none()) {
+        return Err(AutomationError::StillOnItsWay.into());
+    }
+    let copies = sent.iter().filter(|message| message.copy_of_id.is_some());
+    let day_ago = now - chrono::TimeDelta::days(1);
+    if copies.clone().filter(|copy| copy.created_at > day_ago).count() >= COPIES_A_DAY {
+        return Err(AutomationError::TooManyCopies(COPIES_A_DAY).into());
+    }
+    let key = format!("{}:copy:{}", original.effect_key, copies.count() + 1);
+    let copy = ActiveModel {
+        copy_of_id: Set(Some(original.id)),
+        facts: Set(original.facts.clone()),
+        ..planned(key, original.kind, original.customer_id, original.subject_id, actor, now)
+    };
+    Ok(copy.insert(txn).await?)
+}
+
+/// How many messages there are in each state.
+///
+/// # Errors
+/// The database.
+pub async fn count_by_state(db: &impl ConnectionTrait) -> Result<Vec<(State, i64)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "count")
+        .group_by(Column::State)
+        .into_tuple()
+        .all(db)
+        .await
+}

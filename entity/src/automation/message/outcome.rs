@@ -1,0 +1,87 @@
+//! From the wire to the outcome.
+
+use sea_orm::entity::prelude::*;
+
+use super::work::{by_id, held};
+use super::{Column, Entity, Reason, State};
+use crate::automation::lease::Leased;
+use crate::error::Error;
+use crate::id::MessageId;
+
+/// What came of an attempt.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Which message, by which lease.
+    pub leased: Leased<MessageId>,
+    /// Where that leaves it: `ACCEPTED`, `REFUSED`, `DEFERRED`, `EXPIRED` or `UNKNOWN`.
+    pub state: State,
+    /// Why, unless it was accepted.
+    pub reason: Option<Reason>,
+    /// What the other side said.
+    pub detail: Option<String>,
+    /// When to try again; ignored unless it is deferred.
+    pub due_at: DateTimeUtc,
+}
+
+/// Writes outcomes down, in one statement. Whoever sent a message may say what came of it even after
+/// it was given up as unknown: nobody else has sent it meanwhile.
+///
+/// # Errors
+/// The database.
+pub async fn settle(
+    txn: &impl ConnectionTrait,
+    outcomes: &[Outcome],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let leased: Vec<_> = outcomes.iter().map(|outcome| outcome.leased).collect();
+    let id = |outcome: &Outcome| outcome.leased.id;
+    let settled = |outcome: &Outcome| (outcome.state != State::Deferred).then_some(now);
+    Entity::update_many()
+        .col_expr(Column::State, by_id(outcomes, id, |row| Expr::val(row.state.to_value())))
+        .col_expr(
+            Column::Reason,
+            by_id(outcomes, id, |row| Expr::val(row.reason.map(|reason| reason.to_value()))),
+        )
+        .col_expr(Column::Detail, by_id(outcomes, id, |row| Expr::val(row.detail.clone())))
+        .col_expr(Column::DueAt, by_id(outcomes, id, |row| Expr::val(row.due_at)))
+        .col_expr(Column::SettledAt, by_id(outcomes, id, |row| Expr::val(settled(row))))
+        .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
+        .col_expr(Column::EnqueuedAt, Expr::val(None::<DateTimeUtc>))
+        .filter(held(&leased, &[State::Transmitting, State::Unknown]))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Gives up what a dead worker left on the wire, and what is past its time. Gives how many of each.
+///
+/// # Errors
+/// The database.
+pub async fn expire_leases(
+    txn: &impl ConnectionTrait,
+    now: DateTimeUtc,
+) -> Result<(u64, u64), Error> {
+    let unknown = Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Unknown.to_value()))
+        .col_expr(Column::Reason, Expr::val(Reason::UnknownOutcome.to_value()))
+        .col_expr(Column::Detail, Expr::val("the worker ended before the server had answered"))
+        .col_expr(Column::SettledAt, Expr::val(now))
+        .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
+        .filter(Column::State.eq(State::Transmitting))
+        .filter(Column::LeaseUntil.lt(now))
+        .exec(txn)
+        .await?;
+    let late = Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Expired.to_value()))
+        .col_expr(Column::Reason, Expr::val(Reason::ExpiredLate.to_value()))
+        .col_expr(Column::SettledAt, Expr::val(now))
+        .filter(Column::State.is_in([State::Planned, State::Deferred]))
+        .filter(Column::SettledAt.is_null())
+        .filter(Column::ExpiresAt.lt(now))
+        .exec(txn)
+        .await?;
+    Ok((unknown.rows_affected, late.rows_affected))
+}

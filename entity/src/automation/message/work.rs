@@ -1,0 +1,182 @@
+//! From planned to the wire.
+
+use chrono::TimeDelta;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{CaseStatement, ExprTrait, LockBehavior, LockType};
+use sea_orm::{Condition, QueryOrder, QuerySelect};
+
+use super::{Column, Entity, Model, Reason, State};
+use crate::automation::lease::{Fence, Leased, next_fence, not_enqueued};
+use crate::error::Error;
+use crate::id::MessageId;
+
+/// The states in which a message waits to be sent, or may be taken over from a dead worker.
+const WAITING: [State; 3] = [State::Planned, State::Deferred, State::Claimed];
+
+fn is_due(now: DateTimeUtc) -> Condition {
+    let free = Column::LeaseUntil.is_null().or(Column::LeaseUntil.lt(now));
+    Condition::all()
+        .add(Column::SettledAt.is_null())
+        .add(Column::State.is_in(WAITING))
+        .add(Column::DueAt.lte(now))
+        .add(free)
+}
+
+/// Up to `limit` messages that are due and that the conveyor was not given since `since`, oldest
+/// first; others skip them meanwhile.
+///
+/// # Errors
+/// The database.
+pub async fn due(
+    txn: &impl ConnectionTrait,
+    limit: u64,
+    since: DateTimeUtc,
+    now: DateTimeUtc,
+) -> Result<Vec<MessageId>, Error> {
+    let ids = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(is_due(now))
+        .filter(not_enqueued(Column::EnqueuedAt, since))
+        .order_by_asc(Column::DueAt)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_tuple()
+        .all(txn)
+        .await?;
+    Ok(ids)
+}
+
+/// Notes that the conveyor was given messages (`Some`), or that it was not after all (`None`).
+///
+/// # Errors
+/// The database.
+pub async fn mark_enqueued(
+    txn: &impl ConnectionTrait,
+    ids: &[MessageId],
+    at: Option<DateTimeUtc>,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::EnqueuedAt, Expr::val(at))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Leases those of `ids` that are due and that nobody else has.
+///
+/// # Errors
+/// The database.
+pub async fn lease(
+    txn: &impl ConnectionTrait,
+    ids: &[MessageId],
+    length: TimeDelta,
+    now: DateTimeUtc,
+) -> Result<Vec<Model>, Error> {
+    let leased = Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Claimed.to_value()))
+        .col_expr(Column::LeaseUntil, Expr::val(now + length))
+        .col_expr(Column::Fence, next_fence())
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(is_due(now))
+        .exec_with_returning(txn)
+        .await?;
+    Ok(leased)
+}
+
+/// A message that is written and can leave.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Which, by which lease.
+    pub leased: Leased<MessageId>,
+    /// Where to.
+    pub recipient: String,
+    /// Its subject line.
+    pub subject: String,
+    /// What it was written from.
+    pub facts: Json,
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// Their hash.
+    pub body_sha256: String,
+}
+
+/// The condition that a row is still in `state` under the caller's lease.
+pub(super) fn held(leased: &[Leased<MessageId>], state: &[State]) -> Condition {
+    let mut any = Condition::any();
+    for row in leased {
+        any = any.add(Condition::all().add(Column::Id.eq(row.id)).add(Column::Fence.eq(row.fence)));
+    }
+    Condition::all().add(Column::State.is_in(state.iter().copied())).add(any)
+}
+
+/// `CASE id WHEN … THEN value END` over `rows`.
+pub(super) fn by_id<T>(
+    rows: &[T],
+    id: impl Fn(&T) -> MessageId,
+    value: impl Fn(&T) -> Expr,
+) -> Expr {
+    let mut case = CaseStatement::new();
+    for row in rows {
+        case = case.case(Column::Id.eq(id(row)), value(row));
+    }
+    case.into()
+}
+
+/// Stores the bytes and marks the messages as transmitting, in one statement. Gives those that are
+/// the caller's to send; a message whose lease went to somebody else is not.
+///
+/// # Errors
+/// The database. Nothing may be sent then.
+pub async fn ready_to_transmit(
+    txn: &impl ConnectionTrait,
+    ready: &[Ready],
+    length: TimeDelta,
+    now: DateTimeUtc,
+) -> Result<Vec<MessageId>, Error> {
+    if ready.is_empty() {
+        return Ok(Vec::new());
+    }
+    let leased: Vec<_> = ready.iter().map(|row| row.leased).collect();
+    let id = |row: &Ready| row.leased.id;
+    let rows = Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Transmitting.to_value()))
+        .col_expr(Column::Recipient, by_id(ready, id, |row| Expr::val(row.recipient.clone())))
+        .col_expr(Column::Subject, by_id(ready, id, |row| Expr::val(row.subject.clone())))
+        .col_expr(Column::Facts, by_id(ready, id, |row| Expr::val(row.facts.clone())))
+        .col_expr(Column::Body, by_id(ready, id, |row| Expr::val(row.body.clone())))
+        .col_expr(Column::BodySha256, by_id(ready, id, |row| Expr::val(row.body_sha256.clone())))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+        .col_expr(Column::TransmittedAt, Expr::val(now))
+        .col_expr(Column::LeaseUntil, Expr::val(now + length))
+        .filter(held(&leased, &[State::Claimed]))
+        .exec_with_returning(txn)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Decides that a leased message is not sent, and why.
+///
+/// # Errors
+/// The database.
+pub async fn suppress(
+    txn: &impl ConnectionTrait,
+    id: MessageId,
+    fence: Fence,
+    reason: Reason,
+    detail: Option<String>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Suppressed.to_value()))
+        .col_expr(Column::Reason, Expr::val(reason.to_value()))
+        .col_expr(Column::Detail, Expr::val(detail))
+        .col_expr(Column::SettledAt, Expr::val(now))
+        .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
+        .filter(held(&[Leased { id, fence }], &[State::Claimed]))
+        .exec(txn)
+        .await?;
+    Ok(())
+}

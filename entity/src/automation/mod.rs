@@ -1,0 +1,30 @@
+//! What happens later, as rows: the outbox, the message ledger, jobs, and what was asked already.
+
+pub mod event;
+pub mod idempotency;
+pub mod job;
+pub mod lease;
+pub mod message;
+
+/// What the rules about messages, jobs and repeated requests refuse.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AutomationError {
+    /// The key stands for another request.
+    #[error("this idempotencyKey was used for another request; use a fresh key for a new one")]
+    IdempotencyKeyReused,
+    /// Too long or empty.
+    #[error("an idempotencyKey has 1 to 255 characters")]
+    IdempotencyKeyMalformed,
+    /// The original is not sent yet.
+    #[error("the receipt is still on its way; a copy can be sent once its outcome is known")]
+    StillOnItsWay,
+    /// Enough for a day.
+    #[error("{0} copies of this receipt were sent within a day; that is the most")]
+    TooManyCopies(usize),
+    /// No job has the id.
+    #[error("there is no such job")]
+    JobNotFound,
+    /// No file has the id.
+    #[error("there is no such file; upload it to /files first")]
+    FileNotFound,
+}

@@ -1,0 +1,3 @@
+//! What people share with one another.
+
+pub mod file;

@@ -1,0 +1,128 @@
+//! Where a customer is.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel};
+
+use super::parse_text;
+use crate::access::Actor;
+use crate::error::Error;
+use crate::id::{AddressId, CustomerId, Id, UserId};
+use crate::text;
+
+/// What an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Kind {
+    /// Stands on invoices and receipts.
+    Billing,
+    /// Where goods go.
+    Shipping,
+}
+
+/// A postal address.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "address")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: AddressId,
+    /// Whose.
+    pub customer_id: CustomerId,
+    /// What for.
+    pub kind: Kind,
+    /// Street and house, building, ward: a line each.
+    pub lines: String,
+    /// Town or province.
+    pub city: Option<String>,
+    /// State, district, or another system's region code.
+    pub region: Option<String>,
+    /// Postal code.
+    pub postcode: Option<String>,
+    /// ISO 3166-1 alpha-2 code.
+    pub country: Option<String>,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The lines of a letter's address field, without the name.
+    #[must_use]
+    pub fn letter_lines(&self) -> Vec<String> {
+        let place = [self.postcode.as_deref(), self.city.as_deref()];
+        let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let rest = [Some(place), self.region.clone(), self.country.clone()];
+        let lines = self.lines.lines().map(str::to_owned).chain(rest.into_iter().flatten());
+        lines.filter(|line| !line.is_empty()).collect()
+    }
+}
+
+/// An address to be.
+#[derive(Clone, Debug)]
+pub struct NewAddress {
+    /// What for.
+    pub kind: Kind,
+    /// Street and house, building, ward: a line each.
+    pub lines: String,
+    /// Town or province.
+    pub city: Option<String>,
+    /// State, district, or another system's region code.
+    pub region: Option<String>,
+    /// Postal code.
+    pub postcode: Option<String>,
+    /// ISO 3166-1 alpha-2 code.
+    pub country: Option<String>,
+}
+
+/// Adds addresses to a customer.
+///
+/// # Errors
+/// `Invalid` for a field that has not its form.
+pub async fn add(
+    txn: &impl ConnectionTrait,
+    customer_id: CustomerId,
+    addresses: Vec<NewAddress>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let mut rows = Vec::with_capacity(addresses.len());
+    for new in addresses {
+        let country = new.country.map(|code| code.trim().to_ascii_uppercase());
+        if country.as_ref().is_some_and(|code| !is_alpha_2(code)) {
+            let message = "a country is an ISO 3166-1 code of two letters, such as VN";
+            return Err(Error::invalid("addresses", message));
+        }
+        let row = Model {
+            id: AddressId::new(now),
+            customer_id,
+            kind: new.kind,
+            lines: text::clean_lines(&new.lines),
+            city: parse_text("addresses", new.city, 100)?,
+            region: parse_text("addresses", new.region, 100)?,
+            postcode: parse_text("addresses", new.postcode, 16)?,
+            country,
+            created_at: now,
+            created_by: actor.user(),
+        };
+        rows.push(row.into_active_model().reset_all());
+    }
+    if !rows.is_empty() {
+        Entity::insert_many(rows).exec_without_returning(txn).await?;
+    }
+    Ok(())
+}
+
+fn is_alpha_2(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}

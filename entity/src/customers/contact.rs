@@ -1,0 +1,87 @@
+//! The people to talk to at a customer.
+
+use sea_orm::IntoActiveModel;
+use sea_orm::entity::prelude::*;
+
+use super::{parse_email, parse_required, parse_text};
+use crate::access::Actor;
+use crate::error::Error;
+use crate::id::{ContactId, CustomerId, Id, UserId};
+
+/// A contact.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "contact")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ContactId,
+    /// Whose.
+    pub customer_id: CustomerId,
+    /// What they are called.
+    pub name: String,
+    /// What they do there.
+    pub role: Option<String>,
+    /// Where mail reaches them.
+    pub email: Option<String>,
+    /// Where calls reach them.
+    pub phone: Option<String>,
+    /// Whether receipts and statements go to them instead of the customer's own address.
+    pub billing: bool,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A contact to be.
+#[derive(Clone, Debug)]
+pub struct NewContact {
+    /// What they are called.
+    pub name: String,
+    /// What they do there.
+    pub role: Option<String>,
+    /// Where mail reaches them.
+    pub email: Option<String>,
+    /// Where calls reach them.
+    pub phone: Option<String>,
+    /// Whether receipts and statements go to them.
+    pub billing: bool,
+}
+
+/// Adds contacts to a customer.
+///
+/// # Errors
+/// `Invalid` for a field that has not its form.
+pub async fn add(
+    txn: &impl ConnectionTrait,
+    customer_id: CustomerId,
+    contacts: Vec<NewContact>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let mut rows = Vec::with_capacity(contacts.len());
+    for new in contacts {
+        let row = Model {
+            id: ContactId::new(now),
+            customer_id,
+            name: parse_required("contacts", &new.name, 200)?,
+            role: parse_text("contacts", new.role, 100)?,
+            email: new.email.as_deref().map(parse_email).transpose()?,
+            phone: parse_text("contacts", new.phone, 64)?,
+            billing: new.billing,
+            created_at: now,
+            created_by: actor.user(),
+        };
+        rows.push(row.into_active_model().reset_all());
+    }
+    if !rows.is_empty() {
+        Entity::insert_many(rows).exec_without_returning(txn).await?;
+    }
+    Ok(())
+}

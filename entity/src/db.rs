@@ -1,0 +1,186 @@
+//! The database: one handle for PostgreSQL and SQLite.
+//!
+//! Invariant: every write is one transaction that is either committed or leaves nothing behind, also
+//! when the caller goes away in the middle.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
+use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{Connection, Executor};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    FromQueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::sync::Semaphore;
+
+use crate::error::Error;
+
+/// How often a write that lost a deadlock or a serialisation conflict is tried.
+const ATTEMPTS: u32 = 5;
+
+/// A pool of connections. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: DatabaseConnection,
+    /// SQLite has one writer. Waiting here is fair; waiting in SQLite's busy handler is not.
+    writers: Arc<Semaphore>,
+}
+
+impl Db {
+    /// Opens `url` (`postgres://…` or `sqlite://path`) with at most `connections` connections.
+    ///
+    /// # Errors
+    /// [`DbErr`] when the database cannot be reached within its time-out.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, DbErr> {
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(connections)
+            .connect_timeout(Duration::from_secs(5))
+            .acquire_timeout(Duration::from_secs(2))
+            .sqlx_logging(false);
+        // sqlx 0.9 may hand back a connection inside an open transaction when a caller goes away
+        // during BEGIN (sqlx#4385); the next write would then be acknowledged and rolled back.
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| true) })
+            })
+        });
+        options.map_sqlx_postgres_opts(|postgres| {
+            postgres.options([
+                ("statement_timeout", "30s"),
+                ("lock_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "60s"),
+                // The ROLLBACK above warns when there is nothing to roll back, which is the rule.
+                ("client_min_messages", "error"),
+            ])
+        });
+        options.map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // Fails when there is nothing to roll back, which is the rule.
+                    let _ = connection.execute("ROLLBACK").await;
+                    connection.ping().await.map(|()| true)
+                })
+            })
+        });
+        options.map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(10))
+        });
+        if let Some(path) = url.strip_prefix("sqlite://")
+            && let Some(folder) = Path::new(path.split('?').next().unwrap_or(path)).parent()
+        {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
+        }
+        let pool = Database::connect(options).await?;
+        let writers = match pool.get_database_backend() {
+            DbBackend::Sqlite => 1,
+            _ => Semaphore::MAX_PERMITS,
+        };
+        Ok(Self { pool, writers: Arc::new(Semaphore::new(writers)) })
+    }
+
+    /// The pool, for reading.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.pool
+    }
+
+    /// Runs `work` in one transaction and commits it; any error rolls everything back. A lost
+    /// deadlock or serialisation conflict is tried again, so `work` must do nothing but write rows.
+    ///
+    /// ```ignore
+    /// db.write(|txn| async move { payment::record(txn, new, actor, now).await }.boxed()).await
+    /// ```
+    ///
+    /// # Errors
+    /// What `work` fails with, or the database.
+    pub async fn write<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        W: for<'c> Fn(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Error>>,
+    {
+        let _turn = self.writers.acquire().await.map_err(|_| Error::Closed)?;
+        let mut attempt = 1;
+        loop {
+            let options = TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            };
+            let txn = self.pool.begin_with_options(options).await?;
+            let outcome = match work(&txn).await {
+                Ok(value) => txn.commit().await.map(|()| value).map_err(Error::from),
+                Err(error) => {
+                    txn.rollback().await?;
+                    Err(error)
+                }
+            };
+            match outcome {
+                Err(Error::Db(error)) if attempt < ATTEMPTS && is_conflict(&error) => {
+                    attempt += 1;
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 7)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The database's own clock; `None` on SQLite, which has the clock of this machine.
+    ///
+    /// # Errors
+    /// [`DbErr`] when the database cannot be reached.
+    pub async fn clock(&self) -> Result<Option<DateTime<Utc>>, DbErr> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            now: DateTime<Utc>,
+        }
+        if self.pool.get_database_backend() != DbBackend::Postgres {
+            return Ok(None);
+        }
+        let sql = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS now");
+        Ok(Row::find_by_statement(sql).one(&self.pool).await?.map(|row| row.now))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`DbErr`] when it does not.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.pool.ping().await
+    }
+
+    /// Closes the pool, after what is under way has ended.
+    ///
+    /// # Errors
+    /// [`DbErr`] when a connection cannot be closed cleanly.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.pool.close().await
+    }
+}
+
+/// Whether the database asks to try the transaction again: `40001`, `40P01`, or a busy SQLite.
+fn is_conflict(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
+        error
+    else {
+        return false;
+    };
+    let code = cause.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01" | "5" | "517"))
+}
+
+/// The sum of `column` as a 64-bit integer on both databases; PostgreSQL would make it numeric.
+#[must_use]
+pub fn sum(column: impl IntoColumnRef) -> Expr {
+    Expr::col(column).sum().cast_as("bigint")
+}

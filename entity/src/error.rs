@@ -1,0 +1,77 @@
+//! Every way in which a rule can refuse. Each text says what to do; causes stay out of it.
+
+use sea_orm::{DbErr, SqlErr};
+
+use crate::access::AccessError;
+use crate::automation::AutomationError;
+use crate::customers::CustomersError;
+use crate::finance::FinanceError;
+
+/// What a rule or the database refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Users, roles and the organisation.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Customers and who belongs to them.
+    #[error(transparent)]
+    Customers(#[from] CustomersError),
+    /// Invoices, payments and documents.
+    #[error(transparent)]
+    Finance(#[from] FinanceError),
+    /// Messages, jobs and repeated requests.
+    #[error(transparent)]
+    Automation(#[from] AutomationError),
+    /// A value that is not what its field takes.
+    #[error("{message}")]
+    Invalid {
+        /// The field, such as `email`, or `lines.0.quantity`.
+        field: &'static str,
+        /// What it takes.
+        message: String,
+    },
+    /// The record was changed by somebody else meanwhile.
+    #[error(
+        "the record was changed meanwhile: it has version {current}; load it again and repeat the change"
+    )]
+    StaleVersion {
+        /// Its version now.
+        current: i32,
+    },
+    /// The process is stopping.
+    #[error("the server is stopping; try again")]
+    Closed,
+    /// The database failed. A fault, not a refusal.
+    #[error("the database failed")]
+    Db(#[source] DbErr),
+}
+
+impl Error {
+    /// `message` about the value of `field`.
+    pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { field, message: message.into() }
+    }
+}
+
+impl From<DbErr> for Error {
+    /// Named constraints are rules too; the rest is a fault.
+    fn from(error: DbErr) -> Self {
+        let Some(SqlErr::UniqueConstraintViolation(text)) = error.sql_err() else {
+            return Self::Db(error);
+        };
+        // SQLite names the columns (`customer.number`), PostgreSQL the constraint.
+        let named = |table: &str, column: &str| {
+            text.contains(&format!("{table}_{column}_key"))
+                || text.contains(&format!("{table}.{column}"))
+        };
+        if named("customer", "number") {
+            CustomersError::NumberTaken.into()
+        } else if named("user_account", "email") {
+            AccessError::EmailTaken.into()
+        } else if named("invoice", "number") {
+            FinanceError::NumberTaken.into()
+        } else {
+            Self::Db(error)
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! What a customer owes.
+//!
+//! Invariant: `0 <= paid + credited <= total`; `paid` is the sum of its allocations, `credited` that
+//! of its credit notes. Once issued, what it says never changes.
+
+use std::collections::HashSet;
+
+use rust_decimal::Decimal;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{CaseStatement, ExprTrait};
+use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect};
+
+use super::counter::{self, Series};
+use super::ledger::{self, Account, Source};
+use super::totals::{self, Line};
+use super::{FinanceError, credit_note, invoice_line};
+use crate::access::{Actor, organisation};
+use crate::automation::event;
+use crate::customers::{customer, parse_text};
+use crate::error::Error;
+use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
+use crate::money::{Currency, Money};
+use crate::text;
+
+/// How far an invoice is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum State {
+    /// Something of it is still to be paid.
+    Open,
+    /// Paid, or credited, or both.
+    Paid,
+    /// Taken back as a whole.
+    Void,
+}
+
+/// An invoice.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invoice")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: InvoiceId,
+    /// Its number: gapless in its year, or another system's for an imported one.
+    pub number: String,
+    /// Who owes it.
+    pub customer_id: CustomerId,
+    /// How far it is settled.
+    pub state: State,
+    /// In what.
+    pub currency: Currency,
+    /// Minor units without tax.
+    pub net: i64,
+    /// The tax in it.
+    pub tax: i64,
+    /// Both together.
+    pub total: i64,
+    /// What was paid of it.
+    pub paid: i64,
+    /// What was taken back of it by credit notes.
+    pub credited: i64,
+    /// Its date.
+    pub issued_on: Date,
+    /// When it has to be paid.
+    pub due_on: Date,
+    /// Whether the customer disputes it.
+    pub disputed: bool,
+    /// The customer's order number or the like.
+    pub reference: Option<String>,
+    /// The import it came by.
+    pub import_job_id: Option<JobId>,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+    /// When it was last settled.
+    pub updated_at: DateTimeUtc,
+    /// By whom.
+    pub updated_by: Option<UserId>,
+    /// Counts up with every change.
+    pub version: i32,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// What is still to be paid.
+    #[must_use]
+    pub fn open(&self) -> Money {
+        Money::new(self.total - self.paid - self.credited, self.currency)
+    }
+
+    /// # Errors
+    /// `InvoiceNotOpen`, or `ExceedsOpen` when `amount` is more than is open.
+    pub(super) fn ensure_open(&self, amount: i64) -> Result<(), FinanceError> {
+        let number = self.number.clone();
+        if self.state != State::Open {
+            return Err(FinanceError::InvoiceNotOpen { number });
+        }
+        if amount > self.open().minor {
+            return Err(FinanceError::ExceedsOpen { number, open: self.open() });
+        }
+        Ok(())
+    }
+}
+
+/// A line of an invoice to be.
+#[derive(Clone, Debug)]
+pub struct NewLine {
+    /// What is sold.
+    pub description: String,
+    /// How much of it, at most three decimals.
+    pub quantity: Decimal,
+    /// Price of one, without tax; negative for a discount.
+    pub unit_price: Decimal,
+    /// The tax rate as a fraction: 0.1 is 10 %; at most four decimals.
+    pub tax_rate: Decimal,
+}
+
+/// An invoice to be.
+#[derive(Clone, Debug)]
+pub struct NewInvoice {
+    /// Who owes it.
+    pub customer: CustomerId,
+    /// In what; the customer's currency when absent.
+    pub currency: Option<Currency>,
+    /// Its date; today when absent, never later.
+    pub issued_on: Option<Date>,
+    /// When it has to be paid, not before its date.
+    pub due_on: Date,
+    /// The customer's order number or the like.
+    pub reference: Option<String>,
+    /// What it is for: 1 to 500 lines.
+    pub lines: Vec<NewLine>,
+}
+
+/// Issues an invoice: it gets its number and is owed from now on.
+///
+/// # Errors
+/// `Invalid`, [`FinanceError`], [`crate::customers::CustomersError::NotFound`].
+pub async fn issue(
+    txn: &impl ConnectionTrait,
+    new: NewInvoice,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let customer = customer::get(txn, new.customer).await?;
+    let today = organisation::get(txn).await?.today(now);
+    let issued_on = new.issued_on.unwrap_or(today);
+    if issued_on > today {
+        return Err(Error::invalid("issuedOn", "an invoice cannot be dated later than today"));
+    }
+    if new.due_on < issued_on {
+        return Err(Error::invalid("dueOn", "an invoice is due on its date or later"));
+    }
+    if !(1..=500).contains(&new.lines.len()) {
+        return Err(Error::invalid("lines", "an invoice has 1 to 500 lines"));
+    }
+    let currency = new.currency.unwrap_or(customer.currency);
+    let id = InvoiceId::new(now);
+    let mut lines = Vec::with_capacity(new.lines.len());
+    for (position, line) in (1..).zip(new.lines) {
+        lines.push(line.parse(id, position, currency, now)?);
+    }
+    let (net, tax) = totals::of(lines.iter().map(|line| Line {
+        quantity_milli: line.quantity_milli,
+        unit_price: line.unit_price,
+        tax_rate_bp: line.tax_rate_bp,
+    }))?;
+    let row = Model {
+        id,
+        number: counter::draw(txn, Series::Invoice, issued_on).await?,
+        customer_id: customer.id,
+        state: State::Open,
+        currency,
+        net,
+        tax,
+        total: net + tax,
+        paid: 0,
+        credited: 0,
+        issued_on,
+        due_on: new.due_on,
+        disputed: false,
+        reference: parse_text("reference", new.reference, 200)?,
+        import_job_id: None,
+        created_at: now,
+        created_by: actor.user(),
+        updated_at: now,
+        updated_by: actor.user(),
+        version: 1,
+    };
+    let row = row.into_active_model().reset_all().insert(txn).await?;
+    let lines = lines.into_iter().map(|line| line.into_active_model().reset_all());
+    invoice_line::Entity::insert_many(lines).exec(txn).await?;
+    let source = Source {
+        customer: customer.id,
+        currency,
+        payment: None,
+        credit_note: None,
+        booked_on: issued_on,
+    };
+    ledger::post(txn, source, &row.sides(), actor, now).await?;
+    event::emit(txn, event::Kind::InvoiceIssued, id.0, Some(customer.id), actor, now).await?;
+    Ok(row)
+}
+
+impl Model {
+    /// How an issued invoice is posted.
+    pub(super) fn sides(&self) -> [ledger::Side; 3] {
+        let about = Some(self.id);
+        [
+            (Account::Receivable, about, self.total),
+            (Account::Revenue, about, -self.net),
+            (Account::Tax, about, -self.tax),
+        ]
+    }
+}
+
+impl NewLine {
+    fn parse(
+        self,
+        invoice_id: InvoiceId,
+        position: i32,
+        currency: Currency,
+        now: DateTimeUtc,
+    ) -> Result<invoice_line::Model, Error> {
+        let scaled = |value: Decimal, scale: i64| (value * Decimal::from(scale)).normalize();
+        let whole = |value: Decimal| {
+            if value.is_integer() { i64::try_from(value).ok() } else { None }
+        };
+        let quantity_milli = whole(scaled(self.quantity, 1_000)).filter(|quantity| *quantity > 0);
+        let tax_rate_bp =
+            whole(scaled(self.tax_rate, 10_000)).filter(|rate| (0..=10_000).contains(rate));
+        let description = text::clean(&self.description);
+        if description.is_empty() {
+            return Err(Error::invalid("lines", format!("line {position} needs a description")));
+        }
+        Ok(invoice_line::Model {
+            id: InvoiceLineId::new(now),
+            invoice_id,
+            position,
+            description,
+            quantity_milli: quantity_milli.ok_or_else(|| {
+                Error::invalid("lines", format!("line {position}: a quantity is more than zero and has at most three decimals"))
+            })?,
+            unit_price: Money::from_decimal(self.unit_price, currency).map_err(FinanceError::from)?.minor,
+            tax_rate_bp: tax_rate_bp.and_then(|rate| i32::try_from(rate).ok()).ok_or_else(|| {
+                Error::invalid("lines", format!("line {position}: a tax rate is a fraction from 0 to 1 with at most four decimals, such as 0.1"))
+            })?,
+        })
+    }
+}
+
+/// Takes an invoice back as a whole, by a credit note.
+///
+/// # Errors
+/// `InvoiceNotFound`, `InvoiceNotOpen`, `InvoiceHasPayments`, `Invalid` without a reason.
+pub async fn void(
+    txn: &impl ConnectionTrait,
+    id: InvoiceId,
+    reason: &str,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(Model, credit_note::Model), Error> {
+    let invoice = lock(txn, &[id]).await?.pop().ok_or(FinanceError::InvoiceNotFound)?;
+    if invoice.paid > 0 {
+        return Err(FinanceError::InvoiceHasPayments { number: invoice.number }.into());
+    }
+    let (note, invoice) = credit_note::issue_for(txn, invoice, None, reason, actor, now).await?;
+    event::emit(txn, event::Kind::InvoiceVoided, id.0, Some(invoice.customer_id), actor, now)
+        .await?;
+    Ok((invoice, note))
+}
+
+/// Locks invoices in the order of their ids, which is the order for everybody.
+///
+/// # Errors
+/// `InvoiceTwice`, `InvoiceNotFound`.
+pub(super) async fn lock(
+    txn: &impl ConnectionTrait,
+    ids: &[InvoiceId],
+) -> Result<Vec<Model>, Error> {
+    if ids.iter().collect::<HashSet<_>>().len() < ids.len() {
+        return Err(FinanceError::InvoiceTwice.into());
+    }
+    let found = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(txn)
+        .await?;
+    if found.len() < ids.len() {
+        return Err(FinanceError::InvoiceNotFound.into());
+    }
+    Ok(found)
+}
+
+/// Locks what a customer owes in `currency`, and gives it oldest first.
+///
+/// # Errors
+/// The database.
+pub(super) async fn lock_open(
+    txn: &impl ConnectionTrait,
+    customer: CustomerId,
+    currency: Currency,
+) -> Result<Vec<Model>, Error> {
+    let mut open = Entity::find()
+        .filter(Column::CustomerId.eq(customer))
+        .filter(Column::Currency.eq(currency))
+        .filter(Column::State.eq(State::Open))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(txn)
+        .await?;
+    open.sort_by_key(|invoice| (invoice.due_on, invoice.issued_on, invoice.id));
+    Ok(open)
+}
+
+/// What is added to a locked invoice.
+pub(super) struct Settlement {
+    pub invoice: Model,
+    /// Minor units paid; negative when a payment is reversed.
+    pub paid: i64,
+    /// Minor units credited.
+    pub credited: i64,
+}
+
+impl Settlement {
+    pub fn of(invoice: Model) -> Self {
+        Self { invoice, paid: 0, credited: 0 }
+    }
+}
+
+/// Adds `settlements` to their invoices in one statement, and gives the invoices as they are then.
+pub(super) async fn settle(
+    txn: &impl ConnectionTrait,
+    settlements: Vec<Settlement>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Vec<Model>, Error> {
+    if settlements.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (mut paid, mut credited, mut state) =
+        (CaseStatement::new(), CaseStatement::new(), CaseStatement::new());
+    let mut settled = Vec::with_capacity(settlements.len());
+    for Settlement { mut invoice, paid: more_paid, credited: more_credited } in settlements {
+        invoice.paid += more_paid;
+        invoice.credited += more_credited;
+        invoice.state = match invoice.open().minor {
+            0 if invoice.credited == invoice.total => State::Void,
+            0 => State::Paid,
+            _ => State::Open,
+        };
+        invoice.version += 1;
+        invoice.updated_at = now;
+        invoice.updated_by = actor.user();
+        let this = Column::Id.eq(invoice.id);
+        paid = paid.case(this.clone(), invoice.paid);
+        credited = credited.case(this.clone(), invoice.credited);
+        state = state.case(this, Expr::val(invoice.state.to_value()));
+        settled.push(invoice);
+    }
+    Entity::update_many()
+        .col_expr(Column::Paid, paid.finally(Expr::col(Column::Paid)).into())
+        .col_expr(Column::Credited, credited.finally(Expr::col(Column::Credited)).into())
+        .col_expr(Column::State, state.finally(Expr::col(Column::State)).into())
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::val(now))
+        .col_expr(Column::UpdatedBy, Expr::val(actor.user()))
+        .filter(Column::Id.is_in(settled.iter().map(|invoice| invoice.id)))
+        .exec(txn)
+        .await?;
+    Ok(settled)
+}

@@ -1,0 +1,247 @@
+//! The money ledger. Append-only; a balance is a sum, a statement is a slice.
+//!
+//! Invariant: the entries of a transaction sum to zero in each currency. Debits are positive.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{
+    DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
+    QueryTrait,
+};
+
+use super::FinanceError;
+use crate::access::Actor;
+use crate::db::sum;
+use crate::error::Error;
+use crate::id::{CreditNoteId, CustomerId, Id, InvoiceId, LedgerEntryId, PaymentId, UserId};
+use crate::money::{Currency, Money};
+
+/// An account of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Account {
+    /// What customers owe.
+    Receivable,
+    /// What was earned.
+    Revenue,
+    /// Tax owed to the state.
+    Tax,
+    /// Money received.
+    Cash,
+    /// Money received that settles no invoice yet: owed to the customer.
+    Unapplied,
+}
+
+/// One side of a posting.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "ledger_entry")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: LedgerEntryId,
+    /// What sums to zero together.
+    pub transaction_id: Uuid,
+    /// Where.
+    pub account: Account,
+    /// Whose.
+    pub customer_id: CustomerId,
+    /// About which invoice.
+    pub invoice_id: Option<InvoiceId>,
+    /// By which payment.
+    pub payment_id: Option<PaymentId>,
+    /// By which credit note.
+    pub credit_note_id: Option<CreditNoteId>,
+    /// In what.
+    pub currency: Currency,
+    /// Minor units; debit is positive, credit negative.
+    pub amount: i64,
+    /// The day it counts for.
+    pub booked_on: Date,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What a posting is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// Whose money.
+    pub customer: CustomerId,
+    /// In what.
+    pub currency: Currency,
+    /// The payment behind it.
+    pub payment: Option<PaymentId>,
+    /// The credit note behind it.
+    pub credit_note: Option<CreditNoteId>,
+    /// The day it counts for.
+    pub booked_on: Date,
+}
+
+/// One side of a posting to be: where, about which invoice, how much.
+pub type Side = (Account, Option<InvoiceId>, i64);
+
+/// The rows of one balanced posting; sides of nothing are left out.
+#[must_use]
+pub fn entries(source: Source, sides: &[Side], actor: Actor, now: DateTimeUtc) -> Vec<ActiveModel> {
+    debug_assert_eq!(sides.iter().map(|side| side.2).sum::<i64>(), 0, "a posting is balanced");
+    let transaction_id = LedgerEntryId::new(now).0;
+    let sides = sides.iter().filter(|side| side.2 != 0);
+    sides
+        .map(|&(account, invoice_id, amount)| {
+            let row = Model {
+                id: LedgerEntryId::new(now),
+                transaction_id,
+                account,
+                customer_id: source.customer,
+                invoice_id,
+                payment_id: source.payment,
+                credit_note_id: source.credit_note,
+                currency: source.currency,
+                amount,
+                booked_on: source.booked_on,
+                created_at: now,
+                created_by: actor.user(),
+            };
+            row.into_active_model().reset_all()
+        })
+        .collect()
+}
+
+/// Posts one balanced transaction.
+///
+/// # Errors
+/// The database.
+pub async fn post(
+    txn: &impl ConnectionTrait,
+    source: Source,
+    sides: &[Side],
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    Entity::insert_many(entries(source, sides, actor, now)).exec(txn).await?;
+    Ok(())
+}
+
+/// The mirror of all that was posted for a payment so far.
+///
+/// # Errors
+/// The database.
+pub(super) async fn mirror(
+    txn: &impl ConnectionTrait,
+    payment: PaymentId,
+) -> Result<Vec<Side>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        account: Account,
+        invoice_id: Option<InvoiceId>,
+        amount: i64,
+    }
+    let rows = Entity::find()
+        .select_only()
+        .columns([Column::Account, Column::InvoiceId])
+        .column_as(sum(Column::Amount), "amount")
+        .filter(Column::PaymentId.eq(payment))
+        .group_by(Column::Account)
+        .group_by(Column::InvoiceId)
+        .into_model::<Row>()
+        .all(txn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.account, row.invoice_id, -row.amount)).collect())
+}
+
+/// Whether anything was ever posted for a customer.
+///
+/// # Errors
+/// The database.
+pub async fn has_entries(db: &impl ConnectionTrait, customer: CustomerId) -> Result<bool, Error> {
+    let first = Entity::find().filter(Column::CustomerId.eq(customer)).one(db).await?;
+    Ok(first.is_some())
+}
+
+/// A balance: what a customer owes (negative: is owed), in one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Balance {
+    /// Whose.
+    pub customer_id: CustomerId,
+    /// In what.
+    pub currency: Currency,
+    /// Minor units.
+    pub amount: i64,
+}
+
+/// The balances of `customers` at the end of `as_of` (or of all that is booked), one per currency
+/// that was ever posted: receivables less unapplied cash.
+///
+/// # Errors
+/// The database.
+pub async fn balances(
+    db: &impl ConnectionTrait,
+    customers: &[CustomerId],
+    as_of: Option<Date>,
+) -> Result<Vec<Balance>, DbErr> {
+    let rows = Entity::find()
+        .select_only()
+        .columns([Column::CustomerId, Column::Currency])
+        .column_as(sum(Column::Amount), "amount")
+        .filter(Column::CustomerId.is_in(customers.iter().copied()))
+        .filter(Column::Account.is_in([Account::Receivable, Account::Unapplied]))
+        .apply_if(as_of, |query, day| query.filter(Column::BookedOn.lte(day)))
+        .group_by(Column::CustomerId)
+        .group_by(Column::Currency)
+        .order_by_asc(Column::Currency)
+        .into_model()
+        .all(db)
+        .await?;
+    Ok(rows)
+}
+
+/// What all customers together owe on invoices at the end of `as_of`, one amount per currency.
+///
+/// # Errors
+/// The database.
+pub async fn open_receivables(
+    db: &impl ConnectionTrait,
+    as_of: Option<Date>,
+) -> Result<Vec<Money>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        currency: Currency,
+        amount: i64,
+    }
+    let rows = Entity::find()
+        .select_only()
+        .column(Column::Currency)
+        .column_as(sum(Column::Amount), "amount")
+        .filter(Column::Account.eq(Account::Receivable))
+        .apply_if(as_of, |query, day| query.filter(Column::BookedOn.lte(day)))
+        .group_by(Column::Currency)
+        .order_by_asc(Column::Currency)
+        .into_model::<Row>()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| Money::new(row.amount, row.currency)).collect())
+}
+
+/// `money` if it is positive and in `currency`, in minor units.
+///
+/// # Errors
+/// [`FinanceError::NotPositive`] or [`FinanceError::WrongCurrency`].
+pub(super) fn positive(money: Money, currency: Currency) -> Result<i64, FinanceError> {
+    if money.currency != currency {
+        return Err(FinanceError::WrongCurrency { expected: currency });
+    }
+    if money.minor <= 0 {
+        return Err(FinanceError::NotPositive);
+    }
+    Ok(money.minor)
+}

@@ -1,0 +1,84 @@
+//! Receivables: what customers owe, what they paid, which documents say so, and the ledger behind it.
+
+pub mod allocation;
+pub mod counter;
+pub mod credit_note;
+pub mod import;
+pub mod invoice;
+pub mod invoice_line;
+pub mod ledger;
+pub mod payment;
+pub mod receipt;
+mod totals;
+
+use crate::money::{AmountError, Currency, Money};
+
+/// What the rules about money refuse.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FinanceError {
+    /// An amount that its currency does not have.
+    #[error(transparent)]
+    Amount(#[from] AmountError),
+    /// Nothing, or less.
+    #[error("the amount has to be more than zero")]
+    NotPositive,
+    /// The record is in another currency.
+    #[error("this is in {expected}; amounts in other currencies cannot be mixed with it")]
+    WrongCurrency {
+        /// The record's own.
+        expected: Currency,
+    },
+    /// No invoice has the id.
+    #[error("there is no such invoice")]
+    InvoiceNotFound,
+    /// Another invoice has the number.
+    #[error("another invoice has this number")]
+    NumberTaken,
+    /// The invoice belongs to somebody else.
+    #[error("invoice {number} belongs to another customer")]
+    OtherCustomersInvoice {
+        /// The invoice's number.
+        number: String,
+    },
+    /// The invoice is void or paid.
+    #[error("invoice {number} is not open")]
+    InvoiceNotOpen {
+        /// The invoice's number.
+        number: String,
+    },
+    /// More than is still open.
+    #[error("only {open} of invoice {number} is open")]
+    ExceedsOpen {
+        /// The invoice's number.
+        number: String,
+        /// What is still open.
+        open: Money,
+    },
+    /// Money was received for it.
+    #[error("invoice {number} has payments; reverse them first, or issue a credit note")]
+    InvoiceHasPayments {
+        /// The invoice's number.
+        number: String,
+    },
+    /// The same invoice stands there twice.
+    #[error("the same invoice stands there twice; add the amounts up")]
+    InvoiceTwice,
+    /// No payment has the id.
+    #[error("there is no such payment")]
+    PaymentNotFound,
+    /// It was reversed already.
+    #[error("the payment is reversed; record a new one")]
+    PaymentReversed,
+    /// More than is left of the payment.
+    #[error("only {unapplied} of the payment is not allocated yet")]
+    ExceedsUnapplied {
+        /// What is left.
+        unapplied: Money,
+    },
+    /// Nothing was issued for the payment.
+    #[error("the payment has no receipt; it was imported without one")]
+    NoReceipt,
+    /// The amounts are past what an invoice can hold.
+    #[error("the invoice's total is too large")]
+    TotalTooLarge,
+}

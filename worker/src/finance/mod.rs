@@ -1,0 +1,4 @@
+//! What finance does later: receipts and imports.
+
+pub mod import;
+pub mod receipt;
