@@ -22,7 +22,7 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// Where the files are that all languages share.
 const LAYOUT: &str = "layout";
 
-/// Steps of one render. A receipt over 50 invoices takes about 5,000.
+/// Steps of one render: many times what a mail with its fifty invoices takes.
 const FUEL: u64 = 500_000;
 
 /// All templates of all languages.

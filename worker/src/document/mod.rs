@@ -149,7 +149,7 @@ impl Documents {
 
     /// The mail for `facts`, with the PDF attached: a receipt, or the cancellation of one.
     ///
-    /// CPU-bound for some tens of milliseconds: call it where blocking is allowed.
+    /// CPU-bound, mostly for the PDF: call it where blocking is allowed.
     ///
     /// # Errors
     /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.

@@ -16,7 +16,7 @@ use typst_pdf::PdfOptions;
 /// the parsed template, is remembered for good as long as documents keep coming.
 const MEMORY_IN_DOCUMENTS: usize = 4;
 
-/// The typesetter, with its fonts and templates. Some 20 MB, so it is built when first needed.
+/// The typesetter, with its fonts and templates. Some 40 MB, so it is built when first needed.
 pub(super) struct Typesetter(TypstEngine);
 
 impl Typesetter {
