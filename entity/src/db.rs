@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{Connection, Executor};
@@ -99,11 +100,15 @@ impl Db {
     /// Runs `work` in one transaction and commits it; any error rolls everything back. A lost
     /// deadlock or serialisation conflict is tried again, so `work` must do nothing but write rows.
     ///
+    /// ```ignore
+    /// db.write(|txn| async move { payment::record(txn, new, actor, now).await }.boxed()).await
+    /// ```
+    ///
     /// # Errors
     /// What `work` fails with, or the database.
     pub async fn write<T, W>(&self, work: W) -> Result<T, Error>
     where
-        W: AsyncFn(&DatabaseTransaction) -> Result<T, Error>,
+        W: for<'c> Fn(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Error>>,
     {
         let _turn = self.writers.acquire().await.map_err(|_| Error::Closed)?;
         let mut attempt = 1;

@@ -183,7 +183,9 @@ pub enum Unreadable {
         field: Field,
     },
     /// Columns that every file needs are not there.
-    #[error("no column was found for {missing}; the file has: {found}; name the right ones with --map column=field")]
+    #[error(
+        "no column was found for {missing}; the file has: {found}; name the right ones with --map column=field"
+    )]
     MissingColumns {
         /// The fields.
         missing: String,
@@ -280,13 +282,8 @@ where
         ignored_columns: survey.mapping.ignored().map(str::to_owned).collect(),
         ..Report::default()
     };
-    let terms = Arc::new(Terms {
-        organisation,
-        mapping: survey.mapping.clone(),
-        under,
-        dry_run,
-        receipts,
-    });
+    let terms =
+        Arc::new(Terms { organisation, mapping: survey.mapping.clone(), under, dry_run, receipts });
     let total = survey.rows;
     let mut chunks = chunks(survey, source, today);
     let mut customers = HashMap::new();
@@ -294,10 +291,7 @@ where
         let chunk = chunk?;
         report.counts.rows += chunk.read;
         report.counts.repeated += chunk.repeated;
-        let progress = Progress {
-            done: report.counts.rows,
-            total,
-        };
+        let progress = Progress { done: report.counts.rows, total };
         let outcome = take(db, clock, &terms, chunk.rows.into(), progress).await?;
         let mut bad = chunk.bad;
         bad.extend(outcome.bad);
@@ -338,7 +332,8 @@ where
 {
     let (sender, receiver) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
-        let outcome = read_chunks(&survey, source, today, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
+        let outcome =
+            read_chunks(&survey, source, today, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
         if let Err(error) = outcome {
             // Nobody listens when the import has ended before its file has.
             let _ = sender.blocking_send(Err(error.into()));
@@ -439,10 +434,7 @@ async fn end(
 ) -> Result<(), ImportError> {
     let json = serde_json::to_value(report).unwrap_or(Json::Null);
     let now = clock.now();
-    let progress = Progress {
-        done: report.counts.rows,
-        total: report.counts.rows,
-    };
+    let progress = Progress { done: report.counts.rows, total: report.counts.rows };
     let Leased { id, fence } = under.job;
     let came_in = report.changes() && !report.dry_run;
     let held = db
