@@ -6,6 +6,7 @@
 pub mod access;
 pub mod automation;
 mod choice;
+pub mod cli;
 pub mod context;
 pub mod customers;
 pub mod error;

@@ -251,6 +251,19 @@ where
     outcome
 }
 
+/// Ends a job whose file cannot even be had, for `reason`.
+///
+/// # Errors
+/// [`ImportError`], but not `Unreadable`.
+pub async fn fail(
+    db: &Db,
+    clock: &Clock,
+    under: Under,
+    reason: &impl std::fmt::Display,
+) -> Result<(), ImportError> {
+    end(db, clock, under, job::State::Failed, &Report::failed(reason)).await
+}
+
 async fn read_all<R>(
     db: &Db,
     clock: &Clock,

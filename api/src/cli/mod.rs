@@ -1,0 +1,3 @@
+//! The commands of `rapport` besides serving.
+
+pub mod import;
