@@ -8,6 +8,8 @@ use entity::access::{Actor, Permission, Viewer};
 use entity::automation::idempotency::{self, Request};
 use entity::clock::Clock;
 use entity::db::Db;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 use uuid::Uuid;
 use worker::feed::Signal;
@@ -108,7 +110,14 @@ pub async fn write<W>(
     work: W,
 ) -> Result<Result<Uuid, Vec<UserError>>, Fault>
 where
-    W: AsyncFn(&DatabaseTransaction, Actor, DateTime<Utc>) -> Result<Uuid, entity::Error>,
+    W: for<'c> Fn(
+            &'c DatabaseTransaction,
+            Actor,
+            DateTime<Utc>,
+        ) -> BoxFuture<'c, Result<Uuid, entity::Error>>
+        + Send
+        + Sync
+        + 'static,
 {
     let viewer = ctx.viewer()?;
     let shared = ctx.shared();
@@ -116,25 +125,25 @@ where
     let request = match once.key {
         None => None,
         Some(key) => match Request::new(viewer.user, key, once.operation, &once.input) {
-            Ok(request) => Some(request),
+            Ok(request) => Some(Arc::new(request)),
             Err(error) => return refused(error.into()).map(Err),
         },
     };
-    let outcome = shared
-        .db
-        .write(async |txn| {
-            if let Some(request) = &request
-                && let Some(earlier) = idempotency::claim(txn, request, now).await?
-            {
+    let work = Arc::new(work);
+    let outcome = shared.db.write(|txn| {
+        let (request, work) = (request.clone(), Arc::clone(&work));
+        async move {
+            let Some(request) = request else { return work(txn, viewer.into(), now).await };
+            if let Some(earlier) = idempotency::claim(txn, &request, now).await? {
                 return Ok(earlier);
             }
             let id = work(txn, viewer.into(), now).await?;
-            if let Some(request) = &request {
-                idempotency::settle(txn, request, id).await?;
-            }
+            idempotency::settle(txn, &request, id).await?;
             Ok(id)
-        })
-        .await;
+        }
+        .boxed()
+    });
+    let outcome = outcome.await;
     match outcome {
         Ok(id) => {
             shared.signal.raise();

@@ -14,7 +14,7 @@ use entity::automation::message;
 use entity::customers::{address, contact, customer};
 use entity::finance::ledger::{self, Balance};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
-use entity::id::{CustomerId, InvoiceId, PaymentId, ReceiptId, UserId};
+use entity::id::{CustomerId, InvoiceId, MessageId, PaymentId, ReceiptId, UserId};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::error::Fault;
@@ -98,6 +98,7 @@ by_id! {
     invoice: InvoiceId;
     payment: PaymentId;
     receipt: ReceiptId;
+    message: MessageId;
 }
 
 belonging! {

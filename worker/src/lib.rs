@@ -1,5 +1,14 @@
-//! What happens later: the relay's feed, the workers on it, and what they send.
+//! What happens later: the relay, the feed, the sender, and what they write.
+//!
+//! Invariant: nothing in here decides a business rule; it asks `entity`. What it does twice has the
+//! effect of once.
 
+pub mod config;
+pub mod document;
 pub mod feed;
 pub mod finance;
 pub mod mail;
+pub mod observe;
+pub mod relay;
+pub mod runtime;
+pub mod sender;

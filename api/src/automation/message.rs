@@ -12,9 +12,7 @@ use crate::context::{Ask, Can};
 use crate::customers::{Channel, Customer, CustomerFilter};
 use crate::error::Fault;
 use crate::id::global;
-use crate::list::{
-    Connection, DateTimeFilter, EnumFilter, IdFilter, PageArgs, StringFilter, list, page,
-};
+use crate::list::{DateTimeFilter, EnumFilter, IdFilter, PageArgs, StringFilter, list, page};
 
 choice! {
     /// Which template a message is written with.
@@ -73,7 +71,7 @@ choice! {
 }
 
 list! {
-    message => "Message";
+    message as Message in MessageConnection of MessageEdge;
     /// Which messages a list has. All that is given has to hold.
     filter MessageFilter {
         /// By id.
@@ -255,7 +253,7 @@ impl MessageQuery {
         #[graphql(desc = "In which order; later entries decide among equals.")] order_by: Option<
             Vec<MessageOrder>,
         >,
-    ) -> Result<Connection<Message>, Fault> {
+    ) -> Result<MessageConnection, Fault> {
         let args = PageArgs { first, after, last, before };
         page(ctx, message::Entity::find(), args, filter, order_by).await
     }

@@ -6,6 +6,7 @@ use entity::access::Permission;
 use entity::customers::customer::{self, Change, NewCustomer};
 use entity::id::{CustomerId, Id, UserId};
 use entity::money::Money as Amount;
+use futures::FutureExt;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{Address, AddressInput, Contact, ContactInput};
@@ -14,9 +15,7 @@ use crate::choice::choice;
 use crate::context::{Ask, Can, Once, write};
 use crate::error::{Fault, UserError};
 use crate::id::{global, parse};
-use crate::list::{
-    Connection, DateTimeFilter, EnumFilter, IdFilter, PageArgs, StringFilter, list, page,
-};
+use crate::list::{DateTimeFilter, EnumFilter, IdFilter, PageArgs, StringFilter, list, page};
 use crate::loader::{AddressesOf, BalancesOf, ContactsOf, load};
 use crate::payload::payload;
 use crate::scalar::{CurrencyCode, Date, Money};
@@ -68,7 +67,7 @@ choice! {
 }
 
 list! {
-    customer => "Customer";
+    customer as Customer in CustomerConnection of CustomerEdge;
     /// Which customers a list has. All that is given has to hold.
     filter CustomerFilter {
         /// Words that occur in name, number, e-mail address or telephone number, without regard to
@@ -303,7 +302,7 @@ impl CustomerQuery {
         #[graphql(desc = "In which order; later entries decide among equals.")] order_by: Option<
             Vec<CustomerOrder>,
         >,
-    ) -> Result<Connection<Customer>, Fault> {
+    ) -> Result<CustomerConnection, Fault> {
         let base = customer::Entity::find().filter(customer::Column::DeletedAt.is_null());
         page(ctx, base, PageArgs { first, after, last, before }, filter, order_by).await
     }
@@ -465,9 +464,13 @@ impl CustomerMutation {
         let once = Once::new(idempotency_key.as_deref(), "createCustomer", &input);
         let outcome = match input.parse() {
             Ok(new) => {
-                write(ctx, once, async |txn, actor, now| {
-                    let row = customer::create(txn, new.clone(), actor, now).await?;
-                    Ok(row.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    let new = new.clone();
+                    async move {
+                        let row = customer::create(txn, new, actor, now).await?;
+                        Ok(row.id.into())
+                    }
+                    .boxed()
                 })
                 .await?
             }
@@ -492,11 +495,14 @@ impl CustomerMutation {
         let parsed = parse::<CustomerId>(&id, &["id"]).and_then(|id| Ok((id, input.parse()?)));
         let outcome = match parsed {
             Ok((id, change)) => {
-                write(ctx, once, async |txn, actor, now| {
+                write(ctx, once, move |txn, actor, now| {
                     let change = change.clone();
-                    let row =
-                        customer::update(txn, id, change, expected_version, actor, now).await?;
-                    Ok(row.id.into())
+                    async move {
+                        let row =
+                            customer::update(txn, id, change, expected_version, actor, now).await?;
+                        Ok(row.id.into())
+                    }
+                    .boxed()
                 })
                 .await?
             }

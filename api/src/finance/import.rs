@@ -6,6 +6,7 @@ use entity::automation::{AutomationError, job};
 use entity::collaboration::file;
 use entity::finance::import::ImportInput;
 use entity::id::FileId;
+use futures::FutureExt;
 use sea_orm::EntityTrait;
 
 use crate::automation::Job;
@@ -84,11 +85,15 @@ impl ImportMutation {
                     ..ImportInput::new(file)
                 };
                 let request = serde_json::to_value(request).unwrap_or_default();
-                write(ctx, once, async |txn, actor, now| {
-                    let stored = file::Entity::find_by_id(file).one(txn).await?;
-                    stored.ok_or(AutomationError::FileNotFound)?;
-                    let kind = job::Kind::ImportReceivables;
-                    Ok(job::create(txn, kind, request.clone(), actor, now).await?.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    let request = request.clone();
+                    async move {
+                        let stored = file::Entity::find_by_id(file).one(txn).await?;
+                        stored.ok_or(AutomationError::FileNotFound)?;
+                        let kind = job::Kind::ImportReceivables;
+                        Ok(job::create(txn, kind, request, actor, now).await?.id.into())
+                    }
+                    .boxed()
                 })
                 .await?
             }

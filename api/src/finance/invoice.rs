@@ -7,6 +7,7 @@ use entity::finance::invoice::{self, NewInvoice, NewLine};
 use entity::finance::{credit_note, invoice_line, ledger};
 use entity::id::{CustomerId, Id, InvoiceId};
 use entity::money::{Currency, Money as Amount};
+use futures::FutureExt;
 use rust_decimal::Decimal;
 use sea_orm::EntityTrait;
 
@@ -17,8 +18,8 @@ use crate::customers::{Customer, CustomerFilter};
 use crate::error::{Fault, UserError, refused};
 use crate::id::{global, parse};
 use crate::list::{
-    BooleanFilter, Connection, DateFilter, DateTimeFilter, EnumFilter, IdFilter, MoneyFilter,
-    PageArgs, StringFilter, list, page,
+    BooleanFilter, DateFilter, DateTimeFilter, EnumFilter, IdFilter, MoneyFilter, PageArgs,
+    StringFilter, list, page,
 };
 use crate::loader::{AllocationsTo, CreditNotesOf, LinesOf, load};
 use crate::payload::payload;
@@ -37,7 +38,7 @@ choice! {
 }
 
 list! {
-    invoice => "Invoice";
+    invoice as Invoice in InvoiceConnection of InvoiceEdge;
     /// Which invoices a list has. All that is given has to hold.
     filter InvoiceFilter {
         /// By id.
@@ -291,7 +292,7 @@ impl InvoiceQuery {
         #[graphql(desc = "In which order; later entries decide among equals.")] order_by: Option<
             Vec<InvoiceOrder>,
         >,
-    ) -> Result<Connection<Invoice>, Fault> {
+    ) -> Result<InvoiceConnection, Fault> {
         let args = PageArgs { first, after, last, before };
         page(ctx, invoice::Entity::find(), args, filter, order_by).await
     }
@@ -427,8 +428,9 @@ impl InvoiceMutation {
         let once = Once::new(idempotency_key.as_deref(), "issueInvoice", &input);
         let outcome = match input.parse() {
             Ok(new) => {
-                write(ctx, once, async |txn, actor, now| {
-                    Ok(invoice::issue(txn, new.clone(), actor, now).await?.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    let new = new.clone();
+                    async move { Ok(invoice::issue(txn, new, actor, now).await?.id.into()) }.boxed()
                 })
                 .await?
             }
@@ -448,9 +450,13 @@ impl InvoiceMutation {
         let once = Once::new(None, "voidInvoice", &input).about(&id);
         let outcome = match parse::<InvoiceId>(&id, &["id"]) {
             Ok(id) => {
-                write(ctx, once, async |txn, actor, now| {
-                    let (invoice, _) = invoice::void(txn, id, &input.reason, actor, now).await?;
-                    Ok(invoice.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    let reason = input.reason.clone();
+                    async move {
+                        let (invoice, _) = invoice::void(txn, id, &reason, actor, now).await?;
+                        Ok(invoice.id.into())
+                    }
+                    .boxed()
                 })
                 .await?
             }
@@ -481,9 +487,13 @@ impl InvoiceMutation {
             Ok(id) => id,
             Err(errors) => return Ok(refusal(errors)),
         };
-        let outcome = write(ctx, once, async |txn, actor, now| {
-            let (note, _) = credit_note::issue(txn, id, amount, &input.reason, actor, now).await?;
-            Ok(note.id.into())
+        let outcome = write(ctx, once, move |txn, actor, now| {
+            let reason = input.reason.clone();
+            async move {
+                let (note, _) = credit_note::issue(txn, id, amount, &reason, actor, now).await?;
+                Ok(note.id.into())
+            }
+            .boxed()
         })
         .await?;
         match outcome {

@@ -7,6 +7,7 @@ use entity::finance::payment::{self, NewAllocation, NewPayment};
 use entity::finance::{allocation, receipt};
 use entity::id::{CustomerId, Id, InvoiceId, PaymentId};
 use entity::money::{Currency, Money as Amount};
+use futures::FutureExt;
 use rust_decimal::Decimal;
 use sea_orm::EntityTrait;
 
@@ -17,8 +18,8 @@ use crate::customers::{Customer, CustomerFilter};
 use crate::error::{Fault, UserError, refused};
 use crate::id::{global, parse};
 use crate::list::{
-    Connection, DateFilter, DateTimeFilter, EnumFilter, IdFilter, MoneyFilter, PageArgs,
-    StringFilter, list, page,
+    DateFilter, DateTimeFilter, EnumFilter, IdFilter, MoneyFilter, PageArgs, StringFilter, list,
+    page,
 };
 use crate::loader::{AllocationsOf, ReceiptsOf, load};
 use crate::payload::payload;
@@ -49,7 +50,7 @@ choice! {
 }
 
 list! {
-    payment => "Payment";
+    payment as Payment in PaymentConnection of PaymentEdge;
     /// Which payments a list has. All that is given has to hold.
     filter PaymentFilter {
         /// By id.
@@ -279,7 +280,7 @@ impl PaymentQuery {
         #[graphql(desc = "In which order; later entries decide among equals.")] order_by: Option<
             Vec<PaymentOrder>,
         >,
-    ) -> Result<Connection<Payment>, Fault> {
+    ) -> Result<PaymentConnection, Fault> {
         let args = PageArgs { first, after, last, before };
         page(ctx, payment::Entity::find(), args, filter, order_by).await
     }
@@ -404,8 +405,10 @@ impl PaymentMutation {
         let once = Once::new(Some(&idempotency_key), "recordPayment", &input);
         let outcome = match input.parse() {
             Ok(new) => {
-                write(ctx, once, async |txn, actor, now| {
-                    Ok(payment::record(txn, new.clone(), actor, now).await?.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    let new = new.clone();
+                    async move { Ok(payment::record(txn, new, actor, now).await?.id.into()) }
+                        .boxed()
                 })
                 .await?
             }
@@ -431,9 +434,13 @@ impl PaymentMutation {
             .and_then(|id| Ok((id, allocations(input.allocations)?)));
         let outcome = match parsed {
             Ok((id, wanted)) => {
-                write(ctx, once, async |txn, actor, now| {
-                    let row = payment::allocate(txn, id, wanted.clone(), actor, now).await?;
-                    Ok(row.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    let wanted = wanted.clone();
+                    async move {
+                        let row = payment::allocate(txn, id, wanted, actor, now).await?;
+                        Ok(row.id.into())
+                    }
+                    .boxed()
                 })
                 .await?
             }
@@ -458,8 +465,11 @@ impl PaymentMutation {
         let once = Once::new(idempotency_key.as_deref(), "reversePayment", &input).about(&id);
         let outcome = match parse::<PaymentId>(&id, &["id"]) {
             Ok(id) => {
-                write(ctx, once, async |txn, actor, now| {
-                    Ok(payment::reverse(txn, id, &input.reason, actor, now).await?.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    let reason = input.reason.clone();
+                    async move {
+                    Ok(payment::reverse(txn, id, &reason, actor, now).await?.id.into())
+                }.boxed()
                 })
                 .await?
             }

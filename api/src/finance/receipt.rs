@@ -5,6 +5,7 @@ use entity::access::Permission;
 use entity::automation::message;
 use entity::finance::receipt;
 use entity::id::{PaymentId, ReceiptId};
+use futures::FutureExt;
 use sea_orm::EntityTrait;
 
 use super::Payment;
@@ -119,10 +120,13 @@ impl ReceiptMutation {
         let once = Once::new(Some(&idempotency_key), "resendReceipt", &input);
         let outcome = match parse::<PaymentId>(&input.payment_id, &["input", "paymentId"]) {
             Ok(payment) => {
-                write(ctx, once, async |txn, actor, now| {
-                    let receipt = receipt::of_payment(txn, payment).await?;
-                    let receipt = receipt.ok_or(entity::finance::FinanceError::NoReceipt)?;
-                    Ok(message::resend_receipt(txn, receipt.id, actor, now).await?.id.into())
+                write(ctx, once, move |txn, actor, now| {
+                    async move {
+                        let receipt = receipt::of_payment(txn, payment).await?;
+                        let receipt = receipt.ok_or(entity::finance::FinanceError::NoReceipt)?;
+                        Ok(message::resend_receipt(txn, receipt.id, actor, now).await?.id.into())
+                    }
+                    .boxed()
                 })
                 .await?
             }

@@ -24,10 +24,7 @@ impl Admission {
     /// At most `places` pieces of work at once.
     #[must_use]
     pub fn new(places: usize) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(places)),
-            running: TaskTracker::new(),
-        }
+        Self { places: Arc::new(Semaphore::new(places)), running: TaskTracker::new() }
     }
 
     /// Takes a place, given back when it is dropped.

@@ -1,5 +1,5 @@
-//! The pages for developers, outside production: our own console at `/`, which needs no internet, and GraphiQL
-//! at `/graphiql`, which loads itself from unpkg.com.
+//! The pages for developers, outside production: our own console at `/`, which needs no internet, and the
+//! well-known one at `/graphiql`, which loads itself from unpkg.com.
 //!
 //! Invariant: the console runs no code and loads nothing but its own two files.
 
@@ -71,16 +71,10 @@ pub fn router(offer: &Offer) -> Result<Router, serde_json::Error> {
     };
     Ok(Router::new()
         .route("/", page(OWN, include_str!("console/page.html").to_owned()))
-        .route(
-            "/console/style.css",
-            file("text/css", include_str!("console/style.css").to_owned()),
-        )
+        .route("/console/style.css", file("text/css", include_str!("console/style.css").to_owned()))
         .route(
             "/console/app.js",
-            file(
-                "text/javascript; charset=utf-8",
-                include_str!("console/app.js").to_owned(),
-            ),
+            file("text/javascript; charset=utf-8", include_str!("console/app.js").to_owned()),
         )
         .route("/console/examples.json", file("application/json", offer))
         .route("/graphiql", page(WITH_UNPKG, graphiql)))

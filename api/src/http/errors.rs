@@ -98,10 +98,7 @@ pub fn fault(request_id: &RequestId) -> ServerError {
 /// become `BAD_REQUEST`, everything else is logged and hidden.
 #[must_use]
 pub fn conceal(found: ServerError, request_id: &RequestId) -> ServerError {
-    let code = found
-        .extensions
-        .as_ref()
-        .and_then(|extensions| extensions.get("code"));
+    let code = found.extensions.as_ref().and_then(|extensions| extensions.get("code"));
     match code {
         Some(Value::String(code)) if code != Code::Internal.as_str() => found,
         None if is_about_input(&found) => coded(found, Code::BadRequest),
@@ -112,14 +109,8 @@ pub fn conceal(found: ServerError, request_id: &RequestId) -> ServerError {
                 cause = found.message,
                 "a resolver failed",
             );
-            let ServerError {
-                locations, path, ..
-            } = found;
-            ServerError {
-                locations,
-                path,
-                ..fault(request_id)
-            }
+            let ServerError { locations, path, .. } = found;
+            ServerError { locations, path, ..fault(request_id) }
         }
     }
 }

@@ -34,10 +34,7 @@ impl Surface {
 
 impl ExtensionFactory for Surface {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Guarded {
-            limits: self.limits,
-            cost: OnceLock::new(),
-        })
+        Arc::new(Guarded { limits: self.limits, cost: OnceLock::new() })
     }
 }
 
@@ -56,11 +53,7 @@ impl Guarded {
             )
         };
         if cost.complexity > self.limits.complexity {
-            return Err(refuse(
-                "complexity",
-                cost.complexity,
-                self.limits.complexity,
-            ));
+            return Err(refuse("complexity", cost.complexity, self.limits.complexity));
         }
         if cost.depth > self.limits.depth {
             return Err(refuse("depth", cost.depth, self.limits.depth));
@@ -106,9 +99,7 @@ impl Extension for Guarded {
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
         // The document is parsed already, so only async-graphql's own limits can refuse it here.
-        next.run(ctx, query, variables)
-            .await
-            .map_err(|refused| coded(refused, Code::TooComplex))
+        next.run(ctx, query, variables).await.map_err(|refused| coded(refused, Code::TooComplex))
     }
 
     async fn validation(
@@ -117,14 +108,10 @@ impl Extension for Guarded {
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
         let cost = next.run(ctx).await.map_err(|errors| {
-            let with_code = errors
-                .into_iter()
-                .map(|found| coded(found, Code::ValidationFailed));
+            let with_code = errors.into_iter().map(|found| coded(found, Code::ValidationFailed));
             with_code.collect::<Vec<_>>()
         })?;
-        let tokens = ctx
-            .data_opt::<Admitted>()
-            .map_or(0, |admitted| admitted.tokens);
+        let tokens = ctx.data_opt::<Admitted>().map_or(0, |admitted| admitted.tokens);
         self.cost.get_or_init(|| self.announce(cost, tokens));
         self.check_cost(cost)?;
         Ok(cost)
@@ -141,11 +128,11 @@ impl Extension for Guarded {
             let unknown = RequestId::unknown();
             let request_id = ctx.data_opt::<RequestId>().unwrap_or(&unknown);
             let found = std::mem::take(&mut response.errors);
-            response.errors = found
-                .into_iter()
-                .map(|found| conceal(found, request_id))
-                .collect();
+            response.errors = found.into_iter().map(|found| conceal(found, request_id)).collect();
         }
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,23 +71,14 @@ impl Failure {
     pub fn internal(request_id: &RequestId) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let error = Box::new(fault(request_id));
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            error,
-            media: Media::Json,
-        }
+        Self { status, headers: HeaderMap::new(), error, media: Media::Json }
     }
 
     /// 405, with the methods that would do.
     #[must_use]
     pub fn method(allow: &'static str, message: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            Code::MethodNotAllowed,
-            message,
-        )
-        .header(ALLOW, HeaderValue::from_static(allow))
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, message)
+            .header(ALLOW, HeaderValue::from_static(allow))
     }
 
     /// The same refusal for a body that was not read to its end: what follows on the connection
@@ -118,9 +109,7 @@ impl IntoResponse for Failure {
         let body = serde_json::json!({ "errors": [self.error] }).to_string();
         let mut response = (self.status, body).into_response();
         response.headers_mut().extend(self.headers);
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, self.media.content_type());
+        response.headers_mut().insert(CONTENT_TYPE, self.media.content_type());
         response
     }
 }

@@ -61,9 +61,7 @@ pub struct Endpoint<E, A> {
 impl<E: Executor, A: Authenticate> Endpoint<E, A> {
     /// The route `/graphql`.
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/graphql", any(handle::<E, A>))
-            .with_state(Arc::new(self))
+        Router::new().route("/graphql", any(handle::<E, A>)).with_state(Arc::new(self))
     }
 
     async fn answer(&self, http: Request, id: &RequestId) -> Result<GraphqlAnswer, Failure> {
@@ -76,10 +74,7 @@ impl<E: Executor, A: Authenticate> Endpoint<E, A> {
             let body = params::read(&parts.headers, body, self.limits.body_bytes).await?;
             params::from_json(&body)?
         } else {
-            return Err(Failure::method(
-                "GET, POST",
-                "Use POST, or GET for queries.",
-            ));
+            return Err(Failure::method("GET, POST", "Use POST, or GET for queries."));
         };
 
         let place = self.admission.enter()?;
@@ -103,9 +98,7 @@ impl<E: Executor, A: Authenticate> Endpoint<E, A> {
         let viewer = self.access.authenticate(&parts.headers, peer).await?;
         let request = request.data(viewer).data(id.clone()).data(peer);
         let response = self.run(operation, request, place).await;
-        response
-            .map(GraphqlAnswer)
-            .map_err(|_| Failure::internal(id))
+        response.map(GraphqlAnswer).map_err(|_| Failure::internal(id))
     }
 
     /// Executes in a task of its own, which keeps its `place` until it has ended.
@@ -138,11 +131,7 @@ async fn handle<E: Executor, A: Authenticate>(
         Ok(media) => media,
         Err(refused) => return refused.into_response(),
     };
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .cloned()
-        .unwrap_or_else(RequestId::unknown);
+    let id = request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::unknown);
     let answer = tokio::time::timeout(endpoint.timeout, endpoint.answer(request, &id)).await;
     let answer = answer.unwrap_or_else(|_| Err(Failure::timeout()));
     match answer.and_then(|answer| answer.into_response(media, &id)) {
@@ -186,21 +175,14 @@ impl GraphqlAnswer {
             tracing::error!(request_id = %id, %cause, "an answer cannot be written as JSON");
             Failure::internal(id)
         })?;
-        let status = if begun {
-            StatusCode::OK
-        } else {
-            media.status_of_refusal()
-        };
+        let status = if begun { StatusCode::OK } else { media.status_of_refusal() };
         let mut http = (status, body).into_response();
         http.headers_mut().extend(response.http_headers);
-        http.headers_mut()
-            .insert(CONTENT_TYPE, media.content_type());
-        http.headers_mut()
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        http.headers_mut().insert(CONTENT_TYPE, media.content_type());
+        http.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(http)
     }
 }
 
 #[cfg(test)]
-#[path = "graphql_tests.rs"]
 mod tests;

@@ -5,14 +5,12 @@
 //! deeply nested argument overflows its parser's stack, and a chain of fragments that each spread the next one
 //! twice doubles the work of its validation with every link.
 
-use std::collections::HashMap;
+mod measure;
+mod scan;
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{
-    ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType, Selection,
-    SelectionSet,
-};
-use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{Request, ServerError, Value, Variables};
 
 use super::errors::{Code, coded, error};
 
@@ -90,17 +88,14 @@ pub fn admit(request: &mut Request, limits: &Limits) -> Result<Admitted, ServerE
         return Ok(admitted);
     }
     check_variables(&request.variables, limits)?;
-    let tokens = scan(&request.query, limits)?;
+    let tokens = scan::tokens(&request.query, limits)?;
     let document =
         parse_query(&request.query).map_err(|err| coded(err.into(), Code::ParseFailed))?;
-    Measure::new(&document, limits).check()?;
+    measure::check(&document, limits)?;
     let operation = select(&document, request.operation_name.as_deref())?;
     require_variables(operation, &request.variables)?;
 
-    let admitted = Admitted {
-        operation: operation.ty,
-        tokens,
-    };
+    let admitted = Admitted { operation: operation.ty, tokens };
     request.set_parsed_query(document);
     request.data.insert(admitted);
     Ok(admitted)
@@ -112,131 +107,23 @@ fn admitted(request: &Request) -> Option<Admitted> {
 }
 
 fn too_complex(what: &str, limit: usize, advice: &str) -> ServerError {
-    error(
-        Code::TooComplex,
-        format!("The request has more than {limit} {what}. {advice}"),
-    )
+    error(Code::TooComplex, format!("The request has more than {limit} {what}. {advice}"))
 }
 
 const SPLIT: &str = "Split it into several requests.";
 const USE_VARIABLES: &str = "Pass large values as variables.";
-
-/// One pass over the bytes that knows strings, block strings and comments; returns the number of tokens.
-///
-/// A string that does not end is refused here: the parser would read an unfinished `"""` as an empty
-/// string and go on with brackets that this pass took for text.
-fn scan(document: &str, limits: &Limits) -> Result<usize, ServerError> {
-    if document.len() > limits.document_bytes {
-        return Err(too_complex(
-            "bytes of document",
-            limits.document_bytes,
-            USE_VARIABLES,
-        ));
-    }
-    let bytes = document.as_bytes();
-    let (mut at, mut tokens, mut open, mut directives) = (0, 0, 0_usize, 0);
-    while let Some(&byte) = bytes.get(at) {
-        let end = match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => {
-                at += 1;
-                continue;
-            }
-            b'#' => {
-                at = run(bytes, at, |byte| !matches!(byte, b'\r' | b'\n'));
-                continue;
-            }
-            b'"' => string_end(bytes, at).ok_or_else(|| {
-                error(
-                    Code::ParseFailed,
-                    "A string does not end. Close it with a quotation mark.",
-                )
-            })?,
-            b'.' => run(bytes, at, |byte| byte == b'.'),
-            _ if is_word(byte) => run(bytes, at, is_word),
-            _ => at + 1,
-        };
-        match byte {
-            b'{' | b'[' | b'(' => open += 1,
-            b'}' | b']' | b')' => open = open.saturating_sub(1),
-            b'@' => directives += 1,
-            _ => {}
-        }
-        tokens += 1;
-        if tokens > limits.tokens {
-            return Err(too_complex("tokens", limits.tokens, SPLIT));
-        }
-        if open > limits.nesting {
-            return Err(too_complex(
-                "brackets within brackets",
-                limits.nesting,
-                USE_VARIABLES,
-            ));
-        }
-        if directives > limits.directives {
-            return Err(too_complex("directives", limits.directives, SPLIT));
-        }
-        at = end;
-    }
-    Ok(tokens)
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-fn run(bytes: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> usize {
-    bytes[from..]
-        .iter()
-        .position(|&byte| !belongs(byte))
-        .map_or(bytes.len(), |len| from + len)
-}
-
-/// The place after the string that begins at `at`, read as the parser reads it.
-fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
-    if bytes[at..].starts_with(br#"""""#) {
-        at += 3;
-        loop {
-            let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
-            if rest.starts_with(br#"\""""#) {
-                at += 4;
-            } else if rest.starts_with(br#"""""#) {
-                return Some(at + 3);
-            } else {
-                at += 1;
-            }
-        }
-    }
-    loop {
-        at += 1;
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\r' | b'\n' => return None,
-            // What follows a backslash cannot end the string, and neither can a line's end.
-            b'\\' if !matches!(bytes.get(at + 1), Some(b'\r' | b'\n')) => at += 1,
-            _ => {}
-        }
-    }
-}
 
 fn check_variables(variables: &Variables, limits: &Limits) -> Result<(), ServerError> {
     let mut left = limits.variable_values;
     let mut pending: Vec<_> = variables.values().map(|value| (value, 1)).collect();
     while let Some((value, level)) = pending.pop() {
         if left == 0 {
-            return Err(too_complex(
-                "values in its variables",
-                limits.variable_values,
-                SPLIT,
-            ));
+            return Err(too_complex("values in its variables", limits.variable_values, SPLIT));
         }
         left -= 1;
         if level > limits.variable_nesting {
             let advice = "Flatten the input.";
-            return Err(too_complex(
-                "levels in its variables",
-                limits.variable_nesting,
-                advice,
-            ));
+            return Err(too_complex("levels in its variables", limits.variable_nesting, advice));
         }
         match value {
             Value::List(items) => pending.extend(items.iter().map(|item| (item, level + 1))),
@@ -245,150 +132,6 @@ fn check_variables(variables: &Variables, limits: &Limits) -> Result<(), ServerE
         }
     }
     Ok(())
-}
-
-/// What a selection set is once its fragments are in their places.
-#[derive(Clone, Copy, Default)]
-struct Size {
-    selections: usize,
-    /// Fields that end up in the set itself.
-    fields: usize,
-    /// Selection sets below this one.
-    levels: usize,
-}
-
-enum Known {
-    /// Being measured now: meeting it again is a cycle.
-    Open,
-    Done(Size),
-}
-
-struct Measure<'a> {
-    document: &'a ExecutableDocument,
-    limits: &'a Limits,
-    fragments: HashMap<&'a str, Known>,
-    aliases: usize,
-}
-
-impl<'a> Measure<'a> {
-    fn new(document: &'a ExecutableDocument, limits: &'a Limits) -> Self {
-        Self {
-            document,
-            limits,
-            fragments: HashMap::new(),
-            aliases: 0,
-        }
-    }
-
-    fn check(mut self) -> Result<(), ServerError> {
-        // Unused fragments too: validation visits them before it complains about them.
-        for (name, fragment) in &self.document.fragments {
-            self.fragment(name, fragment, 1)?;
-        }
-        let mut selections = 0;
-        for (_, operation) in self.document.operations.iter() {
-            let size = self.set(&operation.node.selection_set.node, 0)?;
-            selections += size.selections;
-            self.selections(selections)?;
-            let (limit, what) = match operation.node.ty {
-                OperationType::Mutation => (self.limits.mutations, "mutations in one operation"),
-                _ => (
-                    self.limits.root_fields,
-                    "fields at the root of one operation",
-                ),
-            };
-            if size.fields > limit {
-                return Err(too_complex(what, limit, SPLIT));
-            }
-        }
-        if self.aliases > self.limits.aliases {
-            return Err(too_complex("aliases", self.limits.aliases, SPLIT));
-        }
-        Ok(())
-    }
-
-    fn selections(&self, count: usize) -> Result<(), ServerError> {
-        if count > self.limits.selections {
-            let what = "selections once its fragments are put in their places";
-            return Err(too_complex(what, self.limits.selections, SPLIT));
-        }
-        Ok(())
-    }
-
-    fn levels(&self, level: usize) -> Result<(), ServerError> {
-        if level > self.limits.levels {
-            let what = "selections and fragments within one another";
-            return Err(too_complex(
-                what,
-                self.limits.levels,
-                "Ask for less depth at once.",
-            ));
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, set: &'a SelectionSet, level: usize) -> Result<Size, ServerError> {
-        self.levels(level)?;
-        let mut size = Size::default();
-        for selection in &set.items {
-            let mut opens = true;
-            let inner = match &selection.node {
-                Selection::Field(field) => {
-                    self.aliases += usize::from(field.node.alias.is_some());
-                    let children = &field.node.selection_set.node;
-                    opens = !children.items.is_empty();
-                    let Size {
-                        selections, levels, ..
-                    } = self.set(children, level + usize::from(opens))?;
-                    Size {
-                        selections,
-                        levels,
-                        fields: 1,
-                    }
-                }
-                Selection::InlineFragment(inline) => {
-                    self.set(&inline.node.selection_set.node, level + 1)?
-                }
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    match self.document.fragments.get_key_value(name) {
-                        Some((name, fragment)) => self.fragment(name, fragment, level + 1)?,
-                        None => Size::default(),
-                    }
-                }
-            };
-            size.selections += 1 + inner.selections;
-            size.fields += inner.fields;
-            size.levels = size.levels.max(inner.levels + usize::from(opens));
-            self.selections(size.selections)?;
-        }
-        Ok(size)
-    }
-
-    fn fragment(
-        &mut self,
-        name: &'a Name,
-        fragment: &'a Positioned<FragmentDefinition>,
-        level: usize,
-    ) -> Result<Size, ServerError> {
-        let size = match self.fragments.get(name.as_str()) {
-            Some(Known::Done(size)) => *size,
-            Some(Known::Open) => {
-                let message = format!("The fragment `{name}` contains itself. Break the cycle.");
-                let mut cycle = error(Code::ValidationFailed, message);
-                cycle.locations.push(fragment.pos);
-                return Err(cycle);
-            }
-            None => {
-                self.fragments.insert(name, Known::Open);
-                let size = self.set(&fragment.node.selection_set.node, level)?;
-                self.fragments.insert(name, Known::Done(size));
-                size
-            }
-        };
-        self.levels(level + size.levels)?;
-        Ok(size)
-    }
 }
 
 fn select<'a>(
@@ -419,9 +162,7 @@ fn require_variables(
 ) -> Result<(), ServerError> {
     for definition in &operation.variable_definitions {
         let name = &definition.node.name.node;
-        let given = variables
-            .get(name)
-            .is_some_and(|value| *value != Value::Null);
+        let given = variables.get(name).is_some_and(|value| *value != Value::Null);
         let null_or_missing =
             !given && (definition.node.default_value.is_none() || variables.contains_key(name));
         if null_or_missing && !definition.node.var_type.node.nullable {
@@ -436,5 +177,4 @@ fn require_variables(
 }
 
 #[cfg(test)]
-#[path = "guard_tests.rs"]
 mod tests;

@@ -64,11 +64,7 @@ impl Checks {
     /// Ready while the checks pass and `draining` is not cancelled.
     #[must_use]
     pub fn until(self, draining: CancellationToken) -> Readiness {
-        Readiness(Arc::new(Inner {
-            checks: self.0,
-            draining,
-            last: Mutex::new(None),
-        }))
+        Readiness(Arc::new(Inner { checks: self.0, draining, last: Mutex::new(None) }))
     }
 }
 
@@ -76,11 +72,7 @@ impl Readiness {
     /// Runs the checks, each for two seconds at most, unless that was done a moment ago.
     pub async fn report(&self) -> Report {
         if self.0.draining.is_cancelled() {
-            return Report {
-                ready: false,
-                draining: true,
-                failed: Vec::new(),
-            };
+            return Report { ready: false, draining: true, failed: Vec::new() };
         }
         let mut last = self.0.last.lock().await;
         if let Some((at, report)) = &*last
@@ -97,11 +89,7 @@ impl Readiness {
             })
         }));
         let failed: Vec<_> = outcomes.await.into_iter().flatten().collect();
-        let report = Report {
-            ready: failed.is_empty(),
-            draining: false,
-            failed,
-        };
+        let report = Report { ready: failed.is_empty(), draining: false, failed };
         *last = Some((Instant::now(), report.clone()));
         report
     }
@@ -117,21 +105,13 @@ pub fn router(readiness: Readiness, metrics: PrometheusHandle) -> Router {
 
 async fn ready(State(readiness): State<Readiness>) -> Response {
     let report = readiness.report().await;
-    let status = if report.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report)).into_response()
 }
 
 async fn figures(State(metrics): State<PrometheusHandle>) -> Response {
     metrics.run_upkeep();
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        metrics.render(),
-    )
-        .into_response()
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
 }
 
 #[cfg(test)]

@@ -89,10 +89,7 @@ impl IntoResponse for Unreadable {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::Absent => (StatusCode::NOT_FOUND, "There is no such mail.\n"),
-            Self::Broken => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "This mail cannot be shown.\n",
-            ),
+            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "This mail cannot be shown.\n"),
         };
         (status, text).into_response()
     }
@@ -132,10 +129,7 @@ async fn show(State(mailbox): State<Arc<Mailbox>>, name: String, as_text: bool) 
         let letter = Letter::read(bytes).ok_or(Unreadable::Broken)?;
         let as_text = as_text || !letter.has_html;
         let letter = Value::from(Serde(letter));
-        mailbox.render(
-            "mail.html",
-            context! { letter, name => percent_encoded(name), as_text },
-        )
+        mailbox.render("mail.html", context! { letter, name => percent_encoded(name), as_text })
     })
     .await
 }
@@ -143,10 +137,7 @@ async fn show(State(mailbox): State<Arc<Mailbox>>, name: String, as_text: bool) 
 async fn html(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> Shown {
     open(mailbox, name, |_, _, bytes| {
         let html = letter::html(bytes).ok_or(Unreadable::Absent)?;
-        let guards = [
-            (CONTENT_SECURITY_POLICY, INSIDE),
-            (X_FRAME_OPTIONS, "SAMEORIGIN"),
-        ];
+        let guards = [(CONTENT_SECURITY_POLICY, INSIDE), (X_FRAME_OPTIONS, "SAMEORIGIN")];
         Ok((guards, Html(html)).into_response())
     })
     .await
@@ -154,11 +145,7 @@ async fn html(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> 
 
 async fn raw(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> Shown {
     open(mailbox, name, |_, name, bytes| {
-        Ok(download(
-            "application/octet-stream",
-            &disposition("attachment", name),
-            bytes.to_vec(),
-        ))
+        Ok(download("application/octet-stream", &disposition("attachment", name), bytes.to_vec()))
     })
     .await
 }
@@ -175,10 +162,9 @@ async fn file(
             return Ok(download("application/octet-stream", &to_disk, bytes));
         }
         let mut response = download("application/pdf", &disposition("inline", &name), bytes);
-        response.headers_mut().insert(
-            CONTENT_SECURITY_POLICY,
-            PDF.parse().map_err(|_| Unreadable::Broken)?,
-        );
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, PDF.parse().map_err(|_| Unreadable::Broken)?);
         Ok(response)
     })
     .await
@@ -197,9 +183,7 @@ async fn open(
     show: impl FnOnce(&Mailbox, &str, &[u8]) -> Shown + Send + 'static,
 ) -> Shown {
     blocking(move || {
-        let listed = names(&mailbox.directory)?
-            .into_iter()
-            .find(|listed| *listed == name);
+        let listed = names(&mailbox.directory)?.into_iter().find(|listed| *listed == name);
         let name = listed.ok_or(Unreadable::Absent)?;
         let bytes = contents(&mailbox.directory, &name, WHOLE)?;
         show(&mailbox, &name, &bytes)
@@ -208,9 +192,7 @@ async fn open(
 }
 
 async fn blocking(work: impl FnOnce() -> Shown + Send + 'static) -> Shown {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or(Err(Unreadable::Broken))
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unreadable::Broken))
 }
 
 /// The mails of the directory, newest first; links and directories are none.
@@ -224,15 +206,10 @@ fn names(directory: &FsPath) -> io::Result<Vec<String>> {
         let entry = entry?;
         let name = entry.file_name().into_string();
         if let Ok(name) = name
-            && FsPath::new(&name)
-                .extension()
-                .is_some_and(|extension| extension == "eml")
+            && FsPath::new(&name).extension().is_some_and(|extension| extension == "eml")
             && entry.file_type()?.is_file()
         {
-            let modified = entry
-                .metadata()
-                .and_then(|metadata| metadata.modified())
-                .ok();
+            let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
             found.push((modified, name));
         }
     }
@@ -243,9 +220,7 @@ fn names(directory: &FsPath) -> io::Result<Vec<String>> {
 /// The first `limit` bytes of a mail that [`names`] has listed.
 fn contents(directory: &FsPath, listed: &str, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(directory.join(listed))?
-        .take(limit)
-        .read_to_end(&mut bytes)?;
+    File::open(directory.join(listed))?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -268,5 +243,4 @@ fn percent_encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "mailbox_tests.rs"]
 mod tests;

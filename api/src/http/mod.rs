@@ -43,7 +43,5 @@ pub fn finish(routes: Router, observer: Observer, cors: Option<CorsLayer>) -> Ro
         Some(cors) => routes.layer(cors),
         None => routes,
     };
-    routes
-        .layer(from_fn(headers::secure))
-        .layer(from_fn_with_state(observer, request::observe))
+    routes.layer(from_fn(headers::secure)).layer(from_fn_with_state(observer, request::observe))
 }

@@ -53,9 +53,7 @@ impl Media {
     }
 
     fn within(range: &Mime) -> Option<Self> {
-        let in_utf8 = range
-            .get_param(mime::CHARSET)
-            .is_none_or(|charset| charset == mime::UTF_8);
+        let in_utf8 = range.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
         match range.essence_str() {
             _ if !in_utf8 => None,
             "application/graphql-response+json" => Some(Self::GraphqlResponse),
@@ -84,9 +82,7 @@ impl Media {
 }
 
 fn quality(range: &Mime) -> f32 {
-    range
-        .get_param("q")
-        .map_or(1.0, |q| q.as_str().parse().unwrap_or(0.0))
+    range.get_param("q").map_or(1.0, |q| q.as_str().parse().unwrap_or(0.0))
 }
 
 /// Lets only JSON in UTF-8 through. A browser sends that across origins only after it has asked, so a
@@ -101,13 +97,9 @@ pub fn require_json(headers: &HeaderMap) -> Result<(), Failure> {
         .and_then(|value| value.parse().ok());
     let is_json = content.is_some_and(|content| {
         content.essence_str() == "application/json"
-            && content
-                .get_param(mime::CHARSET)
-                .is_none_or(|charset| charset == mime::UTF_8)
+            && content.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8)
     });
-    let is_plain = headers
-        .get(CONTENT_ENCODING)
-        .is_none_or(|encoding| encoding == "identity");
+    let is_plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
     if is_json && is_plain {
         return Ok(());
     }

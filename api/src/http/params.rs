@@ -52,9 +52,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes
         )
         .closing()
     };
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| usize::try_from(length).is_ok_and(|len| len > limit)) {
         return Err(too_large());
     }
@@ -116,9 +114,7 @@ fn embedded<T: for<'a> Deserialize<'a>>(
     name: &str,
 ) -> Result<Option<T>, Failure> {
     let json = json.filter(|json| !json.is_empty());
-    let parsed = json
-        .map(|json| serde_json::from_str::<Option<T>>(&json))
-        .transpose();
+    let parsed = json.map(|json| serde_json::from_str::<Option<T>>(&json)).transpose();
     parsed
         .map(Option::flatten)
         .map_err(|_| Failure::bad_request(format!("`{name}` is not a JSON object.")))

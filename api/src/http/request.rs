@@ -1,4 +1,4 @@
-//! What every request gets: an id, a line in the access log, figures, a time limit on panics' damage.
+//! What every request gets: an id, a line in the access log, figures, and an answer even if its handler panics.
 //!
 //! Invariant: nothing of a request's query string, body or headers is logged, and the labels of the figures come from
 //! fixed sets, so that no client can make new ones.
@@ -45,14 +45,9 @@ impl RequestId {
     fn of(headers: &HeaderMap, clock: &Clock) -> Self {
         let sane = |text: &&str| {
             (8..=64).contains(&text.len())
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
-        let given = headers
-            .get(X_REQUEST_ID)
-            .and_then(|value| value.to_str().ok())
-            .filter(sane);
+        let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(sane);
         given.map_or_else(
             || {
                 let millis = u64::try_from(clock.now().timestamp_millis()).unwrap_or_default();
@@ -99,11 +94,7 @@ impl Observer {
             .flat_map(|value| value.split(','))
             .collect();
         let forwarded = hops.iter().rev().nth(self.proxies - 1);
-        Peer(
-            forwarded
-                .and_then(|hop| hop.trim().parse().ok())
-                .unwrap_or(direct),
-        )
+        Peer(forwarded.and_then(|hop| hop.trim().parse().ok()).unwrap_or(direct))
     }
 }
 
@@ -123,12 +114,8 @@ pub async fn observe(
     request.extensions_mut().insert(id.clone());
 
     let span = tracing::info_span!("request", request_id = %id);
-    let answer = AssertUnwindSafe(next.run(request))
-        .catch_unwind()
-        .instrument(span.clone());
-    let mut response = answer
-        .await
-        .unwrap_or_else(|_| Failure::internal(&id).into_response());
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let mut response = answer.await.unwrap_or_else(|_| Failure::internal(&id).into_response());
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }

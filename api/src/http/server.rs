@@ -46,10 +46,11 @@ impl Default for Patience {
     }
 }
 
-/// The stages of the stop: `asked` by a signal, `draining` from then on for `/readyz` and WebSockets.
+/// What connects the stop with the rest of the process.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    /// Cancel this to stop the server.
+    /// Cancel this to stop the server. `/readyz` follows it, and so must every WebSocket: once upgraded, a connection
+    /// is out of this module's sight.
     pub asked: CancellationToken,
     /// The work that outlives its connection; see [`Admission::running`](super::admission::Admission::running).
     pub running: TaskTracker,
@@ -161,5 +162,4 @@ async fn connection(
 }
 
 #[cfg(test)]
-#[path = "server_tests.rs"]
 mod tests;

@@ -43,6 +43,7 @@ struct Customer {
 }
 
 #[Object]
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
 impl Query {
     /// A word.
     async fn hello(&self, name: Option<String>) -> String {
@@ -60,11 +61,7 @@ impl Query {
         let viewer = ctx.data_unchecked::<Viewer>();
         let peer = ctx.data_unchecked::<Peer>();
         let name = viewer.0.clone().unwrap_or_else(|| "nobody".into());
-        format!(
-            "{name} from {} in {}",
-            peer.0,
-            ctx.data_unchecked::<RequestId>()
-        )
+        format!("{name} from {} in {}", peer.0, ctx.data_unchecked::<RequestId>())
     }
     async fn fault(&self) -> Result<i32, Error> {
         let source = std::io::Error::other("SELECT secret FROM user at /srv/rapport/db");
@@ -116,11 +113,7 @@ impl Authenticate for Access {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Ok(Viewer(None));
         };
-        match value
-            .to_str()
-            .ok()
-            .and_then(|value| value.strip_prefix("Bearer "))
-        {
+        match value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")) {
             Some("lan") => Ok(Viewer(Some("lan".into()))),
             _ => Err(Failure::unauthenticated("Sign in again.")),
         }
@@ -153,23 +146,11 @@ pub fn toy() -> Toy {
 pub fn toy_with(admission: Admission, timeout: Duration) -> Toy {
     let limits = Limits::default();
     let (executor, hands) = schema(limits);
-    let endpoint = Endpoint {
-        executor,
-        access: Access,
-        limits,
-        admission: admission.clone(),
-        timeout,
-    };
+    let endpoint =
+        Endpoint { executor, access: Access, limits, admission: admission.clone(), timeout };
     let cors = super::headers::cors(["https://crm.example.com"]).unwrap();
-    let observer = Observer {
-        clock: Clock::manual(DateTime::UNIX_EPOCH),
-        proxies: 0,
-    };
-    Toy {
-        router: super::finish(endpoint.router(), observer, cors),
-        hands,
-        admission,
-    }
+    let observer = Observer { clock: Clock::manual(DateTime::UNIX_EPOCH), proxies: 0 };
+    Toy { router: super::finish(endpoint.router(), observer, cors), hands, admission }
 }
 
 impl Toy {
@@ -196,17 +177,12 @@ impl Toy {
 pub async fn read(response: Response<Body>) -> (StatusCode, Value) {
     let status = response.status();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    (
-        status,
-        serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-    )
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
 /// The code of the first error.
 pub fn code(answer: &Value) -> &str {
-    answer["errors"][0]["extensions"]["code"]
-        .as_str()
-        .unwrap_or_default()
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
 }
 
 pub async fn until(mut holds: impl FnMut() -> bool) {

@@ -6,7 +6,7 @@ use entity::text;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
-use sea_orm::{Condition, EntityTrait, IntoSimpleExpr, Value};
+use sea_orm::{Condition, EntityTrait, Value};
 use type_safe_id::{DynamicType, TypeSafeId};
 
 use crate::scalar::{CurrencyCode, Date};

@@ -2,7 +2,7 @@
 //!
 //! ```ignore
 //! list! {
-//!     customer => Customer as "customer";
+//!     customer as Customer in CustomerConnection of CustomerEdge;
 //!     filter CustomerFilter { /// Its name. display_name: StringFilter => DisplayName, }
 //!     order CustomerOrder by CustomerOrderField { /// By name. DisplayName, }
 //! }
@@ -19,17 +19,55 @@ pub use filter::{
     BooleanFilter, DateFilter, DateTimeFilter, EnumFilter, FieldFilter, IdFilter, MoneyFilter,
     StringFilter,
 };
-pub use page::{Connection, Direction, Edge, Listed, NullsOrder, PageArgs, page};
+pub use page::{Direction, Listed, NullsOrder, Page, PageArgs, PageInfo, page};
 
 /// Declares an entity's filter, its order, and how they become SQL.
 macro_rules! list {
     (
-        $module:ident => $node:literal;
+        $module:ident as $node:ident in $connection:ident of $edge:ident;
         $(#[$filter_doc:meta])*
         filter $filter:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty => $column:ident,)+ }
         $(#[$order_doc:meta])*
         order $order:ident by $by:ident { $($(#[$by_doc:meta])* $by_column:ident,)+ }
     ) => {
+        #[doc = concat!("A `", stringify!($node), "` in a list.")]
+        #[derive(Clone, Debug, async_graphql::SimpleObject)]
+        pub struct $edge {
+            /// Its place in the list, for `after` and `before`.
+            pub cursor: String,
+            /// The record.
+            pub node: $node,
+        }
+
+        #[doc = concat!("A page of a list of `", stringify!($node), "`.")]
+        #[derive(Clone, Debug, async_graphql::SimpleObject)]
+        pub struct $connection {
+            /// The page's records with their cursors.
+            pub edges: Vec<$edge>,
+            /// The page's records.
+            pub nodes: Vec<$node>,
+            /// Where the page lies in the list.
+            pub page_info: $crate::list::PageInfo,
+            /// How many records the whole list has. Costs a statement of its own, and only when it is
+            /// asked for.
+            pub total_count: i32,
+        }
+
+        impl From<$crate::list::Page<$node>> for $connection {
+            fn from(page: $crate::list::Page<$node>) -> Self {
+                let edge = |(cursor, node): &(String, $node)| $edge {
+                    cursor: cursor.clone(),
+                    node: node.clone(),
+                };
+                Self {
+                    edges: page.rows.iter().map(edge).collect(),
+                    nodes: page.rows.into_iter().map(|(_, node)| node).collect(),
+                    page_info: page.info,
+                    total_count: page.total,
+                }
+            }
+        }
+
         $(#[$filter_doc])*
         #[derive(Clone, Debug, Default, async_graphql::InputObject)]
         pub struct $filter {
@@ -78,7 +116,7 @@ macro_rules! list {
             }
         }
 
-        #[doc = concat!("What a list of `", $node, "` can be ordered by.")]
+        #[doc = concat!("What a list of `", stringify!($node), "` can be ordered by.")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
         pub enum $by { $($(#[$by_doc])* $by_column,)+ }
 
@@ -103,6 +141,8 @@ macro_rules! list {
             }
 
             type Filter = $filter;
+            type Node = $node;
+            type Connection = $connection;
 
             fn id() -> <$module::Entity as sea_orm::EntityTrait>::Column {
                 $module::Column::Id

@@ -1,6 +1,6 @@
 //! Pages of a list, by keyset.
 
-use async_graphql::{Context, Enum, InputObject, OutputType, SimpleObject};
+use async_graphql::{Context, Enum, SimpleObject};
 use sea_orm::sea_query::{Expr, ExprTrait, NullOrdering, Order};
 use sea_orm::{
     Condition, EntityTrait, FromQueryResult, IdenStatic, ModelTrait, PaginatorTrait, QueryFilter,
@@ -42,6 +42,10 @@ pub trait Listed: Copy + Send + Sync {
     type Entity: EntityTrait;
     /// What it is filtered by.
     type Filter: Send + Sync;
+    /// The record as the API shows it.
+    type Node: From<<Self::Entity as EntityTrait>::Model>;
+    /// A page of them as the API shows it.
+    type Connection: From<Page<Self::Node>>;
 
     /// What a filter means in SQL.
     fn condition_of(filter: &Self::Filter) -> Condition;
@@ -101,54 +105,29 @@ pub struct PageInfo {
     pub end_cursor: Option<String>,
 }
 
-/// A record in a list.
-#[derive(Clone, Debug, SimpleObject)]
-#[graphql(
-    concrete(name = "CustomerEdge", params(crate::customers::Customer)),
-    concrete(name = "InvoiceEdge", params(crate::finance::Invoice)),
-    concrete(name = "PaymentEdge", params(crate::finance::Payment)),
-    concrete(name = "MessageEdge", params(crate::automation::Message))
-)]
-pub struct Edge<T: OutputType> {
-    /// Its place, for `after` and `before`.
-    pub cursor: String,
-    /// The record.
-    pub node: T,
-}
-
-/// A page of a list.
-#[derive(Clone, Debug, SimpleObject)]
-#[graphql(
-    concrete(name = "CustomerConnection", params(crate::customers::Customer)),
-    concrete(name = "InvoiceConnection", params(crate::finance::Invoice)),
-    concrete(name = "PaymentConnection", params(crate::finance::Payment)),
-    concrete(name = "MessageConnection", params(crate::automation::Message))
-)]
-pub struct Connection<T: OutputType> {
-    /// The page's records with their cursors.
-    pub edges: Vec<Edge<T>>,
-    /// The page's records.
-    pub nodes: Vec<T>,
+/// A page of a list; `list!` makes the connection of it.
+pub struct Page<T> {
+    /// The records with their cursors.
+    pub rows: Vec<(String, T)>,
     /// Where the page lies in the list.
-    pub page_info: PageInfo,
-    /// How many records the whole list has. Costs a statement of its own, and only when it is asked for.
-    pub total_count: i32,
+    pub info: PageInfo,
+    /// How many records the whole list has, if that was asked for.
+    pub total: i32,
 }
 
 /// The page of `base` that `args` ask for.
 ///
 /// # Errors
 /// Malformed arguments, or the database.
-pub async fn page<T, O>(
+pub async fn page<O>(
     ctx: &Context<'_>,
     base: Select<O::Entity>,
     args: PageArgs,
     filter: Option<O::Filter>,
     orders: Option<Vec<O>>,
-) -> Result<Connection<T>, Fault>
+) -> Result<O::Connection, Fault>
 where
     O: Listed,
-    T: OutputType + Clone + From<<O::Entity as EntityTrait>::Model>,
     <O::Entity as EntityTrait>::Model: FromQueryResult + Send + Sync,
 {
     let orders = orders.unwrap_or_default();
@@ -187,28 +166,23 @@ where
     if backwards {
         rows.reverse();
     }
-    let edges: Vec<Edge<T>> = rows
-        .into_iter()
-        .map(|row| {
-            let keys = orders.iter().map(|order| row.get(order.column())).collect();
-            let id = match row.get(O::id()) {
-                Value::Uuid(Some(id)) => id,
-                _ => Uuid::nil(),
-            };
-            Edge { cursor: Cursor::new(&name, keys, id).encode(), node: T::from(row) }
-        })
-        .collect();
-    Ok(Connection {
-        nodes: edges.iter().map(|edge| edge.node.clone()).collect(),
-        page_info: PageInfo {
-            has_next_page: if backwards { args.before.is_some() } else { more },
-            has_previous_page: if backwards { more } else { args.after.is_some() },
-            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
-            end_cursor: edges.last().map(|edge| edge.cursor.clone()),
-        },
-        edges,
-        total_count: i32::try_from(total).unwrap_or(i32::MAX),
-    })
+    let with_cursor = |row: <O::Entity as EntityTrait>::Model| {
+        let keys = orders.iter().map(|order| row.get(order.column())).collect();
+        let id = match row.get(O::id()) {
+            Value::Uuid(Some(id)) => id,
+            _ => Uuid::nil(),
+        };
+        (Cursor::new(&name, keys, id).encode(), O::Node::from(row))
+    };
+    let rows: Vec<_> = rows.into_iter().map(with_cursor).collect();
+    let info = PageInfo {
+        has_next_page: if backwards { args.before.is_some() } else { more },
+        has_previous_page: if backwards { more } else { args.after.is_some() },
+        start_cursor: rows.first().map(|(cursor, _)| cursor.clone()),
+        end_cursor: rows.last().map(|(cursor, _)| cursor.clone()),
+    };
+    let total = i32::try_from(total).unwrap_or(i32::MAX);
+    Ok(Page { rows, info, total }.into())
 }
 
 /// What tells two orders apart.

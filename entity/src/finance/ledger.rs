@@ -212,7 +212,7 @@ pub async fn balances(
 pub async fn open_receivables(
     db: &impl ConnectionTrait,
     as_of: Option<Date>,
-) -> Result<Vec<Money>, Error> {
+) -> Result<Vec<Money>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         currency: Currency,

@@ -23,10 +23,7 @@ pub struct Publisher(Outlet);
 #[derive(Clone)]
 enum Outlet {
     Embedded(mpsc::Sender<Task<Due>>),
-    Redis {
-        stream: Stream,
-        connection: Connection,
-    },
+    Redis { stream: Stream, connection: Connection },
 }
 
 /// The connection in use; empty after a failure.
@@ -35,10 +32,7 @@ struct Connection(Arc<Mutex<Option<MultiplexedConnection>>>);
 
 impl Connection {
     fn get(&self) -> Option<MultiplexedConnection> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set(&self, connection: Option<MultiplexedConnection>) {
@@ -52,10 +46,7 @@ impl Publisher {
     }
 
     pub(super) fn redis(stream: Stream) -> Self {
-        Self(Outlet::Redis {
-            stream,
-            connection: Connection::default(),
-        })
+        Self(Outlet::Redis { stream, connection: Connection::default() })
     }
 
     /// Hands the entries over, in one round trip.
@@ -102,8 +93,5 @@ async fn append(stream: &Stream, connection: &Connection, batch: &[Due]) -> Resu
             redis
         }
     };
-    stream
-        .append(&mut redis, &entries)
-        .await
-        .map_err(FeedError::Redis)
+    stream.append(&mut redis, &entries).await.map_err(FeedError::Redis)
 }

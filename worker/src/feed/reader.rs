@@ -34,14 +34,8 @@ pub(super) async fn run(
     done: mpsc::UnboundedSender<String>,
     shutdown: CancellationToken,
 ) {
-    let mut reader = Reader {
-        stream,
-        flight,
-        entries,
-        done,
-        orphans_from: START.to_owned(),
-        sweep: None,
-    };
+    let mut reader =
+        Reader { stream, flight, entries, done, orphans_from: START.to_owned(), sweep: None };
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = reader.read_for_ever() => {}
@@ -87,10 +81,7 @@ impl Reader {
                 return Ok(());
             };
             let more = flight.room.available_permits().min(BATCH - 1);
-            if let Ok(more) = flight
-                .room
-                .try_acquire_many(u32::try_from(more).unwrap_or(0))
-            {
+            if let Ok(more) = flight.room.try_acquire_many(u32::try_from(more).unwrap_or(0)) {
                 room.merge(more);
             }
             let mut taken = self.orphans(&mut redis, room.num_permits()).await?;
@@ -120,21 +111,12 @@ impl Reader {
         if !midway {
             self.sweep = Some(Instant::now());
         }
-        let mut taken = self
-            .stream
-            .take_over(redis, &mut self.orphans_from, room)
-            .await?;
+        let mut taken = self.stream.take_over(redis, &mut self.orphans_from, room).await?;
         let (Some(first), Some(last)) = (taken.first(), taken.last()) else {
             return Ok(taken);
         };
-        tracing::info!(
-            entries = taken.len(),
-            "took entries over from a silent consumer"
-        );
-        let poisoned = self
-            .stream
-            .delivered_too_often(redis, &first.id, &last.id)
-            .await?;
+        tracing::info!(entries = taken.len(), "took entries over from a silent consumer");
+        let poisoned = self.stream.delivered_too_often(redis, &first.id, &last.id).await?;
         taken.retain(|entry| {
             let keep = !poisoned.contains(&entry.id);
             if !keep {
@@ -149,10 +131,7 @@ impl Reader {
     /// Gives an entry to the worker, using up one of `room`; false when nobody takes it any more.
     async fn pass_on(&self, entry: StreamId, room: &mut SemaphorePermit<'_>) -> bool {
         let Some(due) = decode(&entry) else {
-            tracing::error!(
-                entry = entry.id,
-                "an entry is dropped: it cannot be decoded"
-            );
+            tracing::error!(entry = entry.id, "an entry is dropped: it cannot be decoded");
             self.drop_entry(&entry, "undecodable");
             return true;
         };
@@ -162,9 +141,7 @@ impl Reader {
         if let Some(one) = room.split(1) {
             one.forget();
         }
-        let task = TaskBuilder::new(due)
-            .task_id(TaskId::from_string(entry.id))
-            .build();
+        let task = TaskBuilder::new(due).task_id(TaskId::from_string(entry.id)).build();
         self.entries.send(task).await.is_ok()
     }
 

@@ -101,9 +101,7 @@ async fn publish(
             let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(CONNECT))
                 .set_response_timeout(Some(CONNECT));
-            let redis = client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await?;
+            let redis = client.get_multiplexed_async_connection_with_config(&config).await?;
             connection.insert(redis)
         }
     };

@@ -37,10 +37,7 @@ pub(super) struct Flight {
 impl Flight {
     /// Takes an entry up; false if it is in flight already.
     pub(super) fn begin(&self, id: &str) -> bool {
-        self.ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.to_owned())
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned())
     }
 
     /// Makes room for others.
@@ -51,12 +48,7 @@ impl Flight {
     }
 
     pub(super) fn ids(&self) -> Vec<String> {
-        self.ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
@@ -80,41 +72,22 @@ impl Source {
         let stopped = Box::pin(shutdown.clone().cancelled_owned());
         let stream = match feed.0 {
             End::Embedded(tasks) => {
-                return Self {
-                    tasks,
-                    ack: Ack(None),
-                    stream: None,
-                    shutdown: stopped,
-                };
+                return Self { tasks, ack: Ack(None), stream: None, shutdown: stopped };
             }
             End::Redis(stream) => stream,
         };
-        let flight = Arc::new(Flight {
-            ids: Mutex::default(),
-            room: Semaphore::new(prefetch),
-        });
+        let flight = Arc::new(Flight { ids: Mutex::default(), room: Semaphore::new(prefetch) });
         let (entries, tasks) = mpsc::channel(CHANNEL);
         let (done, acks) = mpsc::unbounded_channel();
         let finish = CancellationToken::new();
-        let reader = reader::run(
-            stream.clone(),
-            flight.clone(),
-            entries,
-            done.clone(),
-            shutdown,
-        );
+        let reader = reader::run(stream.clone(), flight.clone(), entries, done.clone(), shutdown);
         let upkeep = upkeep::run(stream, flight, acks, finish.clone());
         let stream = StreamTasks {
             reader: AbortOnDropHandle::new(tokio::spawn(reader)),
             upkeep: AbortOnDropHandle::new(tokio::spawn(upkeep)),
             finish,
         };
-        Self {
-            tasks,
-            ack: Ack(Some(done)),
-            stream: Some(stream),
-            shutdown: stopped,
-        }
+        Self { tasks, ack: Ack(Some(done)), stream: Some(stream), shutdown: stopped }
     }
 }
 

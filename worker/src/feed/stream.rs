@@ -97,10 +97,7 @@ impl Stream {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(RESPONSE));
-        self.0
-            .client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
+        self.0.client.get_multiplexed_async_connection_with_config(&config).await
     }
 
     /// Creates the stream and its group unless they exist.
@@ -119,9 +116,7 @@ impl Stream {
     ) -> RedisResult<()> {
         let mut pipe = redis::pipe();
         for entry in entries {
-            pipe.cmd("XADD")
-                .arg(&self.0.key)
-                .arg(("MAXLEN", "~", LONGEST));
+            pipe.cmd("XADD").arg(&self.0.key).arg(("MAXLEN", "~", LONGEST));
             pipe.arg("*").arg(FIELD).arg(entry).ignore();
         }
         pipe.query_async(redis).await
@@ -137,14 +132,9 @@ impl Stream {
             .group(GROUP, &self.0.consumer)
             .count(count)
             .block(millis(BLOCK));
-        let reply: Option<StreamReadReply> = redis
-            .xread_options(&[&self.0.key], &[">"], &options)
-            .await?;
-        Ok(reply
-            .into_iter()
-            .flat_map(|reply| reply.keys)
-            .flat_map(|key| key.ids)
-            .collect())
+        let reply: Option<StreamReadReply> =
+            redis.xread_options(&[&self.0.key], &[">"], &options).await?;
+        Ok(reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect())
     }
 
     /// Takes up to `count` entries over whose lease has run out, starting at `cursor`, which is moved
@@ -157,9 +147,8 @@ impl Stream {
     ) -> RedisResult<Vec<StreamId>> {
         let options = StreamAutoClaimOptions::default().count(count);
         let (key, me, lease) = (&self.0.key, &self.0.consumer, millis(self.0.lease));
-        let reply: StreamAutoClaimReply = redis
-            .xautoclaim_options(key, GROUP, me, lease, &*cursor, options)
-            .await?;
+        let reply: StreamAutoClaimReply =
+            redis.xautoclaim_options(key, GROUP, me, lease, &*cursor, options).await?;
         *cursor = reply.next_stream_id;
         Ok(reply.claimed)
     }
@@ -172,10 +161,7 @@ impl Stream {
         last: &str,
     ) -> RedisResult<Vec<String>> {
         let pending = self.pending(redis, first, last).await?;
-        let too_often = pending
-            .ids
-            .into_iter()
-            .filter(|id| id.times_delivered > self.0.deliveries);
+        let too_often = pending.ids.into_iter().filter(|id| id.times_delivered > self.0.deliveries);
         Ok(too_often.map(|entry| entry.id).collect())
     }
 
@@ -198,29 +184,20 @@ impl Stream {
         ids: &[String],
     ) -> RedisResult<()> {
         let options = StreamClaimOptions::default().with_justid();
-        redis
-            .xclaim_options(&self.0.key, GROUP, &self.0.consumer, 0, ids, options)
-            .await
+        redis.xclaim_options(&self.0.key, GROUP, &self.0.consumer, 0, ids, options).await
     }
 
     /// Ends the lease of whatever this consumer still holds, so that others take it over at once, and
     /// forgets the consumer if it holds nothing.
     pub(super) async fn release(&self, redis: &mut MultiplexedConnection) -> RedisResult<()> {
         let (key, me) = (&self.0.key, &self.0.consumer);
-        let held: Vec<String> = self
-            .pending(redis, "-", "+")
-            .await?
-            .ids
-            .into_iter()
-            .map(|entry| entry.id)
-            .collect();
+        let held: Vec<String> =
+            self.pending(redis, "-", "+").await?.ids.into_iter().map(|entry| entry.id).collect();
         if held.is_empty() {
             return redis.xgroup_delconsumer(key, GROUP, me).await;
         }
-        let lapsed = StreamClaimOptions::default()
-            .idle(millis(self.0.lease))
-            .retry(0)
-            .with_justid();
+        let lapsed =
+            StreamClaimOptions::default().idle(millis(self.0.lease)).retry(0).with_justid();
         redis.xclaim_options(key, GROUP, me, 0, &held, lapsed).await
     }
 
@@ -233,9 +210,7 @@ impl Stream {
         let all: StreamInfoConsumersReply = redis.xinfo_consumers(&self.0.key, GROUP).await?;
         for consumer in all.consumers {
             if consumer.pending == 0 && consumer.idle > silent && consumer.name != self.0.consumer {
-                let () = redis
-                    .xgroup_delconsumer(&self.0.key, GROUP, &consumer.name)
-                    .await?;
+                let () = redis.xgroup_delconsumer(&self.0.key, GROUP, &consumer.name).await?;
             }
         }
         Ok(())
@@ -248,9 +223,7 @@ impl Stream {
         last: &str,
     ) -> RedisResult<StreamPendingCountReply> {
         let (key, me) = (&self.0.key, &self.0.consumer);
-        redis
-            .xpending_consumer_count(key, GROUP, first, last, LONGEST, me)
-            .await
+        redis.xpending_consumer_count(key, GROUP, first, last, LONGEST, me).await
     }
 }
 

@@ -33,11 +33,7 @@ pub(super) async fn run(
     let mut renewal = interval(stream.lease() / 3);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tidying = interval_at(Instant::now() + TIDY, TIDY);
-    let mut upkeep = Upkeep {
-        stream,
-        flight,
-        connection: None,
-    };
+    let mut upkeep = Upkeep { stream, flight, connection: None };
     let mut handled = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {

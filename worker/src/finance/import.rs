@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::SeekFrom;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use entity::access::Actor;
@@ -20,42 +21,45 @@ use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt};
 use sea_orm::EntityTrait;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
-/// Why a job has to be run again.
+/// Why a job cannot start yet.
 #[derive(Debug, thiserror::Error)]
-pub enum Retry {
-    /// The file store did not give the file.
-    #[error("the file store failed")]
+enum NotYet {
+    #[error("the file store did not give it: {0}")]
     Store(#[from] object_store::Error),
-    /// The file could not be put down on this machine.
-    #[error("the file could not be stored for reading")]
+    #[error("it could not be put down for reading: {0}")]
     Spool(#[from] std::io::Error),
-    /// The database failed.
     #[error(transparent)]
     Db(#[from] entity::Error),
 }
 
 /// Imports the file that the leased `job` names, and renews its lease by `lease` with every chunk.
-/// The job is finished afterwards, unless another worker has taken it over.
+/// The job is finished afterwards, unless another worker has taken it over, or the file store does
+/// not answer: then the job is due again when its lease ends.
 ///
 /// # Errors
-/// [`Retry`]: the job stays as it is, and is due again when its lease ends.
+/// The database, or a rule; the job is due again too.
 pub async fn run(
     db: &Db,
     clock: &Clock,
     files: &dyn ObjectStore,
     job: &job::Model,
-    lease: TimeDelta,
-) -> Result<(), Retry> {
+    lease: Duration,
+) -> Result<(), entity::Error> {
     let under = Under {
         job: Leased { id: job.id, fence: job.fence },
         actor: job.created_by.map_or(Actor::System, Actor::User),
-        lease,
+        lease: TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30)),
     };
-    let outcome = match prepare(db, files, job).await? {
-        Ok((source, options)) => {
+    let outcome = match prepare(db, files, job).await {
+        Ok(Ok((source, options))) => {
             import::run(db, clock, Some(under), options, source, |_| {}).await.map(|_| ())
         }
-        Err(reason) => import::fail(db, clock, under, &reason).await,
+        Ok(Err(reason)) => import::fail(db, clock, under, &reason).await,
+        Err(NotYet::Db(error)) => return Err(error),
+        Err(error) => {
+            tracing::warn!(job = %job.id.0, %error, "the import waits for its file");
+            return Ok(());
+        }
     };
     match outcome {
         // Its report says why.
@@ -64,7 +68,7 @@ pub async fn run(
             tracing::warn!(job = %job.id.0, "another worker has taken the import over");
             Ok(())
         }
-        Err(ImportError::Refused(error)) => Err(error.into()),
+        Err(ImportError::Refused(error)) => Err(error),
     }
 }
 
@@ -73,7 +77,7 @@ async fn prepare(
     db: &Db,
     files: &dyn ObjectStore,
     job: &job::Model,
-) -> Result<Result<(File, Options), String>, Retry> {
+) -> Result<Result<(File, Options), String>, NotYet> {
     let Ok(input) = serde_json::from_value::<ImportInput>(job.input.clone()) else {
         let reason =
             "the import was started on a command line and broken off there; start it again";
@@ -91,7 +95,7 @@ async fn prepare(
     };
     match open(files, &Path::from(stored.storage_key)).await {
         Ok(source) => Ok(Ok((source, options))),
-        Err(Retry::Store(object_store::Error::NotFound { .. })) => {
+        Err(NotYet::Store(object_store::Error::NotFound { .. })) => {
             Ok(Err("the file is not in the file store any more".to_owned()))
         }
         Err(error) => Err(error),
@@ -99,7 +103,7 @@ async fn prepare(
 }
 
 /// The stored bytes as a file that can be read more than once, without holding them in memory.
-async fn open(files: &dyn ObjectStore, path: &Path) -> Result<File, Retry> {
+async fn open(files: &dyn ObjectStore, path: &Path) -> Result<File, NotYet> {
     match files.get(path).await?.payload {
         GetResultPayload::File(file, _) => Ok(file),
         GetResultPayload::Stream(mut bytes) => {
@@ -130,6 +134,7 @@ mod tests {
 
     use super::*;
 
+    const LEASE: Duration = Duration::from_secs(60);
     const CSV: &str =
         "customer,invoice,invoice date,due date,amount\nC1,A-1,1/20/2013,2/19/2013,5\n";
 
@@ -197,7 +202,7 @@ mod tests {
         let stores: [Box<dyn ObjectStore>; 2] = [Box::new(InMemory::new()), Box::new(local)];
         for (unchanged, store) in (0..).zip(stores) {
             let job = leased(&db, &clock, &*store, Some(CSV)).await;
-            run(&db, &clock, &*store, &job, TimeDelta::minutes(1)).await.unwrap();
+            run(&db, &clock, &*store, &job, LEASE).await.unwrap();
             let (state, report) = finished(&db, job.id).await;
             assert_eq!(
                 (state, report.counts.invoices_unchanged),
@@ -215,7 +220,7 @@ mod tests {
             [(None, "the file is not in the file store any more"), (Some(""), "the file is empty")]
         {
             let job = leased(&db, &clock, &files, text).await;
-            run(&db, &clock, &files, &job, TimeDelta::minutes(1)).await.unwrap();
+            run(&db, &clock, &files, &job, LEASE).await.unwrap();
             let (state, report) = finished(&db, job.id).await;
             assert_eq!((state, report.error.as_deref()), (job::State::Failed, Some(why)));
         }
@@ -227,6 +232,6 @@ mod tests {
             _: impl Fn(&'static Db, &'static Clock, &'static InMemory, &'static job::Model) -> T,
         ) {
         }
-        spawnable(|db, clock, files, job| run(db, clock, files, job, TimeDelta::minutes(1)));
+        spawnable(|db, clock, files, job| run(db, clock, files, job, LEASE));
     }
 }

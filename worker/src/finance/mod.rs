@@ -1,3 +1,4 @@
-//! Receivables, later: what a file of them takes too long for.
+//! What finance does later: receipts and imports.
 
 pub mod import;
+pub mod receipt;

@@ -1,4 +1,6 @@
-//! Mail: how it is handed over.
+//! Mail: from what is written to bytes, and from bytes to the server.
 
+pub mod compose;
+pub mod dkim;
 pub mod smtp;
 pub mod transport;

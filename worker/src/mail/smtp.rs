@@ -49,11 +49,7 @@ impl Smtp {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let slots = Semaphore::new(settings.connections);
-        Self(Arc::new(Pool {
-            settings,
-            slots,
-            shelf: Mutex::default(),
-        }))
+        Self(Arc::new(Pool { settings, slots, shelf: Mutex::default() }))
     }
 
     /// Sends `raw`, a complete message with CRLF line ends, from `from` to the one recipient `to`.
@@ -84,9 +80,7 @@ impl Smtp {
             }),
             Err(reply) => Err(reply),
         };
-        sent.unwrap_or_else(|reply| Outcome::Temporary {
-            reply: tidy(&reply, to),
-        })
+        sent.unwrap_or_else(|reply| Outcome::Temporary { reply: tidy(&reply, to) })
     }
 
     fn take(&self) -> Option<(Instant, Session)> {
@@ -124,9 +118,7 @@ impl Pool {
         shelf.watched = !shelf.idle.is_empty();
         let too_old = |(since, _): &(Instant, Session)| since.elapsed() >= self.settings.idle;
         let outdated = shelf.idle.iter().take_while(|entry| too_old(entry)).count();
-        shelf
-            .watched
-            .then(|| shelf.idle.drain(..outdated).collect())
+        shelf.watched.then(|| shelf.idle.drain(..outdated).collect())
     }
 }
 
@@ -166,8 +158,5 @@ fn tidy(reply: &str, to: &Address) -> String {
         rest = &rest[at + address.len()..];
     }
     text.push_str(rest);
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(500)
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }

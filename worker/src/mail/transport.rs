@@ -80,12 +80,8 @@ impl FileOutbox {
         let (dir, id, raw) = (self.dir.clone(), file_id(raw), raw.to_vec());
         let written = tokio::task::spawn_blocking(move || write(&dir, id, &raw)).await;
         match written.map_err(io::Error::other).flatten() {
-            Ok(()) => Outcome::Accepted {
-                reply: format!("written to {id}.eml"),
-            },
-            Err(error) => Outcome::Temporary {
-                reply: format!("could not be written: {error}"),
-            },
+            Ok(()) => Outcome::Accepted { reply: format!("written to {id}.eml") },
+            Err(error) => Outcome::Temporary { reply: format!("could not be written: {error}") },
         }
     }
 }
@@ -114,18 +110,12 @@ fn file_id(raw: &[u8]) -> Uuid {
 }
 
 fn message_id(raw: &[u8]) -> Option<String> {
-    let end = raw
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .unwrap_or(raw.len());
-    let head = String::from_utf8_lossy(&raw[..end])
-        .replace("\r\n ", " ")
-        .replace("\r\n\t", " ");
+    let end = raw.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(raw.len());
+    let head = String::from_utf8_lossy(&raw[..end]).replace("\r\n ", " ").replace("\r\n\t", " ");
     head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         let value = value.trim().strip_prefix('<')?.strip_suffix('>')?;
-        name.eq_ignore_ascii_case("message-id")
-            .then(|| value.to_owned())
+        name.eq_ignore_ascii_case("message-id").then(|| value.to_owned())
     })
 }
 
@@ -171,18 +161,12 @@ impl Mailbox {
     fn send(&self, from: &Address, to: &Address, raw: &[u8]) -> Outcome {
         let mut contents = self.contents();
         let outcome = if contents.answers.is_empty() {
-            Outcome::Accepted {
-                reply: "250 kept in memory".to_owned(),
-            }
+            Outcome::Accepted { reply: "250 kept in memory".to_owned() }
         } else {
             contents.answers.remove(0)
         };
         if matches!(outcome, Outcome::Accepted { .. }) {
-            contents.mails.push(Mail {
-                from: from.clone(),
-                to: to.clone(),
-                raw: raw.to_vec(),
-            });
+            contents.mails.push(Mail { from: from.clone(), to: to.clone(), raw: raw.to_vec() });
         }
         outcome
     }
@@ -210,43 +194,26 @@ mod tests {
             let outcome = outbox.send(&address(), &address(), raw.as_bytes()).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         }
-        let files: Vec<_> = fs::read_dir(&dir)
-            .unwrap()
-            .map(|f| f.unwrap().file_name())
-            .collect();
+        let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|f| f.unwrap().file_name()).collect();
         assert_eq!(files, [format!("{id}.eml").as_str()]);
-        assert_eq!(
-            fs::read(dir.join(format!("{id}.eml"))).unwrap(),
-            raw.as_bytes()
-        );
+        assert_eq!(fs::read(dir.join(format!("{id}.eml"))).unwrap(), raw.as_bytes());
         fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn a_message_id_cannot_name_a_file_outside_the_outbox() {
         let id = file_id(b"Message-ID: <../../etc/passwd@x>\r\n\r\nMessage-ID: <no@body>");
-        assert_eq!(
-            id,
-            Uuid::new_v5(&Uuid::NAMESPACE_OID, b"../../etc/passwd@x")
-        );
-        assert_eq!(
-            file_id(b"Subject: x\r\n\r\n"),
-            file_id(b"Subject: x\r\n\r\n")
-        );
+        assert_eq!(id, Uuid::new_v5(&Uuid::NAMESPACE_OID, b"../../etc/passwd@x"));
+        assert_eq!(file_id(b"Subject: x\r\n\r\n"), file_id(b"Subject: x\r\n\r\n"));
     }
 
     #[tokio::test]
     async fn a_mailbox_answers_as_told_and_keeps_what_it_accepts() {
         let mailbox = Mailbox::new();
-        let refusal = Outcome::Permanent {
-            reply: "550 no such user".to_owned(),
-        };
+        let refusal = Outcome::Permanent { reply: "550 no such user".to_owned() };
         mailbox.answer([refusal.clone()]);
         let transport = Transport::Memory(mailbox.clone());
-        assert_eq!(
-            transport.send(&address(), &address(), b"first").await,
-            refusal
-        );
+        assert_eq!(transport.send(&address(), &address(), b"first").await, refusal);
         transport.send(&address(), &address(), b"second").await;
         assert_eq!(mailbox.mails().len(), 1);
         assert_eq!(mailbox.mails()[0].raw, b"second");

@@ -29,6 +29,8 @@ pub struct Letter {
 
 #[derive(Debug, Serialize)]
 struct Listed {
+    /// Its place among all parts that are not the body.
+    number: usize,
     name: String,
     size: String,
 }
@@ -46,6 +48,8 @@ impl Letter {
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mail = MessageParser::default().parse(bytes)?;
         let text = mail.body_text(0).unwrap_or_default();
+        let parts = mail.attachments().enumerate();
+        let attached = parts.filter(|(_, part)| !is_picture_of_the_body(part)).map(listed);
         Some(Self {
             from: people(mail.from()),
             to: people(mail.to()),
@@ -57,7 +61,7 @@ impl Letter {
                 .into(),
             date: mail.date().map(minute).unwrap_or_default(),
             text: text.chars().take(TEXT_SHOWN).collect(),
-            attachments: mail.attachments().enumerate().map(listed).collect(),
+            attachments: attached.collect(),
             has_html: html_part(&mail).is_some(),
         })
     }
@@ -78,14 +82,8 @@ pub fn html(bytes: &[u8]) -> Option<String> {
         }
         left -= part.contents().len();
         let subtype = kind.c_subtype.as_deref().unwrap_or("png");
-        let subtype: String = subtype
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric())
-            .collect();
-        let data = format!(
-            "data:image/{subtype};base64,{}",
-            STANDARD.encode(part.contents())
-        );
+        let subtype: String = subtype.chars().filter(char::is_ascii_alphanumeric).collect();
+        let data = format!("data:image/{subtype};base64,{}", STANDARD.encode(part.contents()));
         html = html.replacen(&reference, &data, 1);
     }
     Some(html)
@@ -99,10 +97,7 @@ pub fn attachment(bytes: &[u8], number: usize) -> Option<Attachment> {
         PartType::Message(inner) => inner.raw_message().to_vec(),
         _ => part.contents().to_vec(),
     };
-    Some(Attachment {
-        name: name(part, number),
-        bytes,
-    })
+    Some(Attachment { name: name(part, number), bytes })
 }
 
 fn html_part<'a>(mail: &'a Message<'_>) -> Option<&'a str> {
@@ -119,16 +114,17 @@ fn listed((number, part): (usize, &MessagePart<'_>)) -> Listed {
         1024..1_048_576 => format!("{} kB", bytes.div_ceil(1024)),
         _ => format!("{} MB", bytes.div_ceil(1_048_576)),
     };
-    Listed {
-        name: name(part, number),
-        size,
-    }
+    Listed { number, name: name(part, number), size }
+}
+
+fn is_picture_of_the_body(part: &MessagePart<'_>) -> bool {
+    part.content_id().is_some()
+        && part.content_type().is_some_and(|kind| kind.c_type == "image")
+        && part.content_disposition().is_none_or(|disposition| !disposition.is_attachment())
 }
 
 fn name(part: &MessagePart<'_>, number: usize) -> String {
-    let given = part
-        .attachment_name()
-        .filter(|name| !name.trim().is_empty());
+    let given = part.attachment_name().filter(|name| !name.trim().is_empty());
     // Only the last component, whichever separator the sender's system has.
     let base = given.and_then(|name| name.rsplit(['/', '\\']).next());
     base.map_or_else(
@@ -141,12 +137,10 @@ fn people(address: Option<&Address<'_>>) -> String {
     let Some(address) = address else {
         return String::new();
     };
-    let each = address
-        .iter()
-        .map(|person| match (person.name(), person.address()) {
-            (Some(name), Some(address)) => format!("{name} <{address}>"),
-            (name, address) => name.or(address).unwrap_or_default().to_owned(),
-        });
+    let each = address.iter().map(|person| match (person.name(), person.address()) {
+        (Some(name), Some(address)) => format!("{name} <{address}>"),
+        (name, address) => name.or(address).unwrap_or_default().to_owned(),
+    });
     each.collect::<Vec<_>>().join(", ")
 }
 

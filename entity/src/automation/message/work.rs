@@ -180,3 +180,21 @@ pub async fn suppress(
         .await?;
     Ok(())
 }
+
+/// Keeps messages that are on the wire the caller's for another `length`.
+///
+/// # Errors
+/// The database.
+pub async fn renew(
+    txn: &impl ConnectionTrait,
+    leased: &[Leased<MessageId>],
+    length: TimeDelta,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::val(now + length))
+        .filter(held(leased, &[State::Transmitting]))
+        .exec(txn)
+        .await?;
+    Ok(())
+}

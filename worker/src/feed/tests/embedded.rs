@@ -10,10 +10,7 @@ async fn each_published_row_is_handled() {
     worker.seen.all(0..1_000, SOON).await;
     assert_eq!(worker.seen.times(), 1_000);
     worker.stop().await;
-    assert!(matches!(
-        publisher.publish(&dues(0..1)).await,
-        Err(FeedError::Closed)
-    ));
+    assert!(matches!(publisher.publish(&dues(0..1)).await, Err(FeedError::Closed)));
 }
 
 #[tokio::test]
@@ -21,11 +18,7 @@ async fn a_handler_that_panics_or_fails_does_not_stop_the_worker() {
     let (publisher, feed) = Feed::embedded();
     let worker = Worker::with(feed, 2, |due| async move {
         assert_ne!(row(&due) % 3, 0, "a panic, as the test wants it");
-        if row(&due) % 3 == 1 {
-            Err("a failure")
-        } else {
-            Ok(())
-        }
+        if row(&due) % 3 == 1 { Err("a failure") } else { Ok(()) }
     });
     publisher.publish(&dues(0..30)).await.unwrap();
     worker.seen.all(0..30, SOON).await;
@@ -64,9 +57,5 @@ async fn no_more_handlers_run_at_once_than_allowed_and_the_last_ones_finish() {
     publisher.publish(&dues(0..30)).await.unwrap();
     worker.seen.all(0..10, SOON).await;
     worker.stop().await;
-    assert_eq!(
-        *running.lock().unwrap(),
-        (0, 3),
-        "running at the end, and at most"
-    );
+    assert_eq!(*running.lock().unwrap(), (0, 3), "running at the end, and at most");
 }

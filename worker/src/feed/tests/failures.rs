@@ -57,15 +57,8 @@ async fn the_feed_goes_on_after_redis_was_killed_and_started_again() {
 
     let asked = Instant::now();
     let refused = publisher.publish(&dues(100..200)).await;
-    assert!(
-        refused.is_err(),
-        "rows must not count as published while Redis is down"
-    );
-    assert!(
-        asked.elapsed() < Duration::from_secs(3),
-        "took {:?}",
-        asked.elapsed()
-    );
+    assert!(refused.is_err(), "rows must not count as published while Redis is down");
+    assert!(asked.elapsed() < Duration::from_secs(3), "took {:?}", asked.elapsed());
     sleep(Duration::from_secs(1)).await;
 
     server.restart().await;
@@ -83,11 +76,7 @@ async fn publishing_to_a_redis_that_accepts_and_says_nothing_ends_with_a_timeout
     let (publisher, _feed) = Feed::redis(settings).unwrap();
     let asked = Instant::now();
     assert!(publisher.publish(&dues(0..1)).await.is_err());
-    assert!(
-        asked.elapsed() < Duration::from_secs(3),
-        "took {:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(3), "took {:?}", asked.elapsed());
 }
 
 #[tokio::test]
@@ -105,11 +94,7 @@ async fn a_worker_may_start_before_redis_and_stop_without_it() {
     server.kill();
     let asked = Instant::now();
     worker.stop().await;
-    assert!(
-        asked.elapsed() < Duration::from_secs(15),
-        "took {:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(15), "took {:?}", asked.elapsed());
 }
 
 #[tokio::test]
@@ -122,11 +107,7 @@ async fn what_a_dead_worker_held_is_taken_over_when_its_lease_ends() {
     publisher.publish(&dues(0..8)).await.unwrap();
     dying.seen.all(0..4, SOON).await;
     dying.die().await;
-    assert_eq!(
-        server.entries().await,
-        (8, 8),
-        "nothing is acknowledged by dying"
-    );
+    assert_eq!(server.entries().await, (8, 8), "nothing is acknowledged by dying");
 
     let (_, feed) = server.feed(LEASE);
     let heir = Worker::start(feed, 4);

@@ -20,10 +20,7 @@ use uuid::Uuid;
 use super::{Due, DueKind, Feed, FeedError, run};
 
 fn due(row: u32) -> Due {
-    Due {
-        kind: DueKind::Message,
-        ids: vec![Uuid::from_u128(row.into())],
-    }
+    Due { kind: DueKind::Message, ids: vec![Uuid::from_u128(row.into())] }
 }
 
 fn dues(rows: Range<u32>) -> Vec<Due> {
@@ -57,10 +54,7 @@ impl Seen {
         let begun = Instant::now();
         while !wanted.is_subset(&self.rows()) {
             let missing = wanted.difference(&self.rows()).count();
-            assert!(
-                begun.elapsed() < limit,
-                "{missing} rows were not seen within {limit:?}"
-            );
+            assert!(begun.elapsed() < limit, "{missing} rows were not seen within {limit:?}");
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -93,11 +87,7 @@ impl Worker {
             work(due)
         };
         let task = tokio::spawn(run(feed, concurrency, handler, shutdown.clone()));
-        Self {
-            seen,
-            shutdown,
-            task,
-        }
+        Self { seen, shutdown, task }
     }
 
     /// Stops as a process does that is told to.

@@ -20,10 +20,7 @@ async fn each_published_row_is_handled_once_and_nothing_is_left() {
     worker.stop().await;
     let consumers: Vec<::redis::Value> =
         server.run(&format!("XINFO CONSUMERS {KEY} workers")).await;
-    assert!(
-        consumers.is_empty(),
-        "a worker that stopped leaves its name behind"
-    );
+    assert!(consumers.is_empty(), "a worker that stopped leaves its name behind");
 }
 
 #[tokio::test]
@@ -55,11 +52,7 @@ async fn a_handler_that_panics_or_fails_does_not_stop_the_worker_and_is_acknowle
     let (publisher, feed) = server.feed(LEASE);
     let worker = Worker::with(feed, 2, |due| async move {
         assert_ne!(row(&due) % 3, 0, "a panic, as the test wants it");
-        if row(&due) % 3 == 1 {
-            Err("a failure")
-        } else {
-            Ok(())
-        }
+        if row(&due) % 3 == 1 { Err("a failure") } else { Ok(()) }
     });
     publisher.publish(&dues(0..30)).await.unwrap();
     worker.seen.all(0..30, SOON).await;
@@ -113,20 +106,12 @@ async fn a_worker_that_stops_hands_over_what_it_had_not_begun() {
     let begun = slow.seen.clone();
     slow.stop().await;
     let handled = begun.times();
-    assert_eq!(
-        server.entries().await,
-        (10 - handled, 2),
-        "what had begun is finished"
-    );
+    assert_eq!(server.entries().await, (10 - handled, 2), "what had begun is finished");
 
     let (_, feed) = server.feed(lease);
     let next = Worker::start(feed, 2);
     server.settled().await;
-    assert_eq!(
-        handled + next.seen.times(),
-        10,
-        "none is lost and none handled twice"
-    );
+    assert_eq!(handled + next.seen.times(), 10, "none is lost and none handled twice");
     next.stop().await;
 }
 
@@ -145,9 +130,6 @@ async fn twenty_thousand_rows_due_at_the_same_second_are_all_handled() {
     worker.seen.all(0..20_000, Duration::from_secs(60)).await;
     server.settled().await;
     assert_eq!(worker.seen.times(), 20_000);
-    println!(
-        "published in {published:?}, handled in {:?}",
-        begun.elapsed() - published
-    );
+    println!("published in {published:?}, handled in {:?}", begun.elapsed() - published);
     worker.stop().await;
 }

@@ -21,18 +21,10 @@ pub(super) struct RedisServer {
 impl RedisServer {
     /// `None`, and it says so, where Redis is not installed.
     pub(super) async fn start() -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let dir = std::env::temp_dir().join(format!("rapport-redis-{port}"));
         std::fs::create_dir_all(&dir).unwrap();
-        let mut server = Self {
-            process: None,
-            port,
-            dir,
-        };
+        let mut server = Self { process: None, port, dir };
         if server.boot().await {
             return Some(server);
         }
@@ -52,12 +44,7 @@ impl RedisServer {
         let Ok(process) = spawned else { return false };
         self.process = Some(process);
         for _ in 0..500 {
-            if Client::open(self.url())
-                .unwrap()
-                .get_multiplexed_async_connection()
-                .await
-                .is_ok()
-            {
+            if Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.is_ok() {
                 return true;
             }
             sleep(Duration::from_millis(10)).await;
@@ -80,11 +67,7 @@ impl RedisServer {
     }
 
     pub(super) async fn connect(&self) -> MultiplexedConnection {
-        Client::open(self.url())
-            .unwrap()
-            .get_multiplexed_async_connection()
-            .await
-            .unwrap()
+        Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
     }
 
     /// Both ends of a feed whose leases are `lease` long.
@@ -117,10 +100,7 @@ impl RedisServer {
         let mut parts = command.split(' ');
         let mut command = ::redis::cmd(parts.next().unwrap());
         command.arg(parts.collect::<Vec<_>>());
-        command
-            .query_async(&mut self.connect().await)
-            .await
-            .unwrap()
+        command.query_async(&mut self.connect().await).await.unwrap()
     }
 }
 

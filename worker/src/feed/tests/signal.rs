@@ -37,26 +37,17 @@ async fn a_signal_crosses_processes_and_survives_a_restart_of_redis() {
     let api = Signal::redis(&server.url(), "rapport").unwrap();
     let mut relay = Signal::redis(&server.url(), "rapport").unwrap();
     let mut stranger = Signal::redis(&server.url(), "other").unwrap();
-    assert!(
-        hears(&mut relay, SOON).await,
-        "after subscribing it looks once"
-    );
+    assert!(hears(&mut relay, SOON).await, "after subscribing it looks once");
     assert!(hears(&mut stranger, SOON).await);
     api.raise();
     assert!(hears(&mut relay, SOON).await);
-    assert!(
-        !hears(&mut stranger, QUIET).await,
-        "another installation is not disturbed"
-    );
+    assert!(!hears(&mut stranger, QUIET).await, "another installation is not disturbed");
 
     server.kill();
     api.raise();
     assert!(!hears(&mut relay, QUIET).await);
     server.restart().await;
-    assert!(
-        hears(&mut relay, Duration::from_secs(10)).await,
-        "after subscribing anew"
-    );
+    assert!(hears(&mut relay, Duration::from_secs(10)).await, "after subscribing anew");
     while hears(&mut relay, QUIET).await {}
     api.raise();
     assert!(hears(&mut relay, SOON).await);

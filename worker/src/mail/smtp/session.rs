@@ -61,9 +61,7 @@ impl Session {
     /// # Errors
     /// What went wrong, in words. Nothing of any mail was handed over.
     pub(super) async fn open(settings: &Settings) -> Result<Self, String> {
-        let Timeouts {
-            connect, command, ..
-        } = settings.timeouts;
+        let Timeouts { connect, command, .. } = settings.timeouts;
         let dialling = dial(settings).map_err(|error| error.to_string());
         let stream = within(connect, "connecting", dialling).await?;
         let greeting = AsyncSmtpConnection::connect_with_transport(stream, &settings.hello);
@@ -72,12 +70,7 @@ impl Session {
         let mut encrypted = settings.security == Security::Implicit;
         if !encrypted && connection.can_starttls() {
             let upgrade = connection.starttls(settings.tls.clone(), &settings.hello);
-            within(
-                command,
-                "STARTTLS",
-                upgrade.map_err(|error| describe(&error)),
-            )
-            .await?;
+            within(command, "STARTTLS", upgrade.map_err(|error| describe(&error))).await?;
             encrypted = true;
         }
         if !encrypted && settings.security == Security::Required {
@@ -90,11 +83,7 @@ impl Session {
             let login = connection.auth(DEFAULT_MECHANISMS, credentials);
             within(command, "AUTH", login.map_err(|error| describe(&error))).await?;
         }
-        Ok(Self {
-            connection,
-            timeouts: settings.timeouts,
-            state: State::Ready,
-        })
+        Ok(Self { connection, timeouts: settings.timeouts, state: State::Ready })
     }
 
     pub(super) fn is_usable(&self) -> bool {
@@ -148,21 +137,13 @@ impl Session {
         parameters: Vec<MailParameter>,
     ) -> Result<(), Refusal> {
         let mail = Mail::new(Some(from.clone()), parameters);
-        self.command(mail, "MAIL", 250)
-            .await
-            .map_err(|failure| match failure {
-                Failure::Lost(reply)
-                | Failure::No {
-                    code: CLOSING,
-                    reply,
-                } => Refusal::Gone(reply),
-                other => Refusal::No(other),
-            })?;
+        self.command(mail, "MAIL", 250).await.map_err(|failure| match failure {
+            Failure::Lost(reply) | Failure::No { code: CLOSING, reply } => Refusal::Gone(reply),
+            other => Refusal::No(other),
+        })?;
         let rcpt = Rcpt::new(to.clone(), Vec::new());
         self.command(rcpt, "RCPT", 250).await.map_err(Refusal::No)?;
-        self.command(Data, "DATA", GO_AHEAD)
-            .await
-            .map_err(Refusal::No)
+        self.command(Data, "DATA", GO_AHEAD).await.map_err(Refusal::No)
     }
 
     /// The body, and what became of it.
@@ -173,27 +154,19 @@ impl Session {
         let answer = match sent {
             Ok(Err(error)) if error.status().is_none() && !error.is_response() => {
                 // Hung up on midway: the reason may have arrived all the same.
-                timeout(LAST_WORDS, self.connection.read_response())
-                    .await
-                    .unwrap_or(Err(error))
+                timeout(LAST_WORDS, self.connection.read_response()).await.unwrap_or(Err(error))
             }
             Ok(answer) => answer,
             Err(_) => {
-                return Outcome::Unknown {
-                    reply: "no answer to the message".to_owned(),
-                };
+                return Outcome::Unknown { reply: "no answer to the message".to_owned() };
             }
         };
         match answer {
             Ok(response) if (200..300).contains(&u16::from(response.code())) => {
                 self.state = State::Ready;
-                Outcome::Accepted {
-                    reply: words(&response),
-                }
+                Outcome::Accepted { reply: words(&response) }
             }
-            Ok(response) => Outcome::Unknown {
-                reply: words(&response),
-            },
+            Ok(response) => Outcome::Unknown { reply: words(&response) },
             Err(error) => match Failure::from(error) {
                 Failure::Lost(reply) | Failure::Silent(reply) => Outcome::Unknown { reply },
                 no @ Failure::No { .. } => self.judge(no, State::Ready),
@@ -206,10 +179,7 @@ impl Session {
         match failure {
             Failure::Lost(reply)
             | Failure::Silent(reply)
-            | Failure::No {
-                code: CLOSING,
-                reply,
-            } => Outcome::Temporary { reply },
+            | Failure::No { code: CLOSING, reply } => Outcome::Temporary { reply },
             Failure::No { code, reply } => {
                 self.state = then;
                 if code >= 500 && !ABOUT_US.contains(&code) {
@@ -234,10 +204,7 @@ impl Session {
         if code == expected || (expected == 250 && (200..300).contains(&code)) {
             return Ok(());
         }
-        Err(Failure::Lost(format!(
-            "unexpected answer to {name}: {}",
-            words(&response)
-        )))
+        Err(Failure::Lost(format!("unexpected answer to {name}: {}", words(&response))))
     }
 
     /// What the server must be told about the mail's character set.
@@ -276,10 +243,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let reply = describe(&error);
         match error.status() {
-            Some(code) => Self::No {
-                code: code.into(),
-                reply,
-            },
+            Some(code) => Self::No { code: code.into(), reply },
             None => Self::Lost(reply),
         }
     }

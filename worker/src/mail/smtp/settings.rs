@@ -151,17 +151,9 @@ fn tls_parameters(host: &str, roots: &[u8]) -> Result<TlsParameters, SettingsErr
 }
 
 /// User and password; `None` if only one of them is there or they are not UTF-8.
-#[expect(
-    clippy::option_option,
-    reason = "the outer one is an error that the caller words"
-)]
+#[expect(clippy::option_option, reason = "the outer one is an error that the caller words")]
 fn credentials(url: &Url) -> Option<Option<Credentials>> {
-    let decode = |part: &str| {
-        percent_decode_str(part)
-            .decode_utf8()
-            .ok()
-            .map(String::from)
-    };
+    let decode = |part: &str| percent_decode_str(part).decode_utf8().ok().map(String::from);
     match (url.username(), url.password()) {
         ("", None) => Some(None),
         ("", Some(_)) | (_, None) => None,
@@ -184,14 +176,8 @@ mod tests {
         assert_eq!(security("smtps://u:p@mail.example"), (Implicit, 465));
         assert_eq!(security("smtp://u:p@mail.example"), (Required, 587));
         assert_eq!(security("smtp://mail.example:25"), (Opportunistic, 25));
-        assert_eq!(
-            security("smtp://u:p@[::1]:2525?tls=opportunistic"),
-            (Opportunistic, 2525)
-        );
-        assert_eq!(
-            security("smtp://mail.example?tls=required"),
-            (Required, 587)
-        );
+        assert_eq!(security("smtp://u:p@[::1]:2525?tls=opportunistic"), (Opportunistic, 2525));
+        assert_eq!(security("smtp://mail.example?tls=required"), (Required, 587));
     }
 
     #[test]
@@ -213,13 +199,8 @@ mod tests {
             "smtp://u:secret@mail.example/path",
             "smtps://u:secret@mail.example?tls=required",
         ] {
-            let Err(error) = Settings::parse(url) else {
-                panic!("{url} was taken")
-            };
-            assert!(
-                error.to_string().contains("smtps://user:password@host:465"),
-                "{error}"
-            );
+            let Err(error) = Settings::parse(url) else { panic!("{url} was taken") };
+            assert!(error.to_string().contains("smtps://user:password@host:465"), "{error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }
     }

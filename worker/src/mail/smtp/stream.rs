@@ -13,10 +13,7 @@ use tokio::net::TcpStream;
 
 use super::{Security, Settings};
 
-#[expect(
-    deprecated,
-    reason = "lettre offers no other way to use its TLS on a socket of our own"
-)]
+#[expect(deprecated, reason = "lettre offers no other way to use its TLS on a socket of our own")]
 type LettreStream = lettre::transport::smtp::client::AsyncNetworkStream;
 
 /// Connects, with TLS if that comes first.
@@ -27,10 +24,7 @@ pub(super) async fn dial(settings: &Settings) -> io::Result<Box<dyn AsyncTokioSt
         return Ok(Box::new(tcp));
     }
     let mut stream = LettreStream::use_existing_tokio1(Box::new(tcp));
-    stream
-        .upgrade_tls(settings.tls.clone())
-        .await
-        .map_err(io::Error::other)?;
+    stream.upgrade_tls(settings.tls.clone()).await.map_err(io::Error::other)?;
     Ok(Box::new(Encrypted(stream)))
 }
 

@@ -20,17 +20,13 @@ async fn the_client_logs_in_and_says_its_name() {
 
 #[tokio::test]
 async fn a_server_that_only_knows_login_gets_login() {
-    let server = Server::with(
-        "250-sink\r\n250 AUTH LOGIN",
-        Tls::Never,
-        |step, _| match step {
-            "AUTH" => Say("334 VXNlcm5hbWU6"),
-            // The answers to the challenges, in base64.
-            "bGFu" => Say("334 UGFzc3dvcmQ6"),
-            "cC93" => Say("235 welcome"),
-            _ => Comply,
-        },
-    )
+    let server = Server::with("250-sink\r\n250 AUTH LOGIN", Tls::Never, |step, _| match step {
+        "AUTH" => Say("334 VXNlcm5hbWU6"),
+        // The answers to the challenges, in base64.
+        "bGFu" => Say("334 UGFzc3dvcmQ6"),
+        "cC93" => Say("235 welcome"),
+        _ => Comply,
+    })
     .await;
     let outcome = send(&with_password(&server, "lan", "opportunistic"), MAIL).await;
     assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
@@ -58,10 +54,7 @@ async fn without_the_required_encryption_nothing_is_said() {
 #[tokio::test]
 async fn a_password_does_not_leave_the_machine_in_the_clear() {
     let server = Server::start(|_, _| Comply).await;
-    let url = format!(
-        "smtp://lan:secret@0.0.0.0:{}?tls=opportunistic",
-        server.port
-    );
+    let url = format!("smtp://lan:secret@0.0.0.0:{}?tls=opportunistic", server.port);
     let outcome = send(&Smtp::new(Settings::parse(&url).unwrap()), MAIL).await;
     assert!(matches!(outcome, Outcome::Temporary { .. }), "{outcome:?}");
     assert_eq!((server.log.count("AUTH"), server.log.count("MAIL")), (0, 0));
@@ -78,10 +71,7 @@ fn trusting(address: &str, server: &Server) -> Smtp {
 async fn an_offered_encryption_is_used_before_the_password_is_sent() {
     for tls in ["required", "opportunistic"] {
         let server = Server::with(WITH_TLS, Tls::Later, |_, _| Comply).await;
-        let smtp = trusting(
-            &format!("smtp://lan:secret@localhost:PORT?tls={tls}"),
-            &server,
-        );
+        let smtp = trusting(&format!("smtp://lan:secret@localhost:PORT?tls={tls}"), &server);
         for _ in 0..2 {
             let outcome = send(&smtp, MAIL).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
@@ -101,14 +91,8 @@ async fn encryption_may_come_first() {
         let outcome = send(&smtp, MAIL).await;
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
     }
-    assert_eq!(
-        (server.log.connections(), server.log.count("STARTTLS")),
-        (1, 0)
-    );
-    assert_eq!(
-        *server.log.bodies.lock().unwrap(),
-        vec![[MAIL, b".\r\n"].concat(); 2]
-    );
+    assert_eq!((server.log.connections(), server.log.count("STARTTLS")), (1, 0));
+    assert_eq!(*server.log.bodies.lock().unwrap(), vec![[MAIL, b".\r\n"].concat(); 2]);
 }
 
 #[tokio::test]

@@ -13,16 +13,8 @@ async fn outcome(script: Script) -> Outcome {
 async fn an_accepted_mail_arrives_byte_for_byte() {
     let server = Server::start(|_, _| Comply).await;
     let outcome = send_one(&server).await;
-    assert_eq!(
-        outcome,
-        Outcome::Accepted {
-            reply: "250 2.0.0 queued as 4711".to_owned()
-        }
-    );
-    assert_eq!(
-        *server.log.bodies.lock().unwrap(),
-        [[MAIL, b".\r\n"].concat()]
-    );
+    assert_eq!(outcome, Outcome::Accepted { reply: "250 2.0.0 queued as 4711".to_owned() });
+    assert_eq!(*server.log.bodies.lock().unwrap(), [[MAIL, b".\r\n"].concat()]);
     assert_eq!(
         *server.log.commands.lock().unwrap(),
         [
@@ -50,13 +42,7 @@ async fn a_leading_dot_is_doubled_and_no_other() {
 async fn a_line_end_that_servers_read_differently_is_not_sent() {
     let server = Server::start(|_, _| Comply).await;
     let smtp = smtp(&server, |_| ());
-    for raw in [
-        &b"a\n.\r\nMAIL FROM:<x@y>\r\n"[..],
-        b"a\r.\r\n",
-        b"a\r\n.\n",
-        b"\n",
-        b"a\r",
-    ] {
+    for raw in [&b"a\n.\r\nMAIL FROM:<x@y>\r\n"[..], b"a\r.\r\n", b"a\r\n.\n", b"\n", b"a\r"] {
         assert!(matches!(send(&smtp, raw).await, Outcome::Permanent { .. }));
     }
     assert_eq!(server.log.connections(), 0);
@@ -67,81 +53,49 @@ async fn a_4xx_is_temporary_and_a_5xx_permanent_at_every_step() {
     let scripts: [(Script, bool); 8] = [
         (
             |step, _| {
-                if step == "MAIL" {
-                    Say("451 later")
-                } else {
-                    Comply
-                }
+                if step == "MAIL" { Say("451 later") } else { Comply }
             },
             false,
         ),
         (
             |step, _| {
-                if step == "MAIL" {
-                    Say("550 not you")
-                } else {
-                    Comply
-                }
+                if step == "MAIL" { Say("550 not you") } else { Comply }
             },
             true,
         ),
         (
             |step, _| {
-                if step == "RCPT" {
-                    Say("450 greylisted")
-                } else {
-                    Comply
-                }
+                if step == "RCPT" { Say("450 greylisted") } else { Comply }
             },
             false,
         ),
         (
             |step, _| {
-                if step == "RCPT" {
-                    Say("550 5.1.1 unknown")
-                } else {
-                    Comply
-                }
+                if step == "RCPT" { Say("550 5.1.1 unknown") } else { Comply }
             },
             true,
         ),
         (
             |step, _| {
-                if step == "DATA" {
-                    Say("452 full")
-                } else {
-                    Comply
-                }
+                if step == "DATA" { Say("452 full") } else { Comply }
             },
             false,
         ),
         (
             |step, _| {
-                if step == "DATA" {
-                    Say("554 no")
-                } else {
-                    Comply
-                }
+                if step == "DATA" { Say("554 no") } else { Comply }
             },
             true,
         ),
         (
             |step, _| {
-                if step == "end" {
-                    Say("451 later")
-                } else {
-                    Comply
-                }
+                if step == "end" { Say("451 later") } else { Comply }
             },
             false,
         ),
         (
             |step, _| {
-                if step == "end" {
-                    Say("554 5.7.1 spam")
-                } else {
-                    Comply
-                }
+                if step == "end" { Say("554 5.7.1 spam") } else { Comply }
             },
             true,
         ),
@@ -162,67 +116,37 @@ async fn whatever_happens_before_the_body_is_temporary() {
         |step, _| if step == "connect" { Close } else { Comply },
         |step, _| if step == "connect" { Silence } else { Comply },
         |step, _| {
-            if step == "connect" {
-                SayAndClose("554 go away")
-            } else {
-                Comply
-            }
+            if step == "connect" { SayAndClose("554 go away") } else { Comply }
         },
         |step, _| {
-            if step == "EHLO" {
-                SayAndClose("550 who are you")
-            } else {
-                Comply
-            }
+            if step == "EHLO" { SayAndClose("550 who are you") } else { Comply }
         },
         |step, _| if step == "MAIL" { Close } else { Comply },
         |step, _| {
-            if step == "MAIL" {
-                Say("530 5.7.0 authentication required")
-            } else {
-                Comply
-            }
+            if step == "MAIL" { Say("530 5.7.0 authentication required") } else { Comply }
         },
         |step, _| {
-            if step == "RCPT" {
-                SayAndClose("421 shutting down")
-            } else {
-                Comply
-            }
+            if step == "RCPT" { SayAndClose("421 shutting down") } else { Comply }
         },
         |step, _| if step == "RCPT" { Silence } else { Comply },
         |step, _| if step == "DATA" { Close } else { Comply },
         |step, _| if step == "DATA" { Silence } else { Comply },
         |step, _| {
-            if step == "DATA" {
-                Say("250 out of step")
-            } else {
-                Comply
-            }
+            if step == "DATA" { Say("250 out of step") } else { Comply }
         },
         |step, _| {
-            if step == "DATA" {
-                SayAndClose("421 shutting down")
-            } else {
-                Comply
-            }
+            if step == "DATA" { SayAndClose("421 shutting down") } else { Comply }
         },
     ];
     for (number, script) in scripts.into_iter().enumerate() {
         let outcome = outcome(script).await;
-        assert!(
-            matches!(outcome, Outcome::Temporary { .. }),
-            "script {number}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Temporary { .. }), "script {number}: {outcome:?}");
     }
     let closed = Server::start(|_, _| Comply).await;
     let port = closed.port;
     drop(closed);
     let nobody = Smtp::new(Settings::parse(&format!("smtp://127.0.0.1:{port}")).unwrap());
-    assert!(matches!(
-        send(&nobody, MAIL).await,
-        Outcome::Temporary { .. }
-    ));
+    assert!(matches!(send(&nobody, MAIL).await, Outcome::Temporary { .. }));
 }
 
 #[tokio::test]
@@ -232,20 +156,13 @@ async fn a_body_without_a_final_answer_is_unknown() {
         |step, _| if step == "end" { Close } else { Comply },
         |step, _| if step == "end" { Silence } else { Comply },
         |step, _| {
-            if step == "end" {
-                Say("354 out of step")
-            } else {
-                Comply
-            }
+            if step == "end" { Say("354 out of step") } else { Comply }
         },
         |step, _| if step == "end" { Say("what?") } else { Comply },
     ];
     for (number, script) in scripts.into_iter().enumerate() {
         let outcome = outcome(script).await;
-        assert!(
-            matches!(outcome, Outcome::Unknown { .. }),
-            "script {number}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "script {number}: {outcome:?}");
     }
 }
 
@@ -268,12 +185,7 @@ async fn a_large_body_that_is_cut_off_is_unknown_unless_the_server_said_why() {
         _ => Comply,
     });
     let outcome = send(&smtp(&server.await, |_| ()), &raw).await;
-    assert_eq!(
-        outcome,
-        Outcome::Permanent {
-            reply: full.to_owned()
-        }
-    );
+    assert_eq!(outcome, Outcome::Permanent { reply: full.to_owned() });
 }
 
 #[tokio::test]
@@ -284,12 +196,7 @@ async fn what_the_server_said_is_kept_short_and_without_the_recipient() {
     })
     .await;
     let reply = "550 5.1.1 <(recipient)> is unknown, (recipient)";
-    assert_eq!(
-        outcome,
-        Outcome::Permanent {
-            reply: reply.to_owned()
-        }
-    );
+    assert_eq!(outcome, Outcome::Permanent { reply: reply.to_owned() });
     let long = tidy(&"đ\t".repeat(500), &address("lan@example.vn"));
     assert_eq!(long, "đ ".repeat(250));
 }
@@ -301,9 +208,7 @@ async fn what_the_server_cannot_take_is_not_sent() {
     let outcome = send(&smtp, "Chào\r\n".as_bytes()).await;
     assert!(matches!(outcome, Outcome::Permanent { .. }), "{outcome:?}");
     let lan = address("lán@example.vn");
-    let outcome = smtp
-        .send(&address("office@rapport.example"), &lan, MAIL)
-        .await;
+    let outcome = smtp.send(&address("office@rapport.example"), &lan, MAIL).await;
     assert!(matches!(outcome, Outcome::Permanent { .. }), "{outcome:?}");
     assert!(matches!(send(&smtp, MAIL).await, Outcome::Accepted { .. }));
     assert_eq!((server.log.connections(), server.log.count("MAIL")), (1, 1));

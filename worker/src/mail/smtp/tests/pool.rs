@@ -21,10 +21,7 @@ async fn one_mail_after_the_other_goes_over_one_connection() {
         assert!(accepted(&send(&smtp, MAIL).await));
     }
     assert_eq!(server.log.connections(), 1);
-    assert_eq!(
-        (server.log.count("MAIL"), server.log.count("RSET")),
-        (10, 0)
-    );
+    assert_eq!((server.log.count("MAIL"), server.log.count("RSET")), (10, 0));
 }
 
 #[tokio::test]
@@ -54,11 +51,7 @@ async fn a_connection_that_the_server_closed_meanwhile_is_replaced_unnoticed() {
             _ => Comply,
         },
     ];
-    for pause in [
-        Duration::ZERO,
-        Duration::from_millis(100),
-        Duration::from_millis(1_100),
-    ] {
+    for pause in [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(1_100)] {
         for script in scripts {
             let server = Server::start(script).await;
             let smtp = smtp(&server, |_| ());
@@ -99,15 +92,10 @@ async fn a_connection_that_was_idle_is_asked_before_it_gets_a_mail() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_with_a_goodbye() {
     let server = Server::start(|_, _| Comply).await;
-    let smtp = smtp(&server, |settings| {
-        settings.idle = Duration::from_millis(100)
-    });
+    let smtp = smtp(&server, |settings| settings.idle = Duration::from_millis(100));
     assert!(accepted(&send(&smtp, MAIL).await));
     sleep(Duration::from_millis(400)).await;
-    assert_eq!(
-        (server.log.open.load(SeqCst), server.log.count("QUIT")),
-        (0, 1)
-    );
+    assert_eq!((server.log.open.load(SeqCst), server.log.count("QUIT")), (0, 1));
     assert!(accepted(&send(&smtp, MAIL).await));
     assert_eq!(server.log.connections(), 2);
 }
@@ -159,11 +147,8 @@ async fn a_send_that_is_cancelled_takes_its_connection_along() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 async fn mails_per_second() {
-    let raw = [
-        MAIL,
-        &b"A line of an ordinary mail, of which there are some.\r\n".repeat(70),
-    ]
-    .concat();
+    let raw =
+        [MAIL, &b"A line of an ordinary mail, of which there are some.\r\n".repeat(70)].concat();
     for connections in [1, 8, 32] {
         let server = Server::start(|_, _| Comply).await;
         let smtp = smtp(&server, |settings| {
@@ -183,9 +168,6 @@ async fn mails_per_second() {
             sender.unwrap();
         }
         let rate = 8_000.0 / begun.elapsed().as_secs_f64();
-        println!(
-            "{connections} connections: {rate:.0} mails of {} bytes per second",
-            raw.len()
-        );
+        println!("{connections} connections: {rate:.0} mails of {} bytes per second", raw.len());
     }
 }

@@ -68,23 +68,13 @@ impl Log {
     }
 
     pub(super) fn count(&self, command: &str) -> usize {
-        self.commands
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|line| line.starts_with(command))
-            .count()
+        self.commands.lock().unwrap().iter().filter(|line| line.starts_with(command)).count()
     }
 }
 
 impl Server {
     pub(super) async fn start(script: Script) -> Self {
-        Self::with(
-            "250-sink\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN",
-            Tls::Never,
-            script,
-        )
-        .await
+        Self::with("250-sink\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN", Tls::Never, script).await
     }
 
     /// A server that presents itself with `ehlo`.
@@ -98,14 +88,9 @@ impl Server {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 let (log, number) = (shared.clone(), shared.connections.fetch_add(1, SeqCst) + 1);
-                log.most_open
-                    .fetch_max(log.open.fetch_add(1, SeqCst) + 1, SeqCst);
+                log.most_open.fetch_max(log.open.fetch_add(1, SeqCst) + 1, SeqCst);
                 tokio::spawn(async move {
-                    let client = Client {
-                        ehlo,
-                        log: &log,
-                        act: |step: &str| script(step, number),
-                    };
+                    let client = Client { ehlo, log: &log, act: |step: &str| script(step, number) };
                     let _ = client.serve(stream, tls).await;
                     log.open.fetch_sub(1, SeqCst);
                 });
@@ -131,9 +116,7 @@ impl<A: Fn(&str) -> Act> Client<'_, A> {
     /// Serves a connection until one side hangs up, which is `Err`.
     async fn serve(&self, tcp: TcpStream, tls: Tls) -> Result<(), Gone> {
         if tls == Tls::First {
-            return self
-                .greet(&mut BufReader::new(acceptor().accept(tcp).await?))
-                .await;
+            return self.greet(&mut BufReader::new(acceptor().accept(tcp).await?)).await;
         }
         let mut plain = BufReader::new(tcp);
         self.greet(&mut plain).await?;
@@ -156,16 +139,8 @@ impl<A: Fn(&str) -> Act> Client<'_, A> {
     ) -> Result<(), Gone> {
         loop {
             let line = read_line(stream).await?;
-            self.log
-                .commands
-                .lock()
-                .unwrap()
-                .push(line.trim_end().to_owned());
-            let step = line
-                .split([' ', '\r'])
-                .next()
-                .unwrap_or_default()
-                .to_owned();
+            self.log.commands.lock().unwrap().push(line.trim_end().to_owned());
+            let step = line.split([' ', '\r']).next().unwrap_or_default().to_owned();
             let act = (self.act)(&step);
             let usual = match step.as_str() {
                 "EHLO" => self.ehlo,
@@ -246,11 +221,7 @@ async fn answer(
 
 async fn read_line(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<String, Gone> {
     let mut line = String::new();
-    if stream.read_line(&mut line).await? == 0 {
-        Err(Gone)
-    } else {
-        Ok(line)
-    }
+    if stream.read_line(&mut line).await? == 0 { Err(Gone) } else { Ok(line) }
 }
 
 /// The bytes up to the end of data, exactly as they came.

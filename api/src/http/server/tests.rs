@@ -17,16 +17,9 @@ const QUICK: Patience = Patience {
 async fn start(toy: &Toy, patience: Patience) -> (SocketAddr, Stop, JoinHandle<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let stop = Stop {
-        asked: CancellationToken::new(),
-        running: toy.admission.running().clone(),
-    };
+    let stop = Stop { asked: CancellationToken::new(), running: toy.admission.running().clone() };
     let serving = serve(listener, toy.router.clone(), stop.clone(), patience);
-    (
-        address,
-        stop,
-        tokio::spawn(async { serving.await.unwrap() }),
-    )
+    (address, stop, tokio::spawn(async { serving.await.unwrap() }))
 }
 
 fn request(body: &str) -> String {
@@ -46,28 +39,17 @@ async fn ask(stream: &mut TcpStream, body: &str) -> String {
 #[tokio::test]
 async fn idle_and_silent_connections_do_not_hold_the_stop() {
     let toy = toy();
-    let patient = Patience {
-        headers: Duration::from_secs(60),
-        ..QUICK
-    };
+    let patient = Patience { headers: Duration::from_mins(1), ..QUICK };
     let (address, stop, serving) = start(&toy, patient).await;
     let mut idle = TcpStream::connect(address).await.unwrap();
-    assert!(
-        ask(&mut idle, r#"{"query":"{hello}"}"#)
-            .await
-            .contains("hello")
-    );
+    assert!(ask(&mut idle, r#"{"query":"{hello}"}"#).await.contains("hello"));
     let silent = TcpStream::connect(address).await.unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
 
     let started = Instant::now();
     stop.asked.cancel();
     assert!(serving.await.unwrap(), "something was cut off");
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert!(TcpStream::connect(address).await.is_err());
     drop((idle, silent));
 }
@@ -82,9 +64,7 @@ async fn what_is_in_progress_is_finished_and_what_hangs_is_cut() {
     });
     // A client that has gone, but whose change has begun.
     let mut gone = TcpStream::connect(address).await.unwrap();
-    gone.write_all(request(r#"{"query":"mutation{change}"}"#).as_bytes())
-        .await
-        .unwrap();
+    gone.write_all(request(r#"{"query":"mutation{change}"}"#).as_bytes()).await.unwrap();
     until(|| toy.hands.begun.load(Ordering::SeqCst) == 2).await;
     drop(gone);
     stop.asked.cancel();
@@ -95,28 +75,15 @@ async fn what_is_in_progress_is_finished_and_what_hangs_is_cut() {
     assert_eq!(toy.hands.finished.load(Ordering::SeqCst), 2);
 
     let hanging = super::super::toy::toy();
-    let (address, stop, serving) = start(
-        &hanging,
-        Patience {
-            drain: Duration::from_millis(200),
-            ..QUICK
-        },
-    )
-    .await;
+    let (address, stop, serving) =
+        start(&hanging, Patience { drain: Duration::from_millis(200), ..QUICK }).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream
-        .write_all(request(r#"{"query":"{slow}"}"#).as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(request(r#"{"query":"{slow}"}"#).as_bytes()).await.unwrap();
     until(|| hanging.hands.begun.load(Ordering::SeqCst) == 1).await;
     let started = Instant::now();
     stop.asked.cancel();
     assert!(!serving.await.unwrap(), "the deadline was not noticed");
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -152,15 +119,8 @@ async fn a_body_of_sixty_megabytes_is_refused_on_the_wire() {
     });
     let mut answer = Vec::new();
     let _ = answers.read_to_end(&mut answer).await;
-    assert!(
-        answer.starts_with(b"HTTP/1.1 413"),
-        "{}",
-        String::from_utf8_lossy(&answer)
-    );
-    assert!(
-        sending.await.unwrap().is_err(),
-        "the server has read all of it"
-    );
+    assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+    assert!(sending.await.unwrap().is_err(), "the server has read all of it");
     stop.asked.cancel();
     assert!(serving.await.unwrap());
 }

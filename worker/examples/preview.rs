@@ -1,0 +1,68 @@
+//! Writes what customers would read, so that templates can be looked at while they are edited.
+//!
+//! `cargo run -p worker --example preview -- DIR [LANGUAGE …]` renders every sample in every language (or in the
+//! ones that are named) into `DIR/<language>/<sample>.{html,txt,pdf,eml}`, and says what each took.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use lettre::message::Mailbox;
+use worker::document::{Documents, sample};
+use worker::mail::compose::{Envelope, compose, message_id};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let target = PathBuf::from(arguments.next().ok_or("usage: preview DIR [LANGUAGE …]")?);
+    let wanted: Vec<String> = arguments.collect();
+
+    let documents = Documents::embedded()?;
+    for language in documents.languages() {
+        if !wanted.is_empty() && !wanted.iter().any(|tag| tag == language) {
+            continue;
+        }
+        let folder = target.join(language);
+        fs::create_dir_all(&folder)?;
+        for (name, facts) in sample::all(language) {
+            let start = Instant::now();
+            let message = documents.receipt(&facts)?;
+            let took = start.elapsed();
+            let envelope = Envelope {
+                from: Mailbox::new(
+                    Some(facts.organisation.name),
+                    "from@rapport.example".parse()?,
+                ),
+                reply_to: None,
+                to: Mailbox::new(Some(facts.customer.name), "to@rapport.example".parse()?),
+                message_id: message_id(name, "rapport.example"),
+                date: facts
+                    .issued_on
+                    .and_hms_opt(8, 0, 0)
+                    .ok_or("no such time")?
+                    .and_utc(),
+            };
+            let file = folder.join(name);
+            fs::write(file.with_extension("html"), &message.html)?;
+            fs::write(
+                file.with_extension("txt"),
+                format!("{}\n\n{}", message.subject, message.text),
+            )?;
+            fs::write(
+                file.with_extension("eml"),
+                compose(&envelope, &message, None)?,
+            )?;
+            for attachment in &message.attachments {
+                fs::write(file.with_extension("pdf"), &attachment.bytes)?;
+                println!(
+                    "{}: {took:.0?}, HTML {} bytes, “{}” {} bytes",
+                    file.display(),
+                    message.html.len(),
+                    attachment.file_name,
+                    attachment.bytes.len(),
+                );
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! What both processes are configured with. All of it is environment variables (each is a flag too):
+//! `DATA_DIR`, `DATABASE_URL`, `DATABASE_POOL`, `REDIS_URL`, `REDIS_PREFIX`, `SMTP_URL`,
+//! `SMTP_CONNECTIONS`, `SMTP_TIMEOUT_S`, `FILES_URL`, `PUBLIC_URL`, `RAPPORT_ENV`, `DKIM_DOMAIN`,
+//! `DKIM_SELECTOR`, `DKIM_KEY`, `DKIM_KEY_FILE`, `MAIL_RETRY_S`, `LEASE_S`, `SENDERS`, `LOG`,
+//! `LOG_FORMAT`.
+//!
+//! Invariant: a wrong value is refused at start, with a sentence that says what is allowed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use entity::db::Db;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use url::{Host, Url};
+
+use crate::feed::{Feed, FeedError, Publisher, Signal, StreamSettings};
+use crate::mail::dkim::{Dkim, DkimError};
+use crate::mail::smtp::{Settings, SettingsError, Smtp, Timeouts};
+use crate::mail::transport::{FileOutbox, Transport};
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable has a value that it cannot have.
+    #[error("{0}: {1}")]
+    Refused(&'static str, String),
+    /// A file that a variable names cannot be read.
+    #[error("{0}: {1} cannot be read")]
+    Unreadable(&'static str, PathBuf, #[source] std::io::Error),
+    /// The mail server's address.
+    #[error("SMTP_URL")]
+    Smtp(#[from] SettingsError),
+    /// The signing key.
+    #[error("DKIM_KEY")]
+    Dkim(#[from] DkimError),
+    /// Redis's address.
+    #[error("REDIS_URL")]
+    Redis(#[from] FeedError),
+    /// The file store.
+    #[error("FILES_URL")]
+    Files(#[from] object_store::Error),
+    /// The database.
+    #[error("DATABASE_URL: the database cannot be reached")]
+    Database(#[from] sea_orm::DbErr),
+}
+
+/// Where the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// On somebody's desk: everything has a default.
+    Development,
+    /// For real: nothing insecure is accepted.
+    Production,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line, for machines.
+    Json,
+}
+
+/// The stack that a process works on. Without any of it: `SQLite`, a queue in the process, and mail as
+/// files.
+#[derive(Args, Clone, Debug)]
+pub struct Stack {
+    /// Where the embedded stack keeps its database, mails, files and key.
+    #[arg(long, env = "DATA_DIR", default_value = "var", value_name = "DIR", global = true)]
+    pub data_dir: PathBuf,
+    /// `postgres://user:password@host/database`, or `sqlite://path` [default: SQLite in DATA_DIR]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
+    pub database_url: Option<String>,
+    /// Connections to the database, at most.
+    #[arg(long, env = "DATABASE_POOL", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=500), value_name = "N", global = true)]
+    pub database_pool: u32,
+    /// `redis://:password@host:6379/0`. Without it the workers run inside `rapport serve`.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL", global = true)]
+    pub redis_url: Option<String>,
+    /// Tells installations apart that share a Redis.
+    #[arg(long, env = "REDIS_PREFIX", default_value = "rapport", value_name = "NAME", global = true)]
+    pub redis_prefix: String,
+    /// `smtp://user:password@host:587?tls=required` or `smtps://…`. Without it mails become files in
+    /// DATA_DIR/mail.
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, value_name = "URL", global = true)]
+    pub smtp_url: Option<String>,
+    /// Connections to the mail server, at most.
+    #[arg(long, env = "SMTP_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=500), value_name = "N", global = true)]
+    pub smtp_connections: u16,
+    /// How long the mail server may take to answer, in seconds.
+    #[arg(long, env = "SMTP_TIMEOUT_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS", global = true)]
+    pub smtp_timeout_s: u64,
+    /// Where files are kept: `file:///path`, shared by all processes [default: DATA_DIR/files]
+    #[arg(long, env = "FILES_URL", value_name = "URL", global = true)]
+    pub files_url: Option<String>,
+    /// The address that people reach Rapport at; its host stands in Message-IDs.
+    #[arg(long, env = "PUBLIC_URL", default_value = "http://localhost:8000", value_name = "URL", global = true)]
+    pub public_url: Url,
+    /// In production missing secrets and unencrypted connections are refused.
+    #[arg(long = "env", env = "RAPPORT_ENV", default_value = "development", value_name = "WHERE", global = true)]
+    pub environment: Environment,
+    /// The domain that mails are signed for (DKIM); needs DKIM_SELECTOR and DKIM_KEY too.
+    #[arg(long, env = "DKIM_DOMAIN", value_name = "DOMAIN", global = true)]
+    pub dkim_domain: Option<String>,
+    /// The selector under which the public key stands in the DNS.
+    #[arg(long, env = "DKIM_SELECTOR", value_name = "NAME", global = true)]
+    pub dkim_selector: Option<String>,
+    /// The private key in PEM, RSA or ed25519.
+    #[arg(long, env = "DKIM_KEY", hide_env_values = true, value_name = "PEM", global = true)]
+    pub dkim_key: Option<String>,
+    /// A file with that key instead.
+    #[arg(long, env = "DKIM_KEY_FILE", value_name = "FILE", global = true)]
+    pub dkim_key_file: Option<PathBuf>,
+    /// The pause after a mail's first temporary failure, in seconds; it doubles with each.
+    #[arg(long, env = "MAIL_RETRY_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
+    pub mail_retry_s: u64,
+    /// How long a worker may be silent before its work is given to others, in seconds.
+    #[arg(long, env = "LEASE_S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=600), value_name = "SECONDS", global = true)]
+    pub lease_s: u64,
+    /// How many batches of up to 8 mails a process sends at once.
+    #[arg(long, env = "SENDERS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64), value_name = "N", global = true)]
+    pub senders: u16,
+    /// What is logged: `info`, or a filter such as `info,worker=debug`.
+    #[arg(long, env = "LOG", default_value = "info", value_name = "FILTER", global = true)]
+    pub log: String,
+    /// How the log is written [default: text, json in production]
+    #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", global = true)]
+    pub log_format: Option<LogFormat>,
+}
+
+impl Stack {
+    /// Refuses what is not safe enough for production.
+    ///
+    /// # Errors
+    /// [`ConfigError::Refused`] with what to set.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |name, what: &str| Err(ConfigError::Refused(name, what.to_owned()));
+        if let Some(url) = &self.database_url
+            && !["postgres://", "postgresql://", "sqlite://"].iter().any(|scheme| url.starts_with(scheme))
+        {
+            return refuse("DATABASE_URL", "write postgres://user:password@host/database or sqlite://path");
+        }
+        if self.environment == Environment::Development {
+            return Ok(());
+        }
+        let Some(database) = self.database_url.as_deref().and_then(|url| Url::parse(url).ok()) else {
+            return refuse("DATABASE_URL", "production needs PostgreSQL; write postgres://user:password@host/database");
+        };
+        if database.scheme() == "sqlite" {
+            return refuse("DATABASE_URL", "production needs PostgreSQL; SQLite is for one machine");
+        }
+        let encrypted = database.query_pairs().any(|(name, value)| {
+            name == "sslmode" && matches!(&*value, "require" | "verify-ca" | "verify-full")
+        });
+        if !encrypted && !is_loopback(&database) {
+            return refuse("DATABASE_URL", "add ?sslmode=verify-full (or require): the database is on another machine");
+        }
+        let Some(redis) = self.redis_url.as_deref().and_then(|url| Url::parse(url).ok()) else {
+            return refuse("REDIS_URL", "production needs Redis; write redis://:password@host:6379/0");
+        };
+        if redis.password().is_none_or(str::is_empty) {
+            return refuse("REDIS_URL", "production needs a Redis with a password; write redis://:password@host:6379/0");
+        }
+        if self.smtp_url.is_none() {
+            return refuse("SMTP_URL", "production needs a mail server; write smtp://user:password@host:587?tls=required");
+        }
+        if self.public_url.scheme() != "https" {
+            return refuse("PUBLIC_URL", "production needs the https:// address that people reach Rapport at");
+        }
+        Ok(())
+    }
+
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn database(&self) -> Result<Db, ConfigError> {
+        let embedded = || format!("sqlite://{}", self.data_dir.join("rapport.db").display());
+        let url = self.database_url.clone().unwrap_or_else(embedded);
+        Ok(Db::connect(&url, self.database_pool).await?)
+    }
+
+    /// Opens the file store.
+    ///
+    /// # Errors
+    /// When the address is none of a store, or the folder cannot be made.
+    pub fn files(&self) -> Result<Arc<dyn ObjectStore>, ConfigError> {
+        let folder = match &self.files_url {
+            None => self.data_dir.join("files"),
+            Some(url) => Url::parse(url)
+                .ok()
+                .filter(|url| url.scheme() == "file")
+                .and_then(|url| url.to_file_path().ok())
+                .ok_or_else(|| ConfigError::Refused("FILES_URL", "write file:///path of a folder that all processes share".to_owned()))?,
+        };
+        let unreadable = |error| ConfigError::Unreadable("FILES_URL", folder.clone(), error);
+        std::fs::create_dir_all(&folder).map_err(unreadable)?;
+        Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))
+    }
+
+    /// What mails are handed to.
+    ///
+    /// # Errors
+    /// When the mail server's address is malformed.
+    pub fn transport(&self) -> Result<Transport, ConfigError> {
+        let Some(url) = &self.smtp_url else {
+            return Ok(Transport::Files(FileOutbox::new(self.data_dir.join("mail"))));
+        };
+        let reply = Duration::from_secs(self.smtp_timeout_s);
+        let mut settings = Settings::parse(url)?.hello(&self.domain());
+        settings.connections = usize::from(self.smtp_connections);
+        settings.timeouts = Timeouts {
+            connect: reply.min(Duration::from_secs(10)),
+            command: reply.min(Duration::from_secs(30)),
+            reply,
+        };
+        Ok(Transport::Smtp(Smtp::new(settings)))
+    }
+
+    /// What mails are signed with, if anything.
+    ///
+    /// # Errors
+    /// When only a part of it is given, or the key is none.
+    pub fn dkim(&self) -> Result<Option<Arc<Dkim>>, ConfigError> {
+        let key = secret("DKIM_KEY_FILE", self.dkim_key.clone(), self.dkim_key_file.as_ref())?;
+        match (&self.dkim_domain, &self.dkim_selector, &key) {
+            (None, None, None) => Ok(None),
+            (Some(domain), Some(selector), Some(key)) => {
+                Ok(Some(Arc::new(Dkim::new(domain, [(selector.as_str(), key.as_str())])?)))
+            }
+            _ => {
+                let what = "signing needs DKIM_DOMAIN, DKIM_SELECTOR and DKIM_KEY (or DKIM_KEY_FILE) together";
+                Err(ConfigError::Refused("DKIM_DOMAIN", what.to_owned()))
+            }
+        }
+    }
+
+    /// The feed of one kind of work.
+    ///
+    /// # Errors
+    /// When Redis's address is malformed.
+    pub fn feed(&self, lane: &str) -> Result<(Publisher, Feed), ConfigError> {
+        let Some(url) = &self.redis_url else { return Ok(Feed::embedded()) };
+        let mut settings = StreamSettings::new(url, &self.redis_prefix, lane, "worker");
+        settings.lease = self.lease();
+        Ok(Feed::redis(settings)?)
+    }
+
+    /// The wake-up from whoever writes to the relays.
+    ///
+    /// # Errors
+    /// When Redis's address is malformed.
+    pub fn signal(&self) -> Result<Signal, ConfigError> {
+        match &self.redis_url {
+            Some(url) => Ok(Signal::redis(url, &self.redis_prefix)?),
+            None => Ok(Signal::embedded()),
+        }
+    }
+
+    /// How long a worker may be silent before its work is given to others.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_s)
+    }
+
+    /// The host of the public address: the right side of Message-IDs, and our name to mail servers.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        match self.public_url.host() {
+            Some(Host::Domain(name)) if name.contains('.') => name.to_owned(),
+            _ => "rapport.localhost".to_owned(),
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => true,
+    }
+}
+
+/// A secret that is given as itself or as a file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn secret(
+    name: &'static str,
+    given: Option<String>,
+    file: Option<&PathBuf>,
+) -> Result<Option<String>, ConfigError> {
+    match (given, file) {
+        (Some(secret), _) => Ok(Some(secret)),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .map(|text| Some(text.trim_end().to_owned()))
+            .map_err(|error| ConfigError::Unreadable(name, path.clone(), error)),
+        (None, None) => Ok(None),
+    }
+}

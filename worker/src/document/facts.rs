@@ -1,0 +1,103 @@
+//! What a receipt says, before any language is chosen.
+//!
+//! Invariant: facts hold everything that a document needs. Rendering reads no clock and no database, so the
+//! same facts always give the same bytes, and facts can be frozen with the message they belong to.
+
+use chrono::NaiveDate;
+use entity::money::Money;
+use serde::{Deserialize, Serialize};
+
+/// All that a receipt, or the document that cancels one, says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptFacts {
+    /// Which of the two it is.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Whether it repeats a document that was sent before. It is then marked as a copy.
+    pub copy: bool,
+    /// BCP 47 tag of the language that the customer reads, such as `vi` or `en-GB`.
+    pub language: String,
+    /// The number of this document in its series.
+    pub number: String,
+    /// The day it was issued on, in the organisation's zone.
+    pub issued_on: NaiveDate,
+    /// Who received the money.
+    pub organisation: Party,
+    /// Who paid.
+    pub customer: Party,
+    /// The money.
+    pub payment: Payment,
+    /// The invoices it settled, in the order in which they are to be listed.
+    pub lines: Vec<Line>,
+    /// What was left over and is kept as the customer's credit; zero if nothing was.
+    pub unapplied: Money,
+}
+
+/// A receipt, or the cancellation of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Kind {
+    /// A payment was received.
+    Receipt,
+    /// The payment was reversed, which cancels its receipt.
+    Cancellation {
+        /// The receipt that no longer holds.
+        cancels: Cancelled,
+        /// Why the payment was reversed, in the words of whoever did it.
+        reason: Option<String>,
+    },
+}
+
+/// A receipt that was cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Its number.
+    pub number: String,
+    /// The day it was issued on.
+    pub issued_on: NaiveDate,
+}
+
+/// One side of the payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// Full name.
+    pub name: String,
+    /// Postal address, line by line; may be empty.
+    pub address_lines: Vec<String>,
+    /// Tax number, if it has one.
+    pub tax_number: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Telephone number, as it is to be printed.
+    pub phone: Option<String>,
+}
+
+/// Money that came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// The day it came in.
+    pub received_on: NaiveDate,
+    /// How, as a code such as `BANK_TRANSFER`. A code without a label in the language reads as `OTHER`.
+    pub method: String,
+    /// What the payer or the bank wrote on it.
+    pub reference: Option<String>,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What a payment did to one invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The invoice's number.
+    pub invoice_number: String,
+    /// The day the invoice was issued on.
+    pub issued_on: NaiveDate,
+    /// The day it is due on.
+    pub due_on: NaiveDate,
+    /// Its whole amount.
+    pub total: Money,
+    /// What this payment settled of it; of a cancellation, what is no longer settled.
+    pub applied: Money,
+    /// What is left to pay on it afterwards.
+    pub remaining: Money,
+}

@@ -1,0 +1,205 @@
+//! From facts to what a customer reads: a mail with its PDF, in the customer's language.
+//!
+//! Languages are the folders of `worker/templates` that hold a `locale.toml`; nothing in the source names
+//! them, except [`FALLBACK`]. A folder holds the formats, the sentences and the amount in words of its
+//! language. The layouts are in `layout/`, and a file of the same name in a language's folder replaces one.
+//!
+//! Invariant: data never becomes markup. Sentences are rendered as plain text first; that text reaches the
+//! HTML only through the escaping of the template engine, and the PDF only as values. Rendering reads no
+//! clock, file or environment, so the same facts always give the same bytes.
+
+pub mod facts;
+mod library;
+mod locale;
+mod pdf;
+pub mod sample;
+pub(crate) mod view;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+
+pub use facts::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts};
+use library::Library;
+use pdf::Typesetter;
+use view::View;
+
+/// The language of whoever reads one that there is no folder for.
+pub const FALLBACK: &str = "en";
+
+/// All templates, ready to render. Cheap to clone.
+///
+/// The typesetter behind the PDFs is built at the first one, so that a process that renders nothing stays small.
+#[derive(Clone)]
+pub struct Documents(Arc<Inner>);
+
+struct Inner {
+    library: Library,
+    typesetter: OnceLock<Typesetter>,
+}
+
+/// A message as it is sent, apart from its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Tag of the language that it is written in, which may be the fallback.
+    pub language: String,
+    /// Subject, one line.
+    pub subject: String,
+    /// Body for programs that show HTML.
+    pub html: String,
+    /// The same as plain text.
+    pub text: String,
+    /// Files that go with it.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that goes with a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Name with extension, safe on every file system; may hold any letters.
+    pub file_name: String,
+    /// Media type, such as `application/pdf`.
+    pub media_type: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// A template folder is incomplete or wrong. Facts alone cannot cause it.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// There is no folder of the fallback language.
+    #[error("templates/{FALLBACK}/locale.toml is missing; every other language is measured by it")]
+    NoFallback,
+    /// A `locale.toml` cannot be read.
+    #[error("correct templates/{language}/locale.toml: {problem}")]
+    Locale {
+        /// Name of the folder.
+        language: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A `locale.toml` has other keys than the one of the fallback.
+    #[error("templates/{language}/locale.toml and that of {FALLBACK} must have the same keys; only one has {}", keys.join(", "))]
+    Keys {
+        /// Name of the folder.
+        language: String,
+        /// The keys that only one of the two has.
+        keys: Vec<String>,
+    },
+    /// Neither the language nor the layouts have the file.
+    #[error("add {name} to templates/{language} or templates/layout")]
+    Missing {
+        /// Name of the folder.
+        language: String,
+        /// Name of the file.
+        name: &'static str,
+    },
+    /// A template is not text, or not MJML.
+    #[error("correct templates/{path}: {problem}")]
+    Source {
+        /// Path below `templates`.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A template does not compile, or names something that is not there.
+    #[error("correct the template {name}")]
+    Template {
+        /// Path below `templates`, or the key of a sentence.
+        name: String,
+        /// What the engine says, with the line.
+        #[source]
+        source: minijinja::Error,
+    },
+    /// The typesetter refuses a template.
+    #[error("correct templates/{path}: {problem}")]
+    Typesetting {
+        /// Path below `templates`.
+        path: String,
+        /// What the typesetter says.
+        problem: String,
+    },
+}
+
+/// What every template is rendered with.
+#[derive(Serialize)]
+struct Values<'a> {
+    #[serde(flatten)]
+    view: &'a View,
+    label: &'a BTreeMap<String, String>,
+    say: BTreeMap<&'a str, String>,
+}
+
+impl Documents {
+    /// The templates inside the binary.
+    ///
+    /// # Errors
+    /// [`DocumentError`] for a folder that is incomplete or does not compile, so that a wrong template stops
+    /// the start of a process and not the mail of a customer.
+    pub fn embedded() -> Result<Self, DocumentError> {
+        let library = Library::embedded()?;
+        Ok(Self(Arc::new(Inner {
+            library,
+            typesetter: OnceLock::new(),
+        })))
+    }
+
+    /// The tags of the languages that there is a folder for.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.0.library.languages()
+    }
+
+    /// The mail for `facts`, with the PDF attached: a receipt, or the cancellation of one.
+    ///
+    /// CPU-bound for some tens of milliseconds: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
+    pub fn receipt(&self, facts: &ReceiptFacts) -> Result<Rendered, DocumentError> {
+        let library = &self.0.library;
+        let (language, locale) = library.language(&facts.language);
+        let (section, sentences) = match facts.kind {
+            Kind::Receipt => ("receipt", &locale.receipt),
+            Kind::Cancellation { .. } => ("receipt_cancelled", &locale.receipt_cancelled),
+        };
+        let in_words = library.in_words(language, locale, facts.payment.amount)?;
+        let view = View::new(facts, language, locale, in_words);
+        let say = library.sentences(language, section, sentences, &view)?;
+        let values = Values {
+            view: &view,
+            label: &locale.label,
+            say,
+        };
+
+        let typesetter = self
+            .0
+            .typesetter
+            .get_or_init(|| Typesetter::new(library::typst_sources()));
+        let path = library::path(language, "receipt.typ")?;
+        let pdf = typesetter
+            .pdf(&path, &values)
+            .map_err(|problem| DocumentError::Typesetting { path, problem })?;
+
+        Ok(Rendered {
+            language: language.to_owned(),
+            html: library.render(&library::path(language, "receipt.mjml")?, &values)?,
+            text: library.render(&library::path(language, "receipt.txt")?, &values)?,
+            attachments: vec![Attachment {
+                file_name: format!("{}.pdf", portable(&values.say["file_name"])),
+                media_type: "application/pdf",
+                bytes: pdf,
+            }],
+            subject: values.say["subject"].clone(),
+        })
+    }
+}
+
+/// The name without the characters that some file system or mail program gives a meaning to.
+fn portable(name: &str) -> String {
+    let name = name.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "-");
+    name.trim_matches(['.', ' ']).chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests;

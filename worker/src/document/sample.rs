@@ -1,0 +1,201 @@
+//! Facts to look at: what previews show and tests render, from the ordinary to the extreme.
+
+use chrono::NaiveDate;
+use entity::money::{Currency, Money};
+
+use super::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts};
+
+/// Every sample by name, in `language`.
+#[must_use]
+pub fn all(language: &str) -> Vec<(&'static str, ReceiptFacts)> {
+    vec![
+        ("ordinary", ordinary(language)),
+        ("cancellation", cancellation(language)),
+        (
+            "copy",
+            ReceiptFacts {
+                copy: true,
+                ..ordinary(language)
+            },
+        ),
+        ("credit-only", credit_only(language)),
+        ("forty-invoices", forty_invoices(language)),
+        ("extreme", extreme(language)),
+    ]
+}
+
+/// One payment over three invoices, the last in part, in đồng.
+#[must_use]
+pub fn ordinary(language: &str) -> ReceiptFacts {
+    let amount = |minor| Money::new(minor, Currency::VND);
+    ReceiptFacts {
+        kind: Kind::Receipt,
+        copy: false,
+        language: language.to_owned(),
+        number: "2026-000123".to_owned(),
+        issued_on: day(22),
+        organisation: Party {
+            name: "Công ty TNHH Giải pháp Bình Minh".to_owned(),
+            address_lines: lines(&["Tầng 5, 12 Nguyễn Trãi", "Quận 1, Thành phố Hồ Chí Minh"]),
+            tax_number: Some("0312345678".to_owned()),
+            email: Some("ketoan@binhminh.example".to_owned()),
+            phone: Some("+84 28 3822 0000".to_owned()),
+        },
+        customer: Party {
+            name: "Nguyễn Thị Ánh Tuyết".to_owned(),
+            address_lines: lines(&["48 Đường Đồng Khởi", "Thị xã Phổ Yên, Thái Nguyên"]),
+            tax_number: Some("4601234567".to_owned()),
+            email: Some("anh.tuyet@khach.example".to_owned()),
+            phone: None,
+        },
+        payment: Payment {
+            received_on: day(21),
+            method: "BANK_TRANSFER".to_owned(),
+            reference: Some("FT26325 NGUYEN THI ANH TUYET CK HD 118".to_owned()),
+            amount: amount(13_200_000),
+        },
+        lines: vec![
+            line("HD-2026-00118", 1, amount(4_950_000), amount(4_950_000)),
+            line("HD-2026-00125", 5, amount(7_050_000), amount(7_050_000)),
+            line("HD-2026-00131", 12, amount(12_345_678), amount(1_000_000)),
+        ],
+        unapplied: amount(200_000),
+    }
+}
+
+/// The reversal of the ordinary payment.
+#[must_use]
+pub fn cancellation(language: &str) -> ReceiptFacts {
+    let receipt = ordinary(language);
+    ReceiptFacts {
+        kind: Kind::Cancellation {
+            cancels: Cancelled {
+                number: receipt.number,
+                issued_on: receipt.issued_on,
+            },
+            reason: Some("Ngân hàng hoàn lại lệnh chuyển tiền".to_owned()),
+        },
+        number: "2026-000124".to_owned(),
+        issued_on: day(24),
+        lines: receipt
+            .lines
+            .into_iter()
+            .map(|settled| Line {
+                remaining: settled.total,
+                ..settled
+            })
+            .collect(),
+        ..ordinary(language)
+    }
+}
+
+/// A payment in euros that settles nothing, from a customer of whom only the name is known.
+#[must_use]
+pub fn credit_only(language: &str) -> ReceiptFacts {
+    let paid = Money::new(123_450, Currency::EUR);
+    let nobody = |name: &str| Party {
+        name: name.to_owned(),
+        address_lines: Vec::new(),
+        tax_number: None,
+        email: None,
+        phone: None,
+    };
+    ReceiptFacts {
+        organisation: nobody("SIA Daugava"),
+        customer: nobody("Ķīpsalas Kokapstrāde"),
+        payment: Payment {
+            received_on: day(2),
+            method: "CASH".to_owned(),
+            reference: None,
+            amount: paid,
+        },
+        lines: Vec::new(),
+        unapplied: paid,
+        ..ordinary(language)
+    }
+}
+
+/// One payment over forty invoices.
+#[must_use]
+pub fn forty_invoices(language: &str) -> ReceiptFacts {
+    let lines: Vec<Line> = (1..=40)
+        .map(|index| {
+            let total = Money::new(1_111_111 * index, Currency::VND);
+            line(&format!("HD-2026-{:05}", 200 + index), 1, total, total)
+        })
+        .collect();
+    let paid = lines.iter().map(|settled| settled.applied.minor).sum();
+    let receipt = ordinary(language);
+    ReceiptFacts {
+        payment: Payment {
+            amount: Money::new(paid, Currency::VND),
+            ..receipt.payment
+        },
+        lines,
+        unapplied: Money::new(0, Currency::VND),
+        ..receipt
+    }
+}
+
+/// Names that try to be markup, very long words, and large amounts in a currency of three decimals.
+#[must_use]
+pub fn extreme(language: &str) -> ReceiptFacts {
+    let dinar: Currency = "KWD".parse().unwrap_or(Currency::USD);
+    let amount = |minor| Money::new(minor, dinar);
+    let receipt = ordinary(language);
+    ReceiptFacts {
+        copy: true,
+        organisation: Party {
+            name: "Tổng Công ty Cổ phần Xuất nhập khẩu và Dịch vụ Thương mại Kỹ thuật Hữu nghị Đồng bằng \
+                   sông Cửu Long – Chi nhánh Ķīpsala"
+                .to_owned(),
+            address_lines: lines(&[
+                "Lô 17–19, Khu công nghiệp Công nghệ cao Đắk Nông mở rộng, Phường Nghĩa Đức",
+                "Thành phố Gia Nghĩa",
+            ]),
+            ..receipt.organisation
+        },
+        customer: Party {
+            name: format!(
+                "<script>alert(1)</script> {{{{7*7}}}} #link(\"x\") $x$ *b* {}",
+                "Đườngkhôngcókhoảngtrắng".repeat(4)
+            ),
+            address_lines: lines(&["&amp; \\ ` ~ _đây_ // /* */ @ref <label>", "ữ ậ ỗ ẵ ợ ẫ ễ ỵ Ỹ Ữ Ậ Ỗ"]),
+            tax_number: Some("'; DROP TABLE customer; --".to_owned()),
+            email: Some(format!("{}@khach.example", "rat-dai.".repeat(7) + "dia-chi")),
+            phone: Some("+84\r\nBcc: x@example.com".to_owned()),
+        },
+        payment: Payment {
+            method: "PIGEON".to_owned(),
+            reference: Some("X".repeat(140)),
+            amount: amount(1_234_567_890_123),
+            ..receipt.payment
+        },
+        lines: vec![
+            line("INV/2026/VERY-LONG-NUMBER/0000000000012345", 1, amount(999_999_999_999), amount(999_999_999_999)),
+            line("<b>2</b>", 3, amount(999_999_999_999), amount(234_567_890_123)),
+        ],
+        unapplied: amount(1),
+        ..receipt
+    }
+}
+
+fn line(number: &str, issued_day: u32, total: Money, applied: Money) -> Line {
+    Line {
+        invoice_number: number.to_owned(),
+        issued_on: day(issued_day),
+        due_on: day(issued_day) + chrono::Days::new(30),
+        total,
+        applied,
+        remaining: Money::new(total.minor - applied.minor, total.currency),
+    }
+}
+
+fn lines(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(ToString::to_string).collect()
+}
+
+/// A day of November 2026.
+fn day(day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, day).unwrap_or_default()
+}

@@ -1,0 +1,382 @@
+//! What templates make of facts, in every language that there is a folder for.
+
+use std::sync::LazyLock;
+
+use entity::money::{Currency, Money};
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::locale::Locale;
+use super::*;
+
+static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents::embedded().unwrap());
+
+fn in_words(language: &str, minor: i64, currency: &str) -> String {
+    let library = &DOCUMENTS.0.library;
+    let (language, locale) = library.language(language);
+    let amount = Money::new(minor, currency.parse().unwrap());
+    library.in_words(language, locale, amount).unwrap()
+}
+
+fn money(language: &str, minor: i64, currency: &str) -> String {
+    let money = Money::new(minor, currency.parse().unwrap());
+    DOCUMENTS
+        .0
+        .library
+        .language(language)
+        .1
+        .money(money)
+        .replace('\u{a0}', " ")
+}
+
+fn mail(facts: &ReceiptFacts) -> String {
+    let rendered = DOCUMENTS.receipt(facts).unwrap();
+    format!(
+        "{}\n{}\n\n{}",
+        rendered.subject, rendered.attachments[0].file_name, rendered.text
+    )
+}
+
+#[test]
+fn a_receipt_reads_well_in_english() {
+    assert_snapshot!(mail(&sample::ordinary("en")));
+}
+
+#[test]
+fn a_receipt_reads_well_in_vietnamese() {
+    assert_snapshot!(mail(&sample::ordinary("vi")));
+}
+
+#[test]
+fn a_cancellation_reads_well_in_english() {
+    assert_snapshot!(mail(&sample::cancellation("en")));
+}
+
+#[test]
+fn a_cancellation_reads_well_in_vietnamese() {
+    assert_snapshot!(mail(&sample::cancellation("vi")));
+}
+
+#[test]
+fn an_amount_is_written_as_its_language_writes_it() {
+    assert_eq!(money("vi", 1_234_567, "VND"), "1.234.567 ₫");
+    assert_eq!(money("en", 1_234_567, "VND"), "₫1,234,567");
+    assert_eq!(money("vi", 123_450, "EUR"), "1.234,50 €");
+    assert_eq!(money("en", 123_450, "EUR"), "€1,234.50");
+    assert_eq!(money("en", 5, "USD"), "$0.05");
+    assert_eq!(money("en", -123_456, "USD"), "-$1,234.56");
+    assert_eq!(money("en", 999, "VND"), "₫999");
+    assert_eq!(money("vi", 1_234_500, "KWD"), "1.234,500 KWD");
+    assert_eq!(money("en", i64::MIN, "VND"), "-₫9,223,372,036,854,775,808");
+}
+
+#[test]
+fn a_day_is_written_as_its_language_writes_it() {
+    let day = chrono::NaiveDate::from_ymd_opt(2026, 2, 3).unwrap();
+    let library = &DOCUMENTS.0.library;
+    assert_eq!(library.language("en").1.date(day), "3 February 2026");
+    assert_eq!(library.language("vi").1.date(day), "03/02/2026");
+}
+
+#[test]
+fn a_tag_finds_the_nearest_language() {
+    let language = |tag| DOCUMENTS.0.library.language(tag).0;
+    assert_eq!(language("vi"), "vi");
+    assert_eq!(language("vi-VN"), "vi");
+    assert_eq!(language("VI_vn"), "vi");
+    assert_eq!(language("vi-Latn-VN"), "vi");
+    assert_eq!(language("lv"), "en");
+    assert_eq!(language("vie"), "en");
+    assert_eq!(language(""), "en");
+    assert_eq!(language("layout"), "en");
+}
+
+#[test]
+fn an_amount_in_words_is_right_in_vietnamese() {
+    let cases: &[(i64, &str)] = &[
+        (0, "Không đồng"),
+        (1, "Một đồng"),
+        (4, "Bốn đồng"),
+        (5, "Năm đồng"),
+        (10, "Mười đồng"),
+        (11, "Mười một đồng"),
+        (14, "Mười bốn đồng"),
+        (15, "Mười lăm đồng"),
+        (20, "Hai mươi đồng"),
+        (21, "Hai mươi mốt đồng"),
+        (24, "Hai mươi tư đồng"),
+        (25, "Hai mươi lăm đồng"),
+        (91, "Chín mươi mốt đồng"),
+        (99, "Chín mươi chín đồng"),
+        (100, "Một trăm đồng"),
+        (101, "Một trăm lẻ một đồng"),
+        (104, "Một trăm lẻ bốn đồng"),
+        (105, "Một trăm lẻ năm đồng"),
+        (110, "Một trăm mười đồng"),
+        (111, "Một trăm mười một đồng"),
+        (115, "Một trăm mười lăm đồng"),
+        (155, "Một trăm năm mươi lăm đồng"),
+        (205, "Hai trăm lẻ năm đồng"),
+        (555, "Năm trăm năm mươi lăm đồng"),
+        (1_000, "Một nghìn đồng"),
+        (1_001, "Một nghìn không trăm lẻ một đồng"),
+        (1_010, "Một nghìn không trăm mười đồng"),
+        (1_100, "Một nghìn một trăm đồng"),
+        (2_345, "Hai nghìn ba trăm bốn mươi lăm đồng"),
+        (10_000, "Mười nghìn đồng"),
+        (15_500, "Mười lăm nghìn năm trăm đồng"),
+        (21_000, "Hai mươi mốt nghìn đồng"),
+        (100_000, "Một trăm nghìn đồng"),
+        (105_005, "Một trăm lẻ năm nghìn không trăm lẻ năm đồng"),
+        (1_000_000, "Một triệu đồng"),
+        (1_000_005, "Một triệu không trăm lẻ năm đồng"),
+        (1_005_000, "Một triệu không trăm lẻ năm nghìn đồng"),
+        (1_050_000, "Một triệu không trăm năm mươi nghìn đồng"),
+        (1_200_000, "Một triệu hai trăm nghìn đồng"),
+        (13_200_000, "Mười ba triệu hai trăm nghìn đồng"),
+        (1_000_000_000, "Một tỷ đồng"),
+        (1_050_000_000, "Một tỷ không trăm năm mươi triệu đồng"),
+        (21_000_000_001, "Hai mươi mốt tỷ không trăm lẻ một đồng"),
+        (1_000_000_000_000, "Một nghìn tỷ đồng"),
+        (1_000_000_000_000_000, "Một triệu tỷ đồng"),
+    ];
+    for (amount, words) in cases {
+        assert_eq!(in_words("vi", *amount, "VND"), *words, "{amount}");
+    }
+    assert_eq!(
+        in_words("vi", 123_442, "USD"),
+        "Một nghìn hai trăm ba mươi tư đô la Mỹ và bốn mươi hai xu"
+    );
+    assert_eq!(in_words("vi", -5_000, "VND"), "Âm năm nghìn đồng");
+    assert_eq!(in_words("vi", 1_500, "KWD"), "Một KWD và 500/1000");
+}
+
+#[test]
+fn an_amount_in_words_is_right_in_english() {
+    let cases: &[(i64, &str, &str)] = &[
+        (0, "VND", "Zero dong"),
+        (1_200_000, "VND", "One million two hundred thousand dong"),
+        (100, "EUR", "One euro"),
+        (101, "EUR", "One euro and one cent"),
+        (42, "EUR", "Zero euros and forty-two cents"),
+        (
+            123_442,
+            "EUR",
+            "One thousand two hundred thirty-four euros and forty-two cents",
+        ),
+        (1_999, "USD", "Nineteen US dollars and ninety-nine cents"),
+        (
+            2_000_015,
+            "GBP",
+            "Twenty thousand pounds sterling and fifteen pence",
+        ),
+        (1_000_001, "VND", "One million one dong"),
+        (1_000_000_000_000_000, "VND", "One quadrillion dong"),
+        (-110, "EUR", "Minus one euro and ten cents"),
+        (
+            1_234_500,
+            "KWD",
+            "One thousand two hundred thirty-four KWD and 500/1000",
+        ),
+    ];
+    for (minor, currency, words) in cases {
+        assert_eq!(
+            in_words("en", *minor, currency),
+            *words,
+            "{minor} {currency}"
+        );
+    }
+}
+
+#[test]
+fn the_first_hundred_thousand_numbers_all_read_differently() {
+    for language in ["en", "vi"] {
+        let words: std::collections::HashSet<_> = (0..100_000)
+            .step_by(23)
+            .map(|n| in_words(language, n, "VND"))
+            .collect();
+        assert_eq!(words.len(), 4_348, "{language}");
+    }
+}
+
+#[test]
+fn every_sample_renders_in_every_language() {
+    for language in DOCUMENTS.languages() {
+        for (name, facts) in sample::all(language) {
+            let rendered = DOCUMENTS.receipt(&facts).unwrap();
+            assert_eq!(rendered.language, language);
+            assert!(
+                rendered.attachments[0].bytes.starts_with(b"%PDF-"),
+                "{language} {name}"
+            );
+            for text in [&rendered.subject, &rendered.text] {
+                assert!(
+                    !text.contains("{%") && !text.contains("none"),
+                    "{language} {name}: {text}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_facts_give_the_same_bytes() {
+    let again = Documents::embedded().unwrap();
+    for facts in [sample::ordinary("vi"), sample::extreme("en")] {
+        let first = DOCUMENTS.receipt(&facts).unwrap();
+        assert_eq!(first, DOCUMENTS.receipt(&facts).unwrap());
+        assert_eq!(first, again.receipt(&facts).unwrap());
+    }
+}
+
+#[test]
+fn facts_survive_being_frozen() {
+    for (_, facts) in sample::all("vi") {
+        let frozen = serde_json::to_string(&facts).unwrap();
+        assert_eq!(
+            serde_json::from_str::<ReceiptFacts>(&frozen).unwrap(),
+            facts
+        );
+    }
+}
+
+#[test]
+fn data_never_becomes_markup() {
+    let rendered = DOCUMENTS.receipt(&sample::extreme("en")).unwrap();
+    assert!(
+        !rendered.html.contains("<script"),
+        "an element came from data"
+    );
+    assert!(!rendered.html.contains("<b>2"), "an element came from data");
+    assert!(rendered.html.contains("&lt;script&gt;"));
+    assert!(
+        rendered.html.contains("{{7*7}}"),
+        "data was taken for a template"
+    );
+    assert!(
+        rendered
+            .text
+            .contains("<script>alert(1)</script> {{7*7}} #link(\"x\") $x$ *b*")
+    );
+}
+
+#[test]
+fn a_line_break_or_a_turned_line_in_a_name_is_gone() {
+    let mut facts = sample::ordinary("en");
+    facts.number = "2026-1\r\nBcc: x@example.com".to_owned();
+    facts.customer.name = "A\u{202e}B\u{0}C\nD".to_owned();
+    let rendered = DOCUMENTS.receipt(&facts).unwrap();
+    assert!(!rendered.subject.contains(['\r', '\n']));
+    assert_eq!(
+        rendered.attachments[0].file_name,
+        "Receipt 2026-1 Bcc- x@example.com.pdf"
+    );
+    assert!(rendered.text.contains("Dear AB C D,"));
+}
+
+#[test]
+fn a_mail_names_fifty_invoices_and_says_how_many_more_there_are() {
+    let mut facts = sample::forty_invoices("en");
+    facts.lines = facts.lines.iter().cycle().take(2_000).cloned().collect();
+    let library = &DOCUMENTS.0.library;
+    let (language, locale) = library.language("en");
+    let view = View::new(&facts, language, locale, String::new());
+    let say = library
+        .sentences(language, "receipt", &locale.receipt, &view)
+        .unwrap();
+    let values = Values {
+        view: &view,
+        label: &locale.label,
+        say,
+    };
+    let text = library.render("layout/receipt.txt", &values).unwrap();
+    let html = library.render("layout/receipt.mjml", &values).unwrap();
+    assert_eq!(text.matches("Invoice HD-").count(), 50);
+    assert!(text.contains("1950 more invoices are listed"));
+    assert!(
+        html.len() < 100_000,
+        "{} bytes are cut off by mail programs",
+        html.len()
+    );
+}
+
+#[test]
+fn a_mail_loads_nothing_from_elsewhere() {
+    for (_, facts) in sample::all("vi") {
+        let html = DOCUMENTS.receipt(&facts).unwrap().html;
+        for reference in ["src=", "href=", "url(", "@import"] {
+            assert!(!html.contains(reference), "{reference}");
+        }
+    }
+}
+
+#[test]
+fn a_locale_that_cannot_format_is_refused_with_the_reason() {
+    let english = include_str!("../../templates/en/locale.toml");
+    let problem = |from: &str, to: &str| Locale::parse(&english.replacen(from, to, 1)).unwrap_err();
+    assert!(problem("{symbol}{amount}", "{symbol}").contains("money.symbol"));
+    assert!(problem("%-d %B %Y", "%Q").contains("date.pattern"));
+    assert!(problem("OTHER = ", "ANOTHER = ").contains("method.OTHER"));
+    assert!(problem("[number]", "[numbers]").contains("numbers"));
+    assert!(problem("group = ", "grouping = ").contains("grouping"));
+
+    let other = Locale::parse(&english.replacen("in_words", "words", 1)).unwrap();
+    let differences = Locale::parse(english).unwrap().differences(&other);
+    assert_eq!(differences, ["label.in_words", "label.words"]);
+}
+
+#[test]
+fn a_template_that_names_something_unknown_or_never_ends_fails() {
+    let mut library = library::Library::embedded().unwrap();
+    library
+        .compile("unknown".to_owned(), "{{ nothing }}".to_owned())
+        .unwrap();
+    library
+        .compile("endless".to_owned(), "{% for a in range(99999) %}{{ a }}{% for b in range(99999) %}{{ b }}{% endfor %}{% endfor %}".to_owned())
+        .unwrap();
+    assert!(library.render("unknown", &()).is_err());
+    assert!(library.render("endless", &()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_amount_has_words_and_they_are_well_formed(minor in any::<i64>(), currency in "VND|EUR|KWD|JPY") {
+        for language in DOCUMENTS.languages() {
+            let words = in_words(language, minor, &currency);
+            prop_assert!(!words.contains("  ") && words.trim() == words, "{words}");
+            prop_assert!(words.starts_with(char::is_uppercase), "{words}");
+        }
+    }
+
+    #[test]
+    fn different_amounts_have_different_words(a in 0..1_000_000_000_000_000_i64, b in 0..1_000_000_000_000_000_i64) {
+        prop_assume!(a != b);
+        for language in DOCUMENTS.languages() {
+            prop_assert_ne!(in_words(language, a, "EUR"), in_words(language, b, "EUR"));
+        }
+    }
+
+    #[test]
+    fn the_digits_of_an_amount_are_all_written(minor in any::<i64>()) {
+        for (language, currency) in [("en", Currency::USD), ("vi", Currency::VND)] {
+            let text = money(language, minor, currency.code());
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            let least = currency.exponent() as usize + 1;
+            prop_assert_eq!(digits, format!("{:0least$}", minor.unsigned_abs()));
+        }
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))] // Each sets a PDF.
+
+    #[test]
+    fn no_name_breaks_a_mail(name in any::<String>()) {
+        let mut facts = sample::ordinary("vi");
+        facts.lines.clear();
+        facts.customer.name = name;
+        let rendered = DOCUMENTS.receipt(&facts).unwrap();
+        prop_assert!(!rendered.subject.contains(char::is_control));
+    }
+}

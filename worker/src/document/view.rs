@@ -1,0 +1,166 @@
+//! What templates see: the facts of a document, already written in one language.
+//!
+//! Invariant: every string is NFC, on one line, and free of control characters and of the characters that
+//! reverse the direction of text, so that no name can break a line, a header or the reading order.
+
+use chrono::Datelike;
+use entity::money::Money;
+use serde::Serialize;
+
+use super::facts::{Kind, Line, Party, ReceiptFacts};
+use super::locale::Locale;
+
+/// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
+const LINES_IN_MAIL: usize = 50;
+
+/// Everything a template can name, apart from `label` and `say`, which come from the language's folder.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    /// Tag of the language that the text is in.
+    language: String,
+    copy: bool,
+    number: String,
+    issued_on: String,
+    /// The day of issue in figures, for the properties of the PDF.
+    date: Figures,
+    amount_in_words: String,
+    organisation: PartyView,
+    customer: PartyView,
+    payment: PaymentView,
+    lines: Vec<LineView>,
+    /// How many of `lines`, counted from the end, do not go into the mail.
+    more: usize,
+    /// The rest that stays as credit, or none if it is zero.
+    unapplied: Option<String>,
+    cancels: Option<CancelledView>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    year: i32,
+    month: u32,
+    day: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct PartyView {
+    name: String,
+    address_lines: Vec<String>,
+    tax_number: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct PaymentView {
+    received_on: String,
+    method: String,
+    reference: Option<String>,
+    amount: String,
+}
+
+#[derive(Debug, Serialize)]
+struct LineView {
+    invoice_number: String,
+    issued_on: String,
+    due_on: String,
+    total: String,
+    applied: String,
+    remaining: String,
+    /// Whether anything remains.
+    open: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CancelledView {
+    number: String,
+    issued_on: String,
+}
+
+impl View {
+    /// `facts` in the language `language`, whose `locale` it is.
+    pub fn new(facts: &ReceiptFacts, language: &str, locale: &Locale, in_words: String) -> Self {
+        let (cancels, reason) = match &facts.kind {
+            Kind::Receipt => (None, None),
+            Kind::Cancellation { cancels, reason } => (
+                Some(CancelledView {
+                    number: line(&cancels.number),
+                    issued_on: locale.date(cancels.issued_on),
+                }),
+                present(reason.as_ref()),
+            ),
+        };
+        Self {
+            language: language.to_owned(),
+            copy: facts.copy,
+            number: line(&facts.number),
+            issued_on: locale.date(facts.issued_on),
+            date: Figures {
+                year: facts.issued_on.year(),
+                month: facts.issued_on.month(),
+                day: facts.issued_on.day(),
+            },
+            amount_in_words: in_words,
+            organisation: party(&facts.organisation),
+            customer: party(&facts.customer),
+            payment: PaymentView {
+                received_on: locale.date(facts.payment.received_on),
+                method: locale.method(&facts.payment.method).to_owned(),
+                reference: present(facts.payment.reference.as_ref()),
+                amount: locale.money(facts.payment.amount),
+            },
+            lines: facts
+                .lines
+                .iter()
+                .map(|settled| invoice(settled, locale))
+                .collect(),
+            more: facts.lines.len().saturating_sub(LINES_IN_MAIL),
+            unapplied: some_money(facts.unapplied).map(|rest| locale.money(rest)),
+            cancels,
+            reason,
+        }
+    }
+}
+
+fn party(party: &Party) -> PartyView {
+    PartyView {
+        name: line(&party.name),
+        address_lines: party
+            .address_lines
+            .iter()
+            .map(|address| line(address))
+            .filter(|address| !address.is_empty())
+            .collect(),
+        tax_number: present(party.tax_number.as_ref()),
+        email: present(party.email.as_ref()),
+        phone: present(party.phone.as_ref()),
+    }
+}
+
+fn invoice(settled: &Line, locale: &Locale) -> LineView {
+    LineView {
+        invoice_number: line(&settled.invoice_number),
+        issued_on: locale.date(settled.issued_on),
+        due_on: locale.date(settled.due_on),
+        total: locale.money(settled.total),
+        applied: locale.money(settled.applied),
+        remaining: locale.money(settled.remaining),
+        open: some_money(settled.remaining).is_some(),
+    }
+}
+
+fn some_money(money: Money) -> Option<Money> {
+    (money.minor != 0).then_some(money)
+}
+
+/// The text on one line, or none if nothing is left of it.
+fn present(text: Option<&String>) -> Option<String> {
+    text.map(|text| line(text)).filter(|text| !text.is_empty())
+}
+
+/// The text as it is safe to put anywhere on one line.
+pub(crate) fn line(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    entity::text::clean(&text.replace(turns, ""))
+}

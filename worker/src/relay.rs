@@ -1,0 +1,201 @@
+//! The relay: from what happened to what follows from it, and from what is due to the feed.
+//!
+//! Invariant: each step is a transaction that may be repeated. It is signalled and periodic, so a
+//! lost signal costs a second, and a lost entry of the feed costs [`Pace::requeue`].
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entity::automation::{event, job, message};
+use entity::clock::Clock;
+use entity::db::Db;
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::{Due, DueKind, Publisher, Signal};
+use crate::finance::receipt;
+
+/// How many events are relayed at once.
+const EVENTS: u64 = 500;
+
+/// How many rows are handed to the feed at once.
+const ROWS: u64 = 512;
+
+/// How many messages go into one entry of the feed, which one handler sends at once.
+const BATCH: usize = 8;
+
+/// How often the relay looks, and how long it waits for what it has handed over.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Between two looks without a signal.
+    pub interval: Duration,
+    /// After which a row that nobody has leased is handed over again.
+    pub requeue: TimeDelta,
+}
+
+/// Carries events and due rows onwards.
+#[derive(Clone)]
+pub struct Relay {
+    /// The truth.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// The feed of messages.
+    pub messages: Publisher,
+    /// The feed of jobs.
+    pub jobs: Publisher,
+    /// How often and how long.
+    pub pace: Pace,
+}
+
+impl Relay {
+    /// Relays until `shutdown`. A failure is logged and tried again at the next look.
+    pub async fn run(self, mut signal: Signal, shutdown: CancellationToken) {
+        let mut look = tokio::time::interval(self.pace.interval);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let more = match self.tick().await {
+                Ok(moved) => moved,
+                Err(error) => {
+                    metrics::counter!("rapport_relay_failures_total").increment(1);
+                    tracing::warn!(error = %chain(&error), "the relay could not do its round");
+                    false
+                }
+            };
+            if more && !shutdown.is_cancelled() {
+                continue;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = signal.wait() => {}
+                _ = look.tick() => {}
+            }
+        }
+    }
+
+    /// One round. True when it moved something, so that another round may find more.
+    ///
+    /// # Errors
+    /// The database. What could not be handed to the feed is not an error: it stays due.
+    pub async fn tick(&self) -> Result<bool, entity::Error> {
+        if let Some(now) = self.db.clock().await? {
+            self.clock.synchronise(now);
+        }
+        let relayed = self.relay_events().await?;
+        let (unknown, late) = self.expire().await?;
+        if unknown + late > 0 {
+            tracing::warn!(unknown, late, "messages were given up");
+        }
+        let messages = self.publish_messages().await?;
+        let jobs = self.publish_jobs().await?;
+        Ok(relayed || messages || jobs)
+    }
+
+    /// Plans what follows from events.
+    async fn relay_events(&self) -> Result<bool, entity::Error> {
+        let now = self.clock.now();
+        let relayed = self.db.write(move |txn| {
+            async move {
+                let events = event::take_pending(txn, EVENTS).await?;
+                if events.is_empty() {
+                    return Ok(0);
+                }
+                let receipts = receipt::planned(txn, &events).await?;
+                message::plan_receipts(txn, &receipts, now).await?;
+                event::mark_relayed(txn, events.iter().map(|event| event.id), now).await?;
+                Ok(events.len())
+            }
+            .boxed()
+        });
+        let relayed = relayed.await?;
+        metrics::counter!("rapport_events_relayed_total").increment(relayed as u64);
+        Ok(relayed > 0)
+    }
+
+    async fn expire(&self) -> Result<(u64, u64), entity::Error> {
+        let now = self.clock.now();
+        self.db.write(move |txn| message::expire_leases(txn, now).boxed()).await
+    }
+
+    async fn publish_messages(&self) -> Result<bool, entity::Error> {
+        let (now, since) = self.times();
+        let due = self.db.write(move |txn| {
+            async move {
+                let ids = message::due(txn, ROWS, since, now).await?;
+                message::mark_enqueued(txn, &ids, Some(now)).await?;
+                Ok(ids)
+            }
+            .boxed()
+        });
+        let ids = due.await?;
+        let batch: Vec<_> = ids.chunks(BATCH).map(|ids| due_rows(DueKind::Message, ids)).collect();
+        if self.hand_over(&self.messages, &batch).await {
+            return Ok(!ids.is_empty());
+        }
+        self.db.write(move |txn| {
+            let ids = ids.clone();
+            async move { message::mark_enqueued(txn, &ids, None).await }.boxed()
+        })
+        .await?;
+        Ok(false)
+    }
+
+    async fn publish_jobs(&self) -> Result<bool, entity::Error> {
+        let (now, since) = self.times();
+        let due = self.db.write(move |txn| {
+            async move {
+                let ids = job::due(txn, ROWS, since, now).await?;
+                job::mark_enqueued(txn, &ids, Some(now)).await?;
+                Ok(ids)
+            }
+            .boxed()
+        });
+        let ids = due.await?;
+        let batch: Vec<_> = ids.chunks(1).map(|ids| due_rows(DueKind::Job, ids)).collect();
+        if self.hand_over(&self.jobs, &batch).await {
+            return Ok(!ids.is_empty());
+        }
+        self.db.write(move |txn| {
+            let ids = ids.clone();
+            async move { job::mark_enqueued(txn, &ids, None).await }.boxed()
+        })
+        .await?;
+        Ok(false)
+    }
+
+    fn times(&self) -> (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>) {
+        let now = self.clock.now();
+        (now, now - self.pace.requeue)
+    }
+
+    /// Whether the feed took the entries.
+    async fn hand_over(&self, feed: &Publisher, batch: &[Due]) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        match feed.publish(batch).await {
+            Ok(()) => true,
+            Err(error) => {
+                metrics::counter!("rapport_relay_failures_total").increment(1);
+                tracing::warn!(error = %chain(&error), "the feed took nothing; the rows stay due");
+                false
+            }
+        }
+    }
+}
+
+fn due_rows<I: Copy + Into<uuid::Uuid>>(kind: DueKind, ids: &[I]) -> Due {
+    Due { kind, ids: ids.iter().map(|id| (*id).into()).collect() }
+}
+
+/// An error with its causes, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,177 @@
+//! The workers of one process: relay, sender and jobs, until they are told to stop.
+//!
+//! Invariant: when one of them ends by itself the others stop too, so that the process ends and its
+//! supervisor starts it again; half a worker would be silent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entity::automation::{event, job, message};
+use entity::clock::Clock;
+use entity::db::Db;
+use entity::id::{JobId, MessageId};
+use futures::FutureExt;
+use object_store::ObjectStore;
+use sea_orm::ActiveEnum;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{ConfigError, Stack};
+use crate::document::{DocumentError, Documents};
+use crate::feed::{self, Due, DueKind, Feed, FeedError, Signal};
+use crate::finance::import;
+use crate::mail::transport::Transport;
+use crate::relay::{Pace, Relay};
+use crate::sender::Sender;
+
+/// Why workers cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The templates.
+    #[error("the templates are broken")]
+    Documents(#[from] DocumentError),
+}
+
+/// Relay, sender and jobs of one process.
+pub struct Runtime {
+    /// From what happened to what is due.
+    pub relay: Relay,
+    /// What sends.
+    pub sender: Sender,
+    jobs: Jobs,
+    message_feed: Feed,
+    job_feed: Feed,
+    signal: Signal,
+    senders: usize,
+}
+
+/// What works on jobs.
+#[derive(Clone)]
+struct Jobs {
+    db: Db,
+    clock: Clock,
+    files: Arc<dyn ObjectStore>,
+    lease: Duration,
+}
+
+/// How many jobs a process works on at once.
+const JOBS: usize = 2;
+
+impl Runtime {
+    /// The workers that `stack` describes, with their own `transport` if one is given.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn new(
+        stack: &Stack,
+        db: Db,
+        clock: Clock,
+        signal: Signal,
+        transport: Option<Transport>,
+    ) -> Result<Self, StartError> {
+        let (messages, message_feed) = stack.feed("messages")?;
+        let (jobs, job_feed) = stack.feed("jobs")?;
+        let lease = stack.lease();
+        let requeue = TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
+        let pace = Pace { interval: Duration::from_secs(1), requeue };
+        Ok(Self {
+            relay: Relay { db: db.clone(), clock: clock.clone(), messages, jobs, pace },
+            sender: Sender {
+                db: db.clone(),
+                clock: clock.clone(),
+                documents: Documents::embedded()?,
+                transport: transport.map_or_else(|| stack.transport(), Ok)?,
+                dkim: stack.dkim()?,
+                domain: stack.domain().into(),
+                lease,
+                retry: Duration::from_secs(stack.mail_retry_s),
+            },
+            jobs: Jobs { db, clock, files: stack.files()?, lease },
+            message_feed,
+            job_feed,
+            signal,
+            senders: usize::from(stack.senders),
+        })
+    }
+
+    /// Works until `shutdown`, then finishes what is under way, within half a minute.
+    ///
+    /// # Errors
+    /// When a part ended by itself.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
+        let Self { relay, sender, jobs, message_feed, job_feed, signal, senders } = self;
+        let db = relay.db.clone();
+        let send = move |due: Due| {
+            let sender = sender.clone();
+            async move { handle_messages(&sender, due).await }
+        };
+        let work = move |due: Due| {
+            let jobs = jobs.clone();
+            async move { jobs.handle(due).await }
+        };
+        let stopping = shutdown.clone();
+        let guarded = async |part: futures::future::BoxFuture<'static, Result<(), FeedError>>| {
+            let ended = part.await;
+            stopping.cancel();
+            ended
+        };
+        let (relayed, sent, worked, ()) = tokio::join!(
+            guarded(relay.run(signal, shutdown.clone()).map(Ok).boxed()),
+            guarded(feed::run(message_feed, senders, send, shutdown.clone()).boxed()),
+            guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
+            gauge(db, shutdown.clone()),
+        );
+        relayed.and(sent).and(worked)
+    }
+}
+
+async fn handle_messages(sender: &Sender, due: Due) -> Result<(), entity::Error> {
+    debug_assert_eq!(due.kind, DueKind::Message);
+    let sent = sender.send(due.ids.into_iter().map(MessageId::from).collect()).await;
+    logged(sent, "messages could not be sent; they are due again")
+}
+
+impl Jobs {
+    /// Works on those of the jobs that nobody else has.
+    async fn handle(&self, due: Due) -> Result<(), entity::Error> {
+        for id in due.ids.into_iter().map(JobId::from) {
+            let now = self.clock.now();
+            let until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::seconds(30));
+            let leased = self.db.write(move |txn| job::lease(txn, id, until, now).boxed());
+            let Some(job) = leased.await? else { continue };
+            let done = match job.kind {
+                job::Kind::ImportReceivables => {
+                    import::run(&self.db, &self.clock, &self.files, &job, self.lease).await
+                }
+            };
+            logged(done, "a job stopped in the middle; it is due again")?;
+        }
+        Ok(())
+    }
+}
+
+fn logged(done: Result<(), entity::Error>, what: &str) -> Result<(), entity::Error> {
+    done.inspect_err(|error| tracing::warn!(error = %crate::relay::chain(error), "{what}"))
+}
+
+/// Keeps the figures that are counted from rows, until `shutdown`.
+async fn gauge(db: Db, shutdown: CancellationToken) {
+    let mut look = tokio::time::interval(Duration::from_secs(15));
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        if let Ok(events) = event::pending(db.reader()).await {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+            metrics::gauge!("rapport_events_pending").set(events as f64);
+        }
+        for (state, count) in message::count_by_state(db.reader()).await.into_iter().flatten() {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+            metrics::gauge!("rapport_messages", "state" => state.to_value()).set(count as f64);
+        }
+    }
+}
