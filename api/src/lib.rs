@@ -6,6 +6,8 @@
 pub mod access;
 pub mod automation;
 mod choice;
+pub mod cli;
+pub mod config;
 pub mod context;
 pub mod customers;
 pub mod error;
@@ -18,3 +20,5 @@ pub mod node;
 mod payload;
 pub mod scalar;
 pub mod schema;
+pub mod serve;
+pub mod upload;

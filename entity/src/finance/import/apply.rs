@@ -62,10 +62,10 @@ pub async fn write(
     insert(txn, plan.invoices).await?;
     insert(txn, lines).await?;
 
-    let settlements = plan.settled.into_iter().map(|(invoice, paid)| Settlement {
-        paid,
-        ..Settlement::of(invoice)
-    });
+    let settlements = plan
+        .settled
+        .into_iter()
+        .map(|(invoice, paid)| Settlement { paid, ..Settlement::of(invoice) });
     invoice::settle(txn, settlements.collect(), actor, now).await?;
     insert(txn, plan.payments.iter().map(|paying| paying.payment(terms, now))).await?;
     insert(txn, plan.payments.iter().map(|paying| paying.allocation(terms, now))).await?;
@@ -181,14 +181,19 @@ async fn update_customers(
     });
     let update = OnConflict::column(Id)
         .update_columns([
-            DisplayName, Email, Phone, PreferredChannel, SearchText, Stage, TaxNumber, UpdatedAt,
-            UpdatedBy, Version,
+            DisplayName,
+            Email,
+            Phone,
+            PreferredChannel,
+            SearchText,
+            Stage,
+            TaxNumber,
+            UpdatedAt,
+            UpdatedBy,
+            Version,
         ])
         .to_owned();
-    customer::Entity::insert_many(rows)
-        .on_conflict(update)
-        .exec_without_returning(txn)
-        .await?;
+    customer::Entity::insert_many(rows).on_conflict(update).exec_without_returning(txn).await?;
     Ok(())
 }
 

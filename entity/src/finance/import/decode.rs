@@ -171,10 +171,7 @@ pub fn delimiter<R: Read + Seek>(
     }
     // The first of equals: a comma when there is only one column.
     counts.reverse();
-    Ok(counts
-        .iter()
-        .max_by_key(|(_, count)| *count)
-        .map_or(b',', |(sign, _)| *sign))
+    Ok(counts.iter().max_by_key(|(_, count)| *count).map_or(b',', |(sign, _)| *sign))
 }
 
 /// The records of a file, header first.
@@ -192,10 +189,7 @@ impl<R: Read + Seek> Records<R> {
             .flexible(true)
             .buffer_capacity(BLOCK)
             .from_reader(Utf8::new(source, encoding));
-        Ok(Self {
-            reader,
-            record: StringRecord::new(),
-        })
+        Ok(Self { reader, record: StringRecord::new() })
     }
 
     /// The next record that has anything in it, and the line on which it begins.

@@ -60,10 +60,7 @@ impl FromStr for DateOrder {
             "mdy" => Ok(Self::Mdy),
             "dmy" => Ok(Self::Dmy),
             "ymd" => Ok(Self::Ymd),
-            _ => Err(UnknownFormat {
-                given: given.to_owned(),
-                allowed: "mdy, dmy or ymd",
-            }),
+            _ => Err(UnknownFormat { given: given.to_owned(), allowed: "mdy, dmy or ymd" }),
         }
     }
 }
@@ -75,10 +72,7 @@ impl FromStr for DecimalMark {
         match given.to_ascii_lowercase().as_str() {
             "point" | "." => Ok(Self::Point),
             "comma" | "," => Ok(Self::Comma),
-            _ => Err(UnknownFormat {
-                given: given.to_owned(),
-                allowed: "point or comma",
-            }),
+            _ => Err(UnknownFormat { given: given.to_owned(), allowed: "point or comma" }),
         }
     }
 }
@@ -237,7 +231,8 @@ impl AmountBallot {
             self.vote(!is_point);
         } else if let Some((whole, rest)) = value.split_once(*last) {
             if rest.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0') {
-                let vote = if is_point { &mut self.point_and_three } else { &mut self.comma_and_three };
+                let vote =
+                    if is_point { &mut self.point_and_three } else { &mut self.comma_and_three };
                 *vote += 1;
             } else {
                 self.vote(is_point);
@@ -311,14 +306,39 @@ mod tests {
 
     #[test]
     fn what_has_not_the_form_is_no_value() {
-        for value in ["", "1/2", "1/2/13", "31/2/2013", "a/b/cccc", "2013-13-01", "1/2/2013 noon", "1/2/0013"] {
+        for value in [
+            "",
+            "1/2",
+            "1/2/13",
+            "31/2/2013",
+            "a/b/cccc",
+            "2013-13-01",
+            "1/2/2013 noon",
+            "1/2/0013",
+        ] {
             assert_eq!(date(value, DateOrder::Dmy), None, "{value}");
         }
-        for value in ["", "-", ".", "1.", "1,23.4", "12,34", "1,2345", "1.2.3", "1e3", "½", "1,234 567", "99999999999999999999999999999999"] {
+        for value in [
+            "",
+            "-",
+            ".",
+            "1.",
+            "1,23.4",
+            "12,34",
+            "1,2345",
+            "1.2.3",
+            "1e3",
+            "½",
+            "1,234 567",
+            "99999999999999999999999999999999",
+        ] {
             assert_eq!(amount(value, DecimalMark::Point), None, "{value}");
         }
         assert_eq!(date("1/2/2013", DateOrder::Ymd), None);
-        assert_eq!(date("2013-01-02T10:20:30", DateOrder::Mdy), NaiveDate::from_ymd_opt(2013, 1, 2));
+        assert_eq!(
+            date("2013-01-02T10:20:30", DateOrder::Mdy),
+            NaiveDate::from_ymd_opt(2013, 1, 2)
+        );
         assert_eq!(amount("-1 234 567,5", DecimalMark::Comma), Some(Decimal::new(-12_345_675, 1)));
     }
 

@@ -180,7 +180,9 @@ impl Mapping {
             if columns.contains(&Some(*field)) {
                 continue;
             }
-            let free = |alias: &&str| (0..keys.len()).find(|place| keys[*place] == **alias && !spoken_for[*place]);
+            let free = |alias: &&str| {
+                (0..keys.len()).find(|place| keys[*place] == **alias && !spoken_for[*place])
+            };
             if let Some(place) = field.aliases().iter().find_map(free) {
                 columns[place] = Some(*field);
                 spoken_for[place] = true;
@@ -253,7 +255,8 @@ mod tests {
 
     #[test]
     fn headers_are_known_without_case_spaces_and_diacritics() {
-        let header = ["Mã khách hàng", "SỐ HÓA ĐƠN", "invoice date", "Due-Date", "Tổng tiền", "Ghi chú"];
+        let header =
+            ["Mã khách hàng", "SỐ HÓA ĐƠN", "invoice date", "Due-Date", "Tổng tiền", "Ghi chú"];
         let mapping = mapped(&header, &[]).unwrap();
         assert_eq!(mapping.header(Field::CustomerNumber), Some("Mã khách hàng"));
         assert_eq!(mapping.place(Field::Amount), Some(4));

@@ -183,7 +183,9 @@ pub enum Unreadable {
         field: Field,
     },
     /// Columns that every file needs are not there.
-    #[error("no column was found for {missing}; the file has: {found}; name the right ones with --map column=field")]
+    #[error(
+        "no column was found for {missing}; the file has: {found}; name the right ones with --map column=field"
+    )]
     MissingColumns {
         /// The fields.
         missing: String,
@@ -249,6 +251,19 @@ where
     outcome
 }
 
+/// Ends a job whose file cannot even be had, for `reason`.
+///
+/// # Errors
+/// [`ImportError`], but not `Unreadable`.
+pub async fn fail(
+    db: &Db,
+    clock: &Clock,
+    under: Under,
+    reason: &impl std::fmt::Display,
+) -> Result<(), ImportError> {
+    end(db, clock, under, job::State::Failed, &Report::failed(reason)).await
+}
+
 async fn read_all<R>(
     db: &Db,
     clock: &Clock,
@@ -280,13 +295,8 @@ where
         ignored_columns: survey.mapping.ignored().map(str::to_owned).collect(),
         ..Report::default()
     };
-    let terms = Arc::new(Terms {
-        organisation,
-        mapping: survey.mapping.clone(),
-        under,
-        dry_run,
-        receipts,
-    });
+    let terms =
+        Arc::new(Terms { organisation, mapping: survey.mapping.clone(), under, dry_run, receipts });
     let total = survey.rows;
     let mut chunks = chunks(survey, source, today);
     let mut customers = HashMap::new();
@@ -294,10 +304,7 @@ where
         let chunk = chunk?;
         report.counts.rows += chunk.read;
         report.counts.repeated += chunk.repeated;
-        let progress = Progress {
-            done: report.counts.rows,
-            total,
-        };
+        let progress = Progress { done: report.counts.rows, total };
         let outcome = take(db, clock, &terms, chunk.rows.into(), progress).await?;
         let mut bad = chunk.bad;
         bad.extend(outcome.bad);
@@ -338,7 +345,8 @@ where
 {
     let (sender, receiver) = mpsc::channel(2);
     tokio::task::spawn_blocking(move || {
-        let outcome = read_chunks(&survey, source, today, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
+        let outcome =
+            read_chunks(&survey, source, today, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
         if let Err(error) = outcome {
             // Nobody listens when the import has ended before its file has.
             let _ = sender.blocking_send(Err(error.into()));
@@ -439,10 +447,7 @@ async fn end(
 ) -> Result<(), ImportError> {
     let json = serde_json::to_value(report).unwrap_or(Json::Null);
     let now = clock.now();
-    let progress = Progress {
-        done: report.counts.rows,
-        total: report.counts.rows,
-    };
+    let progress = Progress { done: report.counts.rows, total: report.counts.rows };
     let Leased { id, fence } = under.job;
     let came_in = report.changes() && !report.dry_run;
     let held = db

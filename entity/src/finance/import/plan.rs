@@ -133,7 +133,8 @@ pub async fn of(
             )),
             (customer, Some(there)) => {
                 let earlier = earlier.get(&there.id).map_or(&[][..], Vec::as_slice);
-                compare(row, there, customer, earlier).map(|settles| Some((there, earlier, settles)))
+                compare(row, there, customer, earlier)
+                    .map(|settles| Some((there, earlier, settles)))
             }
             (_, None) => Ok(None),
         };
@@ -308,9 +309,14 @@ fn compare(
         Err((field, value, format!("differs: invoice {} has {here} here", row.number)))
     };
     if customer.is_none_or(|customer| customer.model.id != there.customer_id) {
-        return differs(Field::CustomerNumber, row.customer.number.clone(), "another customer".into());
+        return differs(
+            Field::CustomerNumber,
+            row.customer.number.clone(),
+            "another customer".into(),
+        );
     }
-    let (total, total_here) = (Money::new(row.total, row.currency), Money::new(there.total, there.currency));
+    let (total, total_here) =
+        (Money::new(row.total, row.currency), Money::new(there.total, there.currency));
     if total != total_here {
         return differs(Field::Amount, total.to_string(), total_here.to_string());
     }
@@ -328,9 +334,8 @@ fn compare(
         return Ok(None);
     };
     let refuse = |reason: String| Err((Field::SettledOn, day.to_string(), reason));
-    let on_that_day = |state| {
-        earlier.iter().any(|payment| payment.state == state && payment.received_on == day)
-    };
+    let on_that_day =
+        |state| earlier.iter().any(|payment| payment.state == state && payment.received_on == day);
     match there.state {
         invoice::State::Void => refuse(format!("invoice {} is void here", row.number)),
         invoice::State::Open if on_that_day(payment::State::Reversed) => {
@@ -338,11 +343,14 @@ fn compare(
         }
         invoice::State::Open => Ok(Some(day)),
         invoice::State::Paid => {
-            let mut holding = earlier.iter().filter(|payment| payment.state == payment::State::Recorded);
+            let mut holding =
+                earlier.iter().filter(|payment| payment.state == payment::State::Recorded);
             match holding.next() {
-                Some(payment) if !on_that_day(payment::State::Recorded) => {
-                    differs(Field::SettledOn, day.to_string(), format!("a payment of {}", payment.received_on))
-                }
+                Some(payment) if !on_that_day(payment::State::Recorded) => differs(
+                    Field::SettledOn,
+                    day.to_string(),
+                    format!("a payment of {}", payment.received_on),
+                ),
                 _ => Ok(None),
             }
         }
@@ -479,7 +487,12 @@ fn fill(customer: &mut customer::Model, party: &Party) -> bool {
     *customer != before
 }
 
-fn new_address(terms: &Terms, customer: CustomerId, place: &Place, now: DateTime<Utc>) -> address::Model {
+fn new_address(
+    terms: &Terms,
+    customer: CustomerId,
+    place: &Place,
+    now: DateTime<Utc>,
+) -> address::Model {
     let (region, country) = match place {
         Place::Region(region) => (Some(region.clone()), None),
         Place::Country(country) => (None, Some(country.clone())),

@@ -106,21 +106,14 @@ impl Report {
     /// The report on a file that cannot be read.
     #[must_use]
     pub fn failed(reason: &impl fmt::Display) -> Self {
-        Self {
-            error: Some(reason.to_string()),
-            ..Self::default()
-        }
+        Self { error: Some(reason.to_string()), ..Self::default() }
     }
 
     /// Whether anything was written, or would have been.
     #[must_use]
     pub fn changes(&self) -> bool {
         let Counts {
-            customers_created,
-            customers_updated,
-            invoices_created,
-            payments_created,
-            ..
+            customers_created, customers_updated, invoices_created, payments_created, ..
         } = self.counts;
         customers_created + customers_updated + invoices_created + payments_created > 0
     }
@@ -154,10 +147,7 @@ impl Report {
 
 impl Sums {
     fn none(currency: Currency) -> Self {
-        Self {
-            invoiced: Money::new(0, currency),
-            paid: Money::new(0, currency),
-        }
+        Self { invoiced: Money::new(0, currency), paid: Money::new(0, currency) }
     }
 }
 
@@ -181,7 +171,11 @@ impl fmt::Display for Report {
             writeln!(f, "Dry run: nothing was written. An import would give:\n")?;
         }
         let counts = &self.counts;
-        writeln!(f, "Rows       {:>9}   {} repeated, {} bad", counts.rows, counts.repeated, counts.bad)?;
+        writeln!(
+            f,
+            "Rows       {:>9}   {} repeated, {} bad",
+            counts.rows, counts.repeated, counts.bad
+        )?;
         writeln!(
             f,
             "Customers  {:>9} new   {} updated, {} unchanged",

@@ -74,11 +74,7 @@ pub enum Read {
 impl Reader {
     /// Reads the record that begins on `line`.
     pub fn read(&mut self, line: u64, record: &StringRecord) -> Read {
-        let cells = Cells {
-            line,
-            record,
-            mapping: &self.mapping,
-        };
+        let cells = Cells { line, record, mapping: &self.mapping };
         let row = match self.parse(&cells) {
             Ok(row) => row,
             Err(bad) => return Read::Bad(*bad),
@@ -109,7 +105,11 @@ impl Reader {
             tax_number: cells.text(Field::TaxNumber, 64)?,
             language: cells.parsed(Field::Language, 16, parse_language)?,
             country: cells.text(Field::Country, 100)?.map(place),
-            channel: cells.known(Field::Channel, "neither Electronic nor Paper, nor another channel", channel)?,
+            channel: cells.known(
+                Field::Channel,
+                "neither Electronic nor Paper, nor another channel",
+                channel,
+            )?,
         };
         let number = cells.required(Field::InvoiceNumber, 64)?;
         let issued_on = self.past(cells, Field::IssuedOn)?;
@@ -127,7 +127,9 @@ impl Reader {
         let currency = match currency.map(|code| code.to_uppercase().parse()) {
             None => self.currency,
             Some(Ok(currency)) => currency,
-            Some(Err(_)) => return Err(cells.bad(Field::Currency, "is no ISO 4217 code such as VND or EUR")),
+            Some(Err(_)) => {
+                return Err(cells.bad(Field::Currency, "is no ISO 4217 code such as VND or EUR"));
+            }
         };
         Ok(Row {
             customer,
@@ -163,12 +165,9 @@ impl Reader {
         let value = cells.required(Field::Amount, 64)?;
         let decimal = format::amount(&value, self.decimal)
             .ok_or_else(|| bad(format!("is no amount with a decimal {}", self.decimal)))?;
-        let money = Money::from_decimal(decimal, currency).map_err(|error| bad(error.to_string()))?;
-        let line = Line {
-            quantity_milli: 1_000,
-            unit_price: money.minor,
-            tax_rate_bp: 0,
-        };
+        let money =
+            Money::from_decimal(decimal, currency).map_err(|error| bad(error.to_string()))?;
+        let line = Line { quantity_milli: 1_000, unit_price: money.minor, tax_rate_bp: 0 };
         let (total, _) = totals::of([line]).map_err(|error| bad(error.to_string()))?;
         Ok(total)
     }
@@ -194,14 +193,11 @@ impl Cells<'_> {
         }
         let mut reason = format!("has {found} fields where the header has {expected}");
         if self.record.iter().any(|field| field.contains('\n')) {
-            reason.push_str("; a quotation mark that is not closed may have swallowed the lines after it");
+            reason.push_str(
+                "; a quotation mark that is not closed may have swallowed the lines after it",
+            );
         }
-        Err(Box::new(BadRow {
-            line: self.line,
-            column: None,
-            value: None,
-            reason,
-        }))
+        Err(Box::new(BadRow { line: self.line, column: None, value: None, reason }))
     }
 
     fn raw(&self, field: Field) -> Option<&str> {
@@ -236,7 +232,10 @@ impl Cells<'_> {
         match value.chars().count() {
             0 => Ok(None),
             length if length <= longest => Ok(Some(value)),
-            length => Err(self.bad(field, format!("has {length} characters, at most {longest} are possible"))),
+            length => {
+                Err(self
+                    .bad(field, format!("has {length} characters, at most {longest} are possible")))
+            }
         }
     }
 

@@ -59,7 +59,8 @@ impl Survey {
         let mut records = Records::new(source, encoding, delimiter)?;
         let (_, header) = records.next()?.ok_or(Unreadable::Empty)?;
         let mapping = Mapping::of(header, &options.mapping)?;
-        let (mut dates, mut amounts, mut rows) = (DateBallot::default(), AmountBallot::default(), 0);
+        let (mut dates, mut amounts, mut rows) =
+            (DateBallot::default(), AmountBallot::default(), 0);
         let places = |fields: &[Field]| -> Vec<usize> {
             fields.iter().filter_map(|field| mapping.place(*field)).collect()
         };
