@@ -71,7 +71,8 @@ fn kept_key(path: &Path) -> Result<Vec<u8>, ConfigError> {
     }
     let key = entity::text::hex(&rand::random::<[u8; 32]>());
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(key.as_bytes()).map_err(failed)?;
     Ok(key.into_bytes())
 }

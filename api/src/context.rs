@@ -15,9 +15,9 @@ use uuid::Uuid;
 use worker::feed::Signal;
 
 use crate::access::token::Tokens;
-use crate::loader::Records;
 use crate::error::{Fault, UserError, refused};
 use crate::http::errors::Code;
+use crate::loader::Records;
 
 /// What the process has, once.
 #[derive(Clone)]

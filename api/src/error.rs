@@ -102,7 +102,10 @@ impl From<DbErr> for Fault {
 pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
     let (code, path): (_, &[&str]) = match &error {
         Error::Db(cause) if is_overload(cause) => {
-            return Err(Fault::coded(Code::Overloaded, "the database is busy; try again in a moment"));
+            return Err(Fault::coded(
+                Code::Overloaded,
+                "the database is busy; try again in a moment",
+            ));
         }
         Error::Db(_) => return Err(Fault(async_graphql::Error::new_with_source(error))),
         Error::Closed => return Err(Fault::coded(Code::Overloaded, error.to_string())),

@@ -6,7 +6,7 @@ use async_graphql::{
 use chrono::NaiveDate;
 use entity::finance::FinanceError;
 use entity::money::{Currency, Money as Amount};
-use rust_decimal::Decimal;
+use rust_decimal::Decimal as Exact;
 
 /// A calendar day without a zone, as `2026-11-22`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +69,29 @@ impl ScalarType for Long {
     }
 }
 
+/// An exact decimal number, sent as a string such as `"12.50"`; a JSON number is understood too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal(pub Exact);
+
+/// An exact decimal number, sent as a string such as `"12.50"`; a JSON number is understood too.
+#[Scalar]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let text = match &value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return Err(InputValueError::expected_type(value)),
+        };
+        Exact::from_str_exact(&text)
+            .map(Self)
+            .map_err(|_| InputValueError::custom("a decimal number is written as \"12.50\""))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
 /// An exact amount of one currency.
 #[derive(Clone, Copy, Debug, SimpleObject)]
 pub struct Money {
@@ -80,7 +103,7 @@ pub struct Money {
 
 impl From<Amount> for Money {
     fn from(money: Amount) -> Self {
-        Self { amount: money.to_decimal(), currency: CurrencyCode(money.currency) }
+        Self { amount: Decimal(money.to_decimal()), currency: CurrencyCode(money.currency) }
     }
 }
 
@@ -97,6 +120,6 @@ impl MoneyInput {
     /// # Errors
     /// When the currency does not have such an amount.
     pub fn parse(self) -> Result<Amount, FinanceError> {
-        Ok(Amount::from_decimal(self.amount, self.currency.0)?)
+        Ok(Amount::from_decimal(self.amount.0, self.currency.0)?)
     }
 }

@@ -162,9 +162,10 @@ fn offer(demo: bool) -> Offer {
     };
     Offer {
         login: Some(Login {
-            query: "mutation ($email: String!, $password: String!) { login(input: { email: $email, \
+            query:
+                "mutation ($email: String!, $password: String!) { login(input: { email: $email, \
                     password: $password }) { accessToken userErrors { message } } }"
-                .to_owned(),
+                    .to_owned(),
             fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             token: "login.accessToken".to_owned(),
         }),

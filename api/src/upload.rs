@@ -65,7 +65,9 @@ async fn upload(
     body: Body,
 ) -> Result<Response, Failure> {
     let Some(viewer) = viewer(&uploads.shared, &headers).await? else {
-        return Err(Failure::unauthenticated("Send `Authorization: Bearer` with the token from `login`."));
+        return Err(Failure::unauthenticated(
+            "Send `Authorization: Bearer` with the token from `login`.",
+        ));
     };
     if !viewer.may(Permission::Import) {
         let message = "Your role does not allow uploads.";
@@ -105,7 +107,8 @@ async fn store(
         if size > LARGEST {
             drop(upload.abort().await);
             let message = format!("A file has at most {LARGEST} bytes; split it.");
-            let refused = Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::PayloadTooLarge, message);
+            let refused =
+                Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::PayloadTooLarge, message);
             return Err(refused.closing());
         }
         hash.update(&chunk);

@@ -85,7 +85,11 @@ pub async fn get(address: &str, path: &str, limit: Duration) -> Result<StatusCod
     exchange(address, request, limit).await.map(|(status, _)| status)
 }
 
-async fn exchange(
+/// Sends one request, and gives status and body of its answer.
+///
+/// # Errors
+/// [`Unanswered`] when no answer came within `limit`.
+pub async fn exchange(
     address: &str,
     request: Request<Full<Bytes>>,
     limit: Duration,

@@ -1,6 +1,7 @@
-//! What proves Rapport from outside: throw-away servers, the clients that press on them, and the
-//! chaos run. Nothing here is part of the product, and the product knows nothing of it.
+//! What proves Rapport from outside: the whole of it in a test's process, throw-away servers, the
+//! clients that press on them, and the chaos run. The product knows nothing of it.
 
+pub mod app;
 pub mod chaos;
 pub mod graphql;
 pub mod stack;

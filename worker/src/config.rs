@@ -82,7 +82,13 @@ pub struct Stack {
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub redis_url: Option<String>,
     /// Tells installations apart that share a Redis.
-    #[arg(long, env = "REDIS_PREFIX", default_value = "rapport", value_name = "NAME", global = true)]
+    #[arg(
+        long,
+        env = "REDIS_PREFIX",
+        default_value = "rapport",
+        value_name = "NAME",
+        global = true
+    )]
     pub redis_prefix: String,
     /// `smtp://user:password@host:587?tls=required` or `smtps://…`. Without it mails become files in
     /// DATA_DIR/mail.
@@ -98,10 +104,22 @@ pub struct Stack {
     #[arg(long, env = "FILES_URL", value_name = "URL", global = true)]
     pub files_url: Option<String>,
     /// The address that people reach Rapport at; its host stands in Message-IDs.
-    #[arg(long, env = "PUBLIC_URL", default_value = "http://localhost:8000", value_name = "URL", global = true)]
+    #[arg(
+        long,
+        env = "PUBLIC_URL",
+        default_value = "http://localhost:8000",
+        value_name = "URL",
+        global = true
+    )]
     pub public_url: Url,
     /// In production missing secrets and unencrypted connections are refused.
-    #[arg(long = "env", env = "RAPPORT_ENV", default_value = "development", value_name = "WHERE", global = true)]
+    #[arg(
+        long = "env",
+        env = "RAPPORT_ENV",
+        default_value = "development",
+        value_name = "WHERE",
+        global = true
+    )]
     pub environment: Environment,
     /// The domain that mails are signed for (DKIM); needs DKIM_SELECTOR and DKIM_KEY too.
     #[arg(long, env = "DKIM_DOMAIN", value_name = "DOMAIN", global = true)]
@@ -140,36 +158,63 @@ impl Stack {
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |name, what: &str| Err(ConfigError::Refused(name, what.to_owned()));
         if let Some(url) = &self.database_url
-            && !["postgres://", "postgresql://", "sqlite://"].iter().any(|scheme| url.starts_with(scheme))
+            && !["postgres://", "postgresql://", "sqlite://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
         {
-            return refuse("DATABASE_URL", "write postgres://user:password@host/database or sqlite://path");
+            return refuse(
+                "DATABASE_URL",
+                "write postgres://user:password@host/database or sqlite://path",
+            );
         }
         if self.environment == Environment::Development {
             return Ok(());
         }
-        let Some(database) = self.database_url.as_deref().and_then(|url| Url::parse(url).ok()) else {
-            return refuse("DATABASE_URL", "production needs PostgreSQL; write postgres://user:password@host/database");
+        let Some(database) = self.database_url.as_deref().and_then(|url| Url::parse(url).ok())
+        else {
+            return refuse(
+                "DATABASE_URL",
+                "production needs PostgreSQL; write postgres://user:password@host/database",
+            );
         };
         if database.scheme() == "sqlite" {
-            return refuse("DATABASE_URL", "production needs PostgreSQL; SQLite is for one machine");
+            return refuse(
+                "DATABASE_URL",
+                "production needs PostgreSQL; SQLite is for one machine",
+            );
         }
         let encrypted = database.query_pairs().any(|(name, value)| {
             name == "sslmode" && matches!(&*value, "require" | "verify-ca" | "verify-full")
         });
         if !encrypted && !is_loopback(&database) {
-            return refuse("DATABASE_URL", "add ?sslmode=verify-full (or require): the database is on another machine");
+            return refuse(
+                "DATABASE_URL",
+                "add ?sslmode=verify-full (or require): the database is on another machine",
+            );
         }
         let Some(redis) = self.redis_url.as_deref().and_then(|url| Url::parse(url).ok()) else {
-            return refuse("REDIS_URL", "production needs Redis; write redis://:password@host:6379/0");
+            return refuse(
+                "REDIS_URL",
+                "production needs Redis; write redis://:password@host:6379/0",
+            );
         };
         if redis.password().is_none_or(str::is_empty) {
-            return refuse("REDIS_URL", "production needs a Redis with a password; write redis://:password@host:6379/0");
+            return refuse(
+                "REDIS_URL",
+                "production needs a Redis with a password; write redis://:password@host:6379/0",
+            );
         }
         if self.smtp_url.is_none() {
-            return refuse("SMTP_URL", "production needs a mail server; write smtp://user:password@host:587?tls=required");
+            return refuse(
+                "SMTP_URL",
+                "production needs a mail server; write smtp://user:password@host:587?tls=required",
+            );
         }
         if self.public_url.scheme() != "https" {
-            return refuse("PUBLIC_URL", "production needs the https:// address that people reach Rapport at");
+            return refuse(
+                "PUBLIC_URL",
+                "production needs the https:// address that people reach Rapport at",
+            );
         }
         Ok(())
     }
@@ -195,7 +240,12 @@ impl Stack {
                 .ok()
                 .filter(|url| url.scheme() == "file")
                 .and_then(|url| url.to_file_path().ok())
-                .ok_or_else(|| ConfigError::Refused("FILES_URL", "write file:///path of a folder that all processes share".to_owned()))?,
+                .ok_or_else(|| {
+                    ConfigError::Refused(
+                        "FILES_URL",
+                        "write file:///path of a folder that all processes share".to_owned(),
+                    )
+                })?,
         };
         let unreadable = |error| ConfigError::Unreadable("FILES_URL", folder.clone(), error);
         std::fs::create_dir_all(&folder).map_err(unreadable)?;

@@ -26,7 +26,12 @@ struct Cli {
     #[command(flatten)]
     stack: Stack,
     /// Where /healthz, /readyz and /metrics are; port 0 takes any free one.
-    #[arg(long, env = "WORKER_LISTEN", default_value = "127.0.0.1:8001", value_name = "ADDRESS:PORT")]
+    #[arg(
+        long,
+        env = "WORKER_LISTEN",
+        default_value = "127.0.0.1:8001",
+        value_name = "ADDRESS:PORT"
+    )]
     listen: SocketAddr,
 }
 
@@ -58,7 +63,10 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     let db = stack.database().await?;
     migration::migrate(db.reader()).await?;
     let listener = TcpListener::bind(cli.listen).await.map_err(|error| {
-        format!("WORKER_LISTEN: {} cannot be listened on ({error}); choose another port", cli.listen)
+        format!(
+            "WORKER_LISTEN: {} cannot be listened on ({error}); choose another port",
+            cli.listen
+        )
     })?;
     let runtime = Runtime::new(&stack, db.clone(), Clock::system(), stack.signal()?, None)?;
     let shutdown = CancellationToken::new();

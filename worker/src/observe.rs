@@ -13,7 +13,11 @@ use crate::config::{ConfigError, Environment, LogFormat, Stack};
 /// When the filter is malformed.
 pub fn start_log(stack: &Stack) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(&stack.log).map_err(|_| {
-        ConfigError::Refused("LOG", "write a level (error, warn, info, debug, trace) or a filter such as info,worker=debug".to_owned())
+        ConfigError::Refused(
+            "LOG",
+            "write a level (error, warn, info, debug, trace) or a filter such as info,worker=debug"
+                .to_owned(),
+        )
     })?;
     let usual = match stack.environment {
         Environment::Production => LogFormat::Json,
@@ -21,7 +25,9 @@ pub fn start_log(stack: &Stack) -> Result<(), ConfigError> {
     };
     let registry = tracing_subscriber::registry().with(filter);
     let started = match stack.log_format.unwrap_or(usual) {
-        LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init(),
+        LogFormat::Text => {
+            registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()
+        }
         LogFormat::Json => registry
             .with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr))
             .try_init(),
@@ -35,7 +41,8 @@ pub fn start_log(stack: &Stack) -> Result<(), ConfigError> {
 /// # Errors
 /// When the process collects them already.
 pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
-    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+    let seconds =
+        [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?
         .install_recorder()

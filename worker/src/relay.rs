@@ -132,11 +132,12 @@ impl Relay {
         if self.hand_over(&self.messages, &batch).await {
             return Ok(!ids.is_empty());
         }
-        self.db.write(move |txn| {
-            let ids = ids.clone();
-            async move { message::mark_enqueued(txn, &ids, None).await }.boxed()
-        })
-        .await?;
+        self.db
+            .write(move |txn| {
+                let ids = ids.clone();
+                async move { message::mark_enqueued(txn, &ids, None).await }.boxed()
+            })
+            .await?;
         Ok(false)
     }
 
@@ -155,11 +156,12 @@ impl Relay {
         if self.hand_over(&self.jobs, &batch).await {
             return Ok(!ids.is_empty());
         }
-        self.db.write(move |txn| {
-            let ids = ids.clone();
-            async move { job::mark_enqueued(txn, &ids, None).await }.boxed()
-        })
-        .await?;
+        self.db
+            .write(move |txn| {
+                let ids = ids.clone();
+                async move { job::mark_enqueued(txn, &ids, None).await }.boxed()
+            })
+            .await?;
         Ok(false)
     }
 

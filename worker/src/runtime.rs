@@ -159,7 +159,6 @@ impl Jobs {
     }
 }
 
-
 /// Keeps the figures that are counted from rows, until `shutdown`.
 async fn gauge(db: Db, shutdown: CancellationToken) {
     let mut look = tokio::time::interval(Duration::from_secs(15));

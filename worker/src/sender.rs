@@ -117,7 +117,8 @@ impl Sender {
     /// Writes one message, on a blocking thread.
     fn render(&self, message: &message::Model, letter: Option<Letter>) -> Written {
         let leased = Leased { id: message.id, fence: message.fence };
-        let refused = |reason, detail: &str| Written::Refused(leased, reason, Some(detail.to_owned()));
+        let refused =
+            |reason, detail: &str| Written::Refused(leased, reason, Some(detail.to_owned()));
         let Some(Letter { facts, email }) = letter else {
             return refused(Reason::RenderError, "the record that it is about is incomplete");
         };

@@ -79,7 +79,10 @@ const STORIES: &[Story] = &[
         zone: "Asia/Ho_Chi_Minh",
         currency: Currency::VND,
         billing: None,
-        invoices: &[(98, 30, "Phần mềm quản lý kho", 64_800_000, 8), (20, 15, "Máy in nhãn", 9_750_000, 8)],
+        invoices: &[
+            (98, 30, "Phần mềm quản lý kho", 64_800_000, 8),
+            (20, 15, "Máy in nhãn", 9_750_000, 8),
+        ],
         payments: &[],
     },
     Story {
@@ -93,7 +96,10 @@ const STORIES: &[Story] = &[
         zone: "Europe/London",
         currency: Currency::EUR,
         billing: None,
-        invoices: &[(61, 30, "Oven sensors, 24 pieces", 2_880, 20), (12, 30, "Installation", 640, 20)],
+        invoices: &[
+            (61, 30, "Oven sensors, 24 pieces", 2_880, 20),
+            (12, 30, "Installation", 640, 20),
+        ],
         payments: &[(1, 4_000)],
     },
     Story {

@@ -8,7 +8,7 @@ use entity::finance::{credit_note, invoice_line, ledger};
 use entity::id::{CustomerId, Id, InvoiceId};
 use entity::money::{Currency, Money as Amount};
 use futures::FutureExt;
-use rust_decimal::Decimal;
+use rust_decimal::Decimal as Exact;
 use sea_orm::EntityTrait;
 
 use super::{Allocation, CreditNote};
@@ -24,7 +24,7 @@ use crate::list::{
 };
 use crate::loader::{AllocationsTo, CreditNotesOf, LinesOf, load};
 use crate::payload::payload;
-use crate::scalar::{CurrencyCode, Date, Money, MoneyInput};
+use crate::scalar::{CurrencyCode, Date, Decimal, Money, MoneyInput};
 
 choice! {
     /// How far an invoice is settled.
@@ -242,7 +242,7 @@ impl InvoiceLine {
 
     /// How much of it, with up to three decimals.
     async fn quantity(&self) -> Decimal {
-        Decimal::new(self.row.quantity_milli, 3).normalize()
+        Decimal(Exact::new(self.row.quantity_milli, 3).normalize())
     }
 
     /// The price of one, without tax.
@@ -252,7 +252,7 @@ impl InvoiceLine {
 
     /// The tax rate as a fraction: `0.1` is 10 %.
     async fn tax_rate(&self) -> Decimal {
-        Decimal::new(self.row.tax_rate_bp.into(), 4).normalize()
+        Decimal(Exact::new(self.row.tax_rate_bp.into(), 4).normalize())
     }
 }
 
@@ -318,12 +318,12 @@ pub struct InvoiceLineInput {
     /// What is sold.
     pub description: String,
     /// How much of it: more than zero, at most three decimals.
-    #[graphql(default_with = "Decimal::ONE")]
+    #[graphql(default_with = "Decimal(Exact::ONE)")]
     pub quantity: Decimal,
     /// The price of one without tax, in the invoice's currency; negative for a discount.
     pub unit_price: Decimal,
     /// The tax rate as a fraction from 0 to 1 with at most four decimals: `0.1` is 10 %.
-    #[graphql(default_with = "Decimal::ZERO")]
+    #[graphql(default_with = "Decimal(Exact::ZERO)")]
     pub tax_rate: Decimal,
 }
 
@@ -348,9 +348,9 @@ impl IssueInvoiceInput {
     fn parse(self) -> Result<NewInvoice, Vec<UserError>> {
         let line = |line: InvoiceLineInput| NewLine {
             description: line.description,
-            quantity: line.quantity,
-            unit_price: line.unit_price,
-            tax_rate: line.tax_rate,
+            quantity: line.quantity.0,
+            unit_price: line.unit_price.0,
+            tax_rate: line.tax_rate.0,
         };
         Ok(NewInvoice {
             customer: parse::<CustomerId>(&self.customer_id, &["input", "customerId"])?,

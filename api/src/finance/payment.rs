@@ -8,7 +8,6 @@ use entity::finance::{allocation, receipt};
 use entity::id::{CustomerId, Id, InvoiceId, PaymentId};
 use entity::money::{Currency, Money as Amount};
 use futures::FutureExt;
-use rust_decimal::Decimal;
 use sea_orm::EntityTrait;
 
 use super::{Invoice, Receipt};
@@ -24,7 +23,7 @@ use crate::list::{
 };
 use crate::loader::{AllocationsOf, ReceiptsOf, load};
 use crate::payload::payload;
-use crate::scalar::{Date, Money, MoneyInput};
+use crate::scalar::{Date, Decimal, Money, MoneyInput};
 
 choice! {
     /// How money came in.
@@ -305,7 +304,7 @@ fn allocations(
         let index = index.to_string();
         let path = ["input", "allocations", &index, "invoiceId"];
         let invoice: InvoiceId = parse(&allocation.invoice_id, &path)?;
-        allocations.push(NewAllocation { invoice, amount: allocation.amount });
+        allocations.push(NewAllocation { invoice, amount: allocation.amount.0 });
     }
     Ok(Some(allocations))
 }

@@ -3,13 +3,13 @@
 use async_graphql::{ID, InputObject, InputType};
 use chrono::{DateTime, Utc};
 use entity::text;
-use rust_decimal::Decimal;
+use rust_decimal::Decimal as Exact;
 use rust_decimal::prelude::ToPrimitive;
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{Condition, EntityTrait, Value};
 use type_safe_id::{DynamicType, TypeSafeId};
 
-use crate::scalar::{CurrencyCode, Date};
+use crate::scalar::{CurrencyCode, Date, Decimal};
 
 /// A filter that can stand on a column.
 pub trait FieldFilter {
@@ -203,8 +203,8 @@ impl FieldFilter for MoneyFilter {
     fn on<E: EntityTrait>(&self, entity: E, column: E::Column) -> Condition {
         let currency = self.currency.0;
         // Rounded inwards: a bound between two minor units means the nearest one that still holds.
-        let scale = Decimal::from(10_i64.pow(currency.exponent()));
-        let minor = |bound: Decimal| scale.checked_mul(bound);
+        let scale = Exact::from(10_i64.pow(currency.exponent()));
+        let minor = |bound: Decimal| scale.checked_mul(bound.0);
         let least = self.gte.and_then(minor).map(|bound| bound.ceil().to_i64().unwrap_or(i64::MAX));
         let most = self.lte.and_then(minor).map(|bound| bound.floor().to_i64().unwrap_or(i64::MIN));
         let amount = expr(entity, column);

@@ -83,6 +83,7 @@ pub(super) async fn issue_for(
     if reason.is_empty() {
         return Err(Error::invalid("reason", "say why; the customer may ask"));
     }
+    invoice.ensure_open(0)?;
     let total = ledger::positive(amount.unwrap_or(invoice.open()), invoice.currency)?;
     invoice.ensure_open(total)?;
     let before = credited_tax(txn, invoice.id).await?;

@@ -8,8 +8,8 @@ use entity::customers::{address, contact, customer};
 use entity::finance::{allocation, invoice, payment, receipt};
 use entity::id::{CustomerId, InvoiceId, PaymentId, ReceiptId};
 use entity::money::Money;
-use sea_orm::{ActiveEnum, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use sea_orm::ConnectionTrait;
+use sea_orm::{ActiveEnum, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::document::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts};
 
@@ -52,10 +52,8 @@ impl Records {
     ) -> Result<Self, entity::Error> {
         let organisation = organisation::get(db).await?;
         let receipts = messages.iter().map(|message| ReceiptId::from(message.subject_id));
-        let mut receipts = receipt::Entity::find()
-            .filter(receipt::Column::Id.is_in(receipts))
-            .all(db)
-            .await?;
+        let mut receipts =
+            receipt::Entity::find().filter(receipt::Column::Id.is_in(receipts)).all(db).await?;
         let cancelled: Vec<_> = receipts.iter().filter_map(|receipt| receipt.cancels_id).collect();
         if !cancelled.is_empty() {
             let ids = receipt::Column::Id.is_in(cancelled);
@@ -98,8 +96,18 @@ impl Records {
             payments: payments.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
             customers: customers.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
             // Newest first, so that the oldest one stays in the map.
-            contacts: contacts.all(db).await?.into_iter().map(|row| (row.customer_id, row)).collect(),
-            addresses: addresses.all(db).await?.into_iter().map(|row| (row.customer_id, row)).collect(),
+            contacts: contacts
+                .all(db)
+                .await?
+                .into_iter()
+                .map(|row| (row.customer_id, row))
+                .collect(),
+            addresses: addresses
+                .all(db)
+                .await?
+                .into_iter()
+                .map(|row| (row.customer_id, row))
+                .collect(),
             allocations: by_payment,
             invoices: invoices.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
         })

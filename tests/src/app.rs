@@ -1,0 +1,364 @@
+//! Rapport as a whole, in the test's own process: API and workers on a fresh database, with a clock
+//! that is turned by hand and mails in memory.
+//!
+//! Invariant: a test that ends well leaves nothing half done; [`App::end`] checks it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use api::access::token::Tokens;
+use api::context::Shared;
+use api::http::server::{Patience, serve};
+use api::serve::{Parts, routes};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Parser;
+use entity::access::{Actor, Role, organisation, user};
+use entity::automation::message::{self, State};
+use entity::clock::Clock;
+use entity::db::Db;
+use entity::id::UserId;
+use entity::money::Currency;
+use futures::FutureExt;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, Database, EntityTrait, FromQueryResult,
+    PaginatorTrait, QueryFilter, Statement,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use worker::config::Stack;
+use worker::mail::transport::{Mailbox, Transport};
+use worker::runtime::Runtime;
+
+use crate::graphql::{self, Reply};
+
+/// Which stack a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// SQLite, and the queue in the process.
+    Embedded,
+    /// PostgreSQL and Redis, as `tests/run` starts them.
+    Production,
+}
+
+/// Declares a test that runs on both stacks. The production half needs `tests/run`.
+#[macro_export]
+macro_rules! on_both_stacks {
+    ($($(#[$doc:meta])* async fn $name:ident($app:ident: App) $body:block)+) => {
+        $(mod $name {
+            use super::*;
+
+            async fn test($app: &mut $crate::app::App) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                $crate::app::App::run($crate::app::On::Embedded, async |app| test(app).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "the production half runs by tests/run"]
+            async fn production() {
+                $crate::app::App::run($crate::app::On::Production, async |app| test(app).await).await;
+            }
+        })+
+    };
+}
+
+/// A running Rapport.
+pub struct App {
+    /// The database, to look at what GraphQL does not show.
+    pub db: Db,
+    /// The clock, to turn.
+    pub clock: Clock,
+    /// What customers got.
+    pub mailbox: Mailbox,
+    /// Host and port of the API.
+    pub address: String,
+    tokens: Arc<Tokens>,
+    accountant: UserId,
+    stop: CancellationToken,
+    workers: tokio::task::JoinHandle<Result<(), worker::feed::FeedError>>,
+    _folder: TempDir,
+}
+
+#[derive(Parser)]
+struct Configured {
+    #[command(flatten)]
+    stack: Stack,
+}
+
+/// When tests begin: a Tuesday morning in Vietnam.
+#[must_use]
+pub fn beginning() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_793_671_200, 0).unwrap_or_default()
+}
+
+fn figures() -> PrometheusHandle {
+    static FIGURES: OnceLock<PrometheusHandle> = OnceLock::new();
+    FIGURES.get_or_init(|| PrometheusBuilder::new().build_recorder().handle()).clone()
+}
+
+/// The password of every user of a test.
+pub const PASSWORD: &str = "correct horse battery";
+
+impl App {
+    /// Runs `test` on a fresh Rapport, and checks afterwards that nothing is left half done.
+    ///
+    /// # Panics
+    /// When the stack cannot be started, or the test or the check fails.
+    pub async fn run(on: On, test: impl AsyncFnOnce(&mut Self)) {
+        let mut app = Self::start(on).await.expect("the stack starts");
+        test(&mut app).await;
+        app.end().await;
+    }
+
+    async fn start(on: On) -> Result<Self, Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let name = format!("rapport_{}", Uuid::new_v4().simple());
+        let data_dir = folder.path().display().to_string();
+        let mut arguments = vec!["test".to_owned(), "--data-dir".to_owned(), data_dir];
+        if on == On::Production {
+            let server = std::env::var("TEST_DATABASE_URL")?;
+            let control = Database::connect(&server).await?;
+            control.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+            control.close().await?;
+            let (server, _) = server.rsplit_once('/').ok_or("TEST_DATABASE_URL has no database")?;
+            arguments.extend(["--database-url".to_owned(), format!("{server}/{name}")]);
+            arguments.extend(["--redis-url".to_owned(), std::env::var("TEST_REDIS_URL")?]);
+            arguments.extend(["--redis-prefix".to_owned(), name.clone()]);
+        }
+        let stack = Configured::try_parse_from(arguments)?.stack;
+        let db = stack.database().await?;
+        migration::migrate(db.reader()).await?;
+        let clock = Clock::manual(beginning());
+        let accountant = found(&db, &clock).await?;
+        let mailbox = Mailbox::new();
+        let shared = Shared {
+            db: db.clone(),
+            clock: clock.clone(),
+            signal: stack.signal()?,
+            tokens: Arc::new(Tokens::new(b"a key that is long enough for tests")),
+        };
+        let transport = Some(Transport::Memory(mailbox.clone()));
+        let signal = shared.signal.clone();
+        let workers = Runtime::new(&stack, db.clone(), clock.clone(), signal, transport)?;
+        let tokens = Arc::clone(&shared.tokens);
+        let (router, stop) = routes(Parts {
+            shared,
+            files: stack.files()?,
+            metrics: figures(),
+            proxies: 0,
+            cors_origins: Vec::new(),
+            max_requests: 256,
+            development: None,
+        })?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let asked = stop.asked.clone();
+        let patience = Patience { notice: Duration::ZERO, ..Patience::default() };
+        tokio::spawn(serve(listener, router, stop, patience));
+        let workers = tokio::spawn(workers.run(asked.clone()));
+        Ok(Self {
+            db,
+            clock,
+            mailbox,
+            address,
+            tokens,
+            accountant,
+            stop: asked,
+            workers,
+            _folder: folder,
+        })
+    }
+
+    /// A token of the accountant.
+    ///
+    /// # Panics
+    /// When signing fails.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.tokens.issue(self.accountant, self.clock.now()).expect("a token")
+    }
+
+    /// A fresh user's token.
+    ///
+    /// # Panics
+    /// When the user cannot be created.
+    pub async fn token_of(&self, role: Role) -> String {
+        let now = self.clock.now();
+        let user = self.db.write(move |txn| {
+            let new = user::NewUser {
+                email: format!("{}@rapport.example", Uuid::new_v4().simple()),
+                name: "Somebody".to_owned(),
+                password_hash: String::new(),
+                role,
+            };
+            async move { user::create(txn, new, Actor::System, now).await }.boxed()
+        });
+        let user = user.await.expect("a user");
+        self.tokens.issue(user.id, now).expect("a token")
+    }
+
+    /// Sends a request as the accountant.
+    ///
+    /// # Panics
+    /// When no GraphQL answer comes.
+    pub async fn send(&self, query: &str, variables: Value) -> Reply {
+        self.send_as(Some(&self.token()), query, variables).await
+    }
+
+    /// Sends a request with `token`, or as nobody.
+    ///
+    /// # Panics
+    /// When no GraphQL answer comes.
+    pub async fn send_as(&self, token: Option<&str>, query: &str, variables: Value) -> Reply {
+        let body = json!({ "query": query, "variables": variables });
+        let limit = Duration::from_secs(40);
+        graphql::post(&self.address, token, &body, limit).await.expect("an answer")
+    }
+
+    /// The data of an answer without top-level errors.
+    ///
+    /// # Panics
+    /// On errors.
+    pub async fn ask(&self, query: &str, variables: Value) -> Value {
+        let reply = self.send(query, variables).await;
+        assert!(reply.errors.is_empty(), "{query}: {:#?}", reply.errors);
+        reply.data
+    }
+
+    /// What a mutation made: the one object of its payload, which has no user errors.
+    ///
+    /// # Panics
+    /// On errors of either kind.
+    pub async fn make(&self, field: &str, query: &str, variables: Value) -> Value {
+        let data = self.ask(query, variables).await;
+        let payload = data.as_object().and_then(|data| data.values().next()).expect("a payload");
+        assert_eq!(payload["userErrors"], json!([]), "{query}");
+        payload[field].clone()
+    }
+
+    /// The user errors of a mutation that is refused: code, path.
+    ///
+    /// # Panics
+    /// When it is not refused.
+    pub async fn refusal(&self, query: &str, variables: Value) -> (String, String) {
+        let data = self.ask(query, variables).await;
+        let payload = data.as_object().and_then(|data| data.values().next()).expect("a payload");
+        let error = &payload["userErrors"][0];
+        let path = error["field"].as_array().into_iter().flatten();
+        let path = path.filter_map(Value::as_str).collect::<Vec<_>>().join(".");
+        (error["code"].as_str().unwrap_or_default().to_owned(), path)
+    }
+
+    /// Waits until all that is due by the clock is done.
+    ///
+    /// # Panics
+    /// When that takes longer than half a minute.
+    pub async fn drain(&self) {
+        for _ in 0..1_500 {
+            if self.unfinished().await == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("work is left that is due: {} rows", self.unfinished().await);
+    }
+
+    /// Turns the clock.
+    pub fn advance(&self, by: TimeDelta) {
+        self.clock.advance(by);
+    }
+
+    /// How many messages are in each state.
+    ///
+    /// # Panics
+    /// When the database fails.
+    pub async fn states(&self) -> Vec<(State, i64)> {
+        message::count_by_state(self.db.reader()).await.expect("counts")
+    }
+
+    /// One number that a statement gives.
+    ///
+    /// # Panics
+    /// When the database fails.
+    pub async fn number(&self, sql: &str) -> i64 {
+        #[derive(FromQueryResult)]
+        struct Row {
+            n: Option<i64>,
+        }
+        let reader = self.db.reader();
+        let statement = Statement::from_string(reader.get_database_backend(), sql);
+        let row = Row::find_by_statement(statement).one(reader).await.expect(sql);
+        row.and_then(|row| row.n).unwrap_or_default()
+    }
+
+    async fn unfinished(&self) -> u64 {
+        use entity::automation::{event, job};
+        let reader = self.db.reader();
+        let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
+        let due =
+            Condition::any().add(message::Column::DueAt.lte(self.clock.now())).add(on_its_way);
+        let messages = message::Entity::find().filter(message::Column::SettledAt.is_null());
+        let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
+        let counts = [
+            event::pending(reader).await,
+            messages.filter(due).count(reader).await,
+            job::Entity::find().filter(jobs).count(reader).await,
+        ];
+        counts.into_iter().map(|count| count.expect("a count")).sum()
+    }
+
+    /// Stops everything, and checks what must always hold.
+    async fn end(self) {
+        self.drain().await;
+        assert_eq!(self.number(UNBALANCED).await, 0, "the ledger is balanced");
+        assert_eq!(self.number(MISALLOCATED).await, 0, "invoices and payments equal allocations");
+        assert_eq!(self.number(LEASED).await, 0, "no lease is held");
+        self.stop.cancel();
+        self.workers.await.expect("the workers end").expect("the workers end well");
+    }
+}
+
+const UNBALANCED: &str = "SELECT COUNT(*) AS n FROM (SELECT transaction_id FROM ledger_entry \
+     GROUP BY transaction_id, currency HAVING SUM(amount) <> 0) AS unbalanced";
+
+const MISALLOCATED: &str = "SELECT (SELECT COUNT(*) FROM invoice WHERE paid <> \
+     (SELECT COALESCE(SUM(amount), 0) FROM allocation WHERE invoice_id = invoice.id)) \
+     + (SELECT COUNT(*) FROM payment WHERE allocated <> \
+     (SELECT COALESCE(SUM(amount), 0) FROM allocation WHERE payment_id = payment.id)) AS n";
+
+const LEASED: &str = "SELECT (SELECT COUNT(*) FROM message WHERE lease_until IS NOT NULL) \
+     + (SELECT COUNT(*) FROM job WHERE lease_until IS NOT NULL) AS n";
+
+/// An organisation with an accountant.
+async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
+    let now = clock.now();
+    db.write(move |txn| {
+        async move {
+            let settings = organisation::Settings {
+                name: "Công ty Sông Hàn".to_owned(),
+                address: "255 Trần Hưng Đạo\nĐà Nẵng".to_owned(),
+                tax_number: Some("0401234567".to_owned()),
+                email: "ketoan@songhan.example".to_owned(),
+                phone: None,
+                time_zone: chrono_tz::Asia::Ho_Chi_Minh,
+                currency: Currency::VND,
+                locale: "vi".to_owned(),
+            };
+            organisation::set_up(txn, settings, Actor::System, now).await?;
+            let new = user::NewUser {
+                email: "accountant@rapport.example".to_owned(),
+                name: "Lê Minh Châu".to_owned(),
+                password_hash: entity::access::password::hash(PASSWORD)?,
+                role: Role::Accountant,
+            };
+            user::create(txn, new, Actor::System, now).await.map(|user| user.id)
+        }
+        .boxed()
+    })
+    .await
+}

@@ -1,0 +1,143 @@
+//! Who may: logging in, roles, and what nobody sees who has not logged in.
+
+use entity::access::Role;
+use serde_json::{Value, json};
+use tests::app::PASSWORD;
+use tests::on_both_stacks;
+
+use crate::given::{CREATE_CUSTOMER, customer};
+
+const LOGIN: &str = "mutation ($email: String!, $password: String!) { login(input: { email: $email, password: $password }) {
+  accessToken user { role } userErrors { code message } } }";
+
+/// A request for every root field, with arguments that would do if it were allowed.
+fn every_root_field(app_schema: &Value) -> Vec<String> {
+    let fields = |root: &str, word: &str| {
+        let types = app_schema["__schema"]["types"].as_array().expect("types");
+        let root = types.iter().find(|kind| kind["name"] == root).expect("a root").clone();
+        let fields = root["fields"].as_array().expect("fields").clone();
+        fields.into_iter().map(|field| request(word, &field, types)).collect::<Vec<_>>()
+    };
+    [fields("Query", "query"), fields("Mutation", "mutation")].concat()
+}
+
+fn request(word: &str, field: &Value, types: &[Value]) -> String {
+    let arguments = field["args"].as_array().expect("args").iter();
+    let arguments: Vec<_> = arguments
+        .filter(|argument| argument["type"]["kind"] == "NON_NULL")
+        .map(|argument| {
+            format!(
+                "{}: {}",
+                argument["name"].as_str().expect("a name"),
+                value(&argument["type"], types)
+            )
+        })
+        .collect();
+    let arguments =
+        if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+    format!("{word} {{ {}{arguments} {{ __typename }} }}", field["name"].as_str().expect("a name"))
+}
+
+/// A literal of a type.
+fn value(of: &Value, types: &[Value]) -> String {
+    match of["kind"].as_str() {
+        Some("NON_NULL") => value(&of["ofType"], types),
+        Some("LIST") => format!("[{}]", value(&of["ofType"], types)),
+        Some("ENUM") => {
+            let kind = types.iter().find(|kind| kind["name"] == of["name"]).expect("an enum");
+            kind["enumValues"][0]["name"].as_str().expect("a value").to_owned()
+        }
+        Some("INPUT_OBJECT") => {
+            let kind = types.iter().find(|kind| kind["name"] == of["name"]).expect("an input");
+            let fields = kind["inputFields"].as_array().expect("fields").iter();
+            let needed = fields.filter(|field| {
+                field["type"]["kind"] == "NON_NULL" && field["defaultValue"].is_null()
+            });
+            let values = needed.map(|field| {
+                format!(
+                    "{}: {}",
+                    field["name"].as_str().expect("a name"),
+                    value(&field["type"], types)
+                )
+            });
+            format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
+        }
+        _ => match of["name"].as_str() {
+            Some("Boolean") => "false".to_owned(),
+            Some("Int" | "Long") => "1".to_owned(),
+            Some("Decimal") => "\"1\"".to_owned(),
+            Some("Date") => "\"2026-11-03\"".to_owned(),
+            Some("CurrencyCode") => "\"VND\"".to_owned(),
+            _ => "\"x\"".to_owned(),
+        },
+    }
+}
+
+/// The whole schema, as introspection tells it where that is on.
+async fn introspected() -> Value {
+    let query = "{ __schema { types { name kind enumValues { name }
+      inputFields { name defaultValue type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }
+      fields { name args { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } }";
+    let schema = api::schema::builder(api::http::guard::Limits::default()).finish();
+    schema.execute(query).await.data.into_json().expect("JSON")
+}
+
+on_both_stacks! {
+    async fn nobody_reads_or_changes_anything_before_logging_in(app: App) {
+        let requests = every_root_field(&introspected().await);
+        assert!(requests.len() > 20, "{requests:#?}");
+        for request in requests {
+            let reply = app.send_as(None, &request, json!({})).await;
+            if request.contains("{ login") {
+                assert_eq!(reply.error_code(), None, "{request}: {reply:?}");
+            } else {
+                assert_eq!(reply.error_code(), Some("UNAUTHENTICATED"), "{request}: {reply:?}");
+            }
+        }
+    }
+
+    async fn a_role_may_what_it_is_for_and_nothing_else(app: App) {
+        let lan = customer(app, "Lan", "vi", "VND").await;
+        let input = json!({ "kind": "PERSON", "displayName": "Minh" });
+        let create = async |token: &str| app.send_as(Some(token), CREATE_CUSTOMER, json!({ "input": input })).await;
+        let read = "query ($id: ID!) { customer(id: $id) { displayName balance { amount } } node(id: $id) { id } }";
+        let (sales, auditor) = (app.token_of(Role::Sales).await, app.token_of(Role::Auditor).await);
+        assert_eq!(create(&sales).await.error_code(), None);
+        assert_eq!(create(&auditor).await.error_code(), Some("FORBIDDEN"));
+        let seen = app.send_as(Some(&auditor), read, json!({ "id": lan })).await;
+        assert_eq!(seen.data["customer"]["balance"]["amount"], "0");
+        let hidden = app.send_as(Some(&sales), read, json!({ "id": lan })).await;
+        assert_eq!(hidden.error_code(), Some("FORBIDDEN"), "sales sees no balances");
+        let invoice = crate::given::invoice(app, &lan, "1000", "VND").await;
+        let node = "query ($id: ID!) { node(id: $id) { id } }";
+        let hidden = app.send_as(Some(&sales), node, json!({ "id": invoice["id"] })).await;
+        assert_eq!((hidden.error_code(), &hidden.data["node"]), (None, &Value::Null));
+    }
+
+    async fn a_wrong_password_and_an_unknown_address_get_the_same_answer(app: App) {
+        let login = async |email: &str, password: &str| {
+            app.send_as(None, LOGIN, json!({ "email": email, "password": password })).await.data["login"].clone()
+        };
+        let good = login(" Accountant@rapport.example ", PASSWORD).await;
+        assert_eq!(good["user"]["role"], "ACCOUNTANT");
+        let token = good["accessToken"].as_str().expect("a token");
+        assert_eq!(app.send_as(Some(token), "{ me { name } }", json!({})).await.data["me"]["name"], "Lê Minh Châu");
+        let wrong = login("accountant@rapport.example", "wrong").await;
+        assert_eq!(wrong["userErrors"][0]["code"], "WRONG_CREDENTIALS");
+        assert_eq!(login("nobody@rapport.example", PASSWORD).await, wrong);
+        let forged = app.send_as(Some("eyJhbGciOiJub25lIn0.e30."), "{ me { name } }", json!({})).await;
+        assert_eq!(forged.error_code(), Some("UNAUTHENTICATED"));
+    }
+
+    async fn an_id_of_nothing_or_of_something_else_is_nothing(app: App) {
+        let lan = customer(app, "Lan", "vi", "VND").await;
+        let query = "query ($id: ID!) { customer(id: $id) { id } invoice(id: $id) { id } node(id: $id) { id __typename } }";
+        let found = app.ask(query, json!({ "id": lan })).await;
+        assert_eq!(found["node"], json!({ "id": lan, "__typename": "Customer" }));
+        assert_eq!(found["invoice"], Value::Null);
+        for id in ["cus_x", "", "cus_01k00000000000000000000000", &lan.replace("cus_", "inv_")] {
+            let nothing = app.ask(query, json!({ "id": id })).await;
+            assert_eq!(nothing, json!({ "customer": null, "invoice": null, "node": null }), "{id}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What tests begin with.
+
+use serde_json::{Value, json};
+use tests::app::App;
+
+pub const CREATE_CUSTOMER: &str = "mutation ($input: CreateCustomerInput!, $key: String) {
+  createCustomer(input: $input, idempotencyKey: $key) {
+    customer { id version displayName language currency timeZone } userErrors { code field message } } }";
+
+pub const ISSUE_INVOICE: &str = "mutation ($input: IssueInvoiceInput!, $key: String) {
+  issueInvoice(input: $input, idempotencyKey: $key) {
+    invoice { id number state total { amount currency } net { amount } tax { amount } open { amount } }
+    userErrors { code field message } } }";
+
+pub const RECORD_PAYMENT: &str = "mutation ($input: RecordPaymentInput!, $key: String!) {
+  recordPayment(input: $input, idempotencyKey: $key) {
+    payment { id amount { amount currency } allocated { amount } unapplied { amount } receipt { number }
+      allocations { amount { amount } invoice { number state open { amount } } } }
+    userErrors { code field message } } }";
+
+pub const REVERSE_PAYMENT: &str = "mutation ($id: ID!, $reason: String!) {
+  reversePayment(id: $id, input: { reason: $reason }) {
+    payment { id state allocated { amount } unapplied { amount } cancellation { number kind cancels { number } } }
+    userErrors { code field message } } }";
+
+/// A customer that mail reaches.
+pub async fn customer(app: &App, name: &str, language: &str, currency: &str) -> String {
+    let input = json!({
+        "kind": "ORGANISATION", "displayName": name, "language": language, "currency": currency,
+        "email": "customer@example.vn",
+    });
+    let made = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+    made["id"].as_str().expect("an id").to_owned()
+}
+
+/// An invoice of one line without tax, due in 30 days.
+pub async fn invoice(app: &App, customer: &str, amount: &str, currency: &str) -> Value {
+    let line = json!({ "description": "Consulting", "unitPrice": amount });
+    let input = json!({
+        "customerId": customer, "currency": currency, "dueOn": "2026-12-20", "lines": [line],
+    });
+    app.make("invoice", ISSUE_INVOICE, json!({ "input": input })).await
+}
+
+/// A payment that settles the oldest invoices.
+pub fn payment(customer: &str, amount: &str, currency: &str, key: &str) -> Value {
+    let amount = json!({ "amount": amount, "currency": currency });
+    json!({ "input": { "customerId": customer, "amount": amount, "reference": "FT26" }, "key": key })
+}

@@ -1,0 +1,11 @@
+//! The suite: what Rapport does, told by those who use it, on both stacks.
+
+mod access;
+mod customers;
+mod given;
+mod imports;
+mod invoices;
+mod lists;
+mod payments;
+mod receipts;
+mod schema;
