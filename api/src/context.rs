@@ -15,7 +15,9 @@ use uuid::Uuid;
 use worker::feed::Signal;
 
 use crate::access::token::Tokens;
+use crate::loader::Records;
 use crate::error::{Fault, UserError, refused};
+use crate::http::errors::Code;
 
 /// What the process has, once.
 #[derive(Clone)]
@@ -28,6 +30,14 @@ pub struct Shared {
     pub signal: Signal,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+}
+
+/// What a request has: who asks, and what was loaded for them.
+pub struct Session {
+    /// Who asks; nobody before logging in.
+    pub viewer: Option<Viewer>,
+    /// Records that belong to records.
+    pub records: Records,
 }
 
 /// What resolvers ask of the request's context.
@@ -58,9 +68,9 @@ impl Ask for Context<'_> {
     }
 
     fn viewer(&self) -> Result<Viewer, Fault> {
-        self.data_opt::<Viewer>().copied().ok_or_else(|| {
+        self.data_opt::<Session>().and_then(|session| session.viewer).ok_or_else(|| {
             let message = "log in first: send `Authorization: Bearer` with the token from `login`";
-            Fault::coded("UNAUTHENTICATED", message)
+            Fault::coded(Code::Unauthenticated, message)
         })
     }
 }
@@ -74,7 +84,7 @@ impl Guard for Can {
             return Ok(());
         }
         let message = "your role does not allow this; an administrator can change it";
-        Err(Fault::coded("FORBIDDEN", message).into())
+        Err(Fault::coded(Code::Forbidden, message).into())
     }
 }
 

@@ -10,6 +10,8 @@ use entity::customers::CustomersError;
 use entity::finance::FinanceError;
 use sea_orm::DbErr;
 
+use crate::http::errors::Code;
+
 /// What kind of expected failure a mutation met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum ErrorCode {
@@ -70,14 +72,14 @@ impl Fault {
     /// A request that cannot be carried out as it is.
     #[must_use]
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self::coded("BAD_REQUEST", message)
+        Self::coded(Code::BadRequest, message)
     }
 
     /// A top-level error with its code.
     #[must_use]
-    pub fn coded(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn coded(code: Code, message: impl Into<String>) -> Self {
         let error = async_graphql::Error::new(message);
-        Self(error.extend_with(|_, extensions| extensions.set("code", code)))
+        Self(error.extend_with(|_, extensions| extensions.set("code", code.as_str())))
     }
 }
 
@@ -100,10 +102,10 @@ impl From<DbErr> for Fault {
 pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
     let (code, path): (_, &[&str]) = match &error {
         Error::Db(cause) if is_overload(cause) => {
-            return Err(Fault::coded("UNAVAILABLE", "the database is busy; try again in a moment"));
+            return Err(Fault::coded(Code::Overloaded, "the database is busy; try again in a moment"));
         }
         Error::Db(_) => return Err(Fault(async_graphql::Error::new_with_source(error))),
-        Error::Closed => return Err(Fault::coded("UNAVAILABLE", error.to_string())),
+        Error::Closed => return Err(Fault::coded(Code::Overloaded, error.to_string())),
         Error::Invalid { field, .. } => {
             return Ok(vec![UserError::new(ErrorCode::Invalid, &error, &["input", field])]);
         }

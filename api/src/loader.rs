@@ -17,6 +17,7 @@ use entity::finance::{allocation, credit_note, invoice, invoice_line, payment, r
 use entity::id::{CustomerId, InvoiceId, MessageId, PaymentId, ReceiptId, UserId};
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
+use crate::context::Session;
 use crate::error::Fault;
 
 /// The loader of one request.
@@ -43,7 +44,7 @@ where
     K: Send + Sync + Hash + Eq + Clone + 'static,
     Batch: Loader<K, Error = Arc<DbErr>>,
 {
-    let loaded = ctx.data_unchecked::<Records>().load_one(key).await;
+    let loaded = ctx.data_unchecked::<Session>().records.load_one(key).await;
     loaded.map_err(|error| Fault::from(DbErr::Custom(error.to_string())))
 }
 

@@ -71,7 +71,7 @@ impl NodeQuery {
     }
 
     /// Records by their ids, in the order of the ids; null where one does not exist or may not be seen.
-    #[graphql(complexity = "ids.len() * (1 + child_complexity)")]
+    #[graphql(complexity = "ids.len().saturating_mul(child_complexity.saturating_add(1))")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

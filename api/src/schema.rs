@@ -8,13 +8,9 @@ use crate::customers::{CustomerMutation, CustomerQuery};
 use crate::finance::{
     ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, PaymentQuery, ReceiptMutation,
 };
+use crate::http::extension::Surface;
+use crate::http::guard::Limits;
 use crate::node::NodeQuery;
-
-/// How deep a query may nest.
-pub const MAX_DEPTH: usize = 15;
-
-/// How much a query may cost: about one for every value in the answer.
-pub const MAX_COST: usize = 20_000;
 
 #[derive(MergedObject, Default)]
 struct AccessQueries(OrganisationQuery, UserQuery);
@@ -39,24 +35,23 @@ pub struct Mutation(LoginMutation, CustomerMutation, FinanceMutations);
 /// Rapport's schema.
 pub type RapportSchema = Schema<Query, Mutation, EmptySubscription>;
 
-/// The schema with its limits, without what the process has.
+/// The schema within `limits`, without what the process has.
 #[must_use]
-pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+pub fn builder(limits: Limits) -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .limit_depth(MAX_DEPTH)
-        .limit_complexity(MAX_COST)
+        .extension(Surface::new(limits))
 }
 
 /// The schema in GraphQL's own language, as it is checked in.
 #[must_use]
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_enum_items();
-    builder().finish().sdl_with_options(options)
+    builder(Limits::default()).finish().sdl_with_options(options)
 }
 
 /// What a page of a list costs.
 #[must_use]
 pub fn list_cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
     let rows = first.or(last).and_then(|rows| usize::try_from(rows).ok()).unwrap_or(25);
-    1 + rows.min(100) * child
+    rows.min(100).saturating_mul(child).saturating_add(1)
 }

@@ -29,18 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let message = documents.receipt(&facts)?;
             let took = start.elapsed();
             let envelope = Envelope {
-                from: Mailbox::new(
-                    Some(facts.organisation.name),
-                    "from@rapport.example".parse()?,
-                ),
+                from: Mailbox::new(Some(facts.organisation.name), "from@rapport.example".parse()?),
                 reply_to: None,
                 to: Mailbox::new(Some(facts.customer.name), "to@rapport.example".parse()?),
                 message_id: message_id(name, "rapport.example"),
-                date: facts
-                    .issued_on
-                    .and_hms_opt(8, 0, 0)
-                    .ok_or("no such time")?
-                    .and_utc(),
+                date: facts.issued_on.and_hms_opt(8, 0, 0).ok_or("no such time")?.and_utc(),
             };
             let file = folder.join(name);
             fs::write(file.with_extension("html"), &message.html)?;
@@ -48,10 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 file.with_extension("txt"),
                 format!("{}\n\n{}", message.subject, message.text),
             )?;
-            fs::write(
-                file.with_extension("eml"),
-                compose(&envelope, &message, None)?,
-            )?;
+            fs::write(file.with_extension("eml"), compose(&envelope, &message, None)?)?;
             for attachment in &message.attachments {
                 fs::write(file.with_extension("pdf"), &attachment.bytes)?;
                 println!(

@@ -7,6 +7,7 @@ pub mod config;
 pub mod document;
 pub mod feed;
 pub mod finance;
+pub mod health;
 pub mod mail;
 pub mod observe;
 pub mod relay;

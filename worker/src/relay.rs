@@ -189,7 +189,8 @@ fn due_rows<I: Copy + Into<uuid::Uuid>>(kind: DueKind, ids: &[I]) -> Due {
 }
 
 /// An error with its causes, for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -21,7 +21,7 @@ use crate::document::{DocumentError, Documents};
 use crate::feed::{self, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
 use crate::mail::transport::Transport;
-use crate::relay::{Pace, Relay};
+use crate::relay::{Pace, Relay, chain};
 use crate::sender::Sender;
 
 /// Why workers cannot start.
@@ -131,31 +131,34 @@ impl Runtime {
 async fn handle_messages(sender: &Sender, due: Due) -> Result<(), entity::Error> {
     debug_assert_eq!(due.kind, DueKind::Message);
     let sent = sender.send(due.ids.into_iter().map(MessageId::from).collect()).await;
-    logged(sent, "messages could not be sent; they are due again")
+    sent.inspect_err(|error| tracing::warn!(error = %chain(error), "messages are due again"))
 }
 
 impl Jobs {
+    fn lease(&self) -> TimeDelta {
+        TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::seconds(30))
+    }
+
     /// Works on those of the jobs that nobody else has.
     async fn handle(&self, due: Due) -> Result<(), entity::Error> {
         for id in due.ids.into_iter().map(JobId::from) {
             let now = self.clock.now();
-            let until = now + TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::seconds(30));
+            let until = now + self.lease();
             let leased = self.db.write(move |txn| job::lease(txn, id, until, now).boxed());
             let Some(job) = leased.await? else { continue };
             let done = match job.kind {
                 job::Kind::ImportReceivables => {
-                    import::run(&self.db, &self.clock, &self.files, &job, self.lease).await
+                    import::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
                 }
             };
-            logged(done, "a job stopped in the middle; it is due again")?;
+            done.inspect_err(|error| {
+                tracing::warn!(job = %id.0, error = %chain(error), "a job is due again");
+            })?;
         }
         Ok(())
     }
 }
 
-fn logged(done: Result<(), entity::Error>, what: &str) -> Result<(), entity::Error> {
-    done.inspect_err(|error| tracing::warn!(error = %crate::relay::chain(error), "{what}"))
-}
 
 /// Keeps the figures that are counted from rows, until `shutdown`.
 async fn gauge(db: Db, shutdown: CancellationToken) {

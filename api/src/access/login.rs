@@ -11,6 +11,7 @@ use super::token::LIFETIME;
 use super::user::User;
 use crate::context::Ask;
 use crate::error::{Fault, UserError, refused};
+use crate::http::errors::Code;
 
 /// How many passwords are checked at once: each takes 19 MiB and tens of milliseconds of a core, and
 /// the others must not notice.
@@ -56,7 +57,7 @@ impl LoginMutation {
     ) -> Result<LoginPayload, Fault> {
         let found = user::by_email(ctx.reader(), &input.email).await?;
         let known = found.clone();
-        let unavailable = || Fault::coded("UNAVAILABLE", "the server is stopping; try again");
+        let unavailable = || Fault::coded(Code::Overloaded, "the server is stopping; try again");
         let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
         let checked = tokio::task::spawn_blocking(move || {
             user::authenticate(known.as_ref(), &input.password)

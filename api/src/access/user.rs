@@ -6,6 +6,7 @@ use entity::access::user;
 use crate::choice::choice;
 use crate::context::Ask;
 use crate::error::Fault;
+use crate::http::errors::Code;
 use crate::id::global;
 use crate::loader::load;
 
@@ -62,6 +63,6 @@ impl UserQuery {
     async fn me(&self, ctx: &Context<'_>) -> Result<User, Fault> {
         let viewer = ctx.viewer()?;
         let row = load(ctx, viewer.user).await?;
-        row.map(User).ok_or_else(|| Fault::coded("UNAUTHENTICATED", "the user is gone"))
+        row.map(User).ok_or_else(|| Fault::coded(Code::Unauthenticated, "the user is gone"))
     }
 }

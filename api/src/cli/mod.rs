@@ -1,3 +1,5 @@
-//! The commands of `rapport` besides serving.
+//! The commands of `rapport`.
 
+pub mod demo;
 pub mod import;
+pub mod seed;

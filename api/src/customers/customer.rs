@@ -14,6 +14,7 @@ use crate::access::User;
 use crate::choice::choice;
 use crate::context::{Ask, Can, Once, write};
 use crate::error::{Fault, UserError};
+use crate::http::errors::Code;
 use crate::id::{global, parse};
 use crate::list::{DateTimeFilter, EnumFilter, IdFilter, PageArgs, StringFilter, list, page};
 use crate::loader::{AddressesOf, BalancesOf, ContactsOf, load};
@@ -127,7 +128,7 @@ impl Customer {
     /// The customer of a record that has one for certain.
     pub(crate) async fn of(ctx: &Context<'_>, id: CustomerId) -> Result<Self, Fault> {
         let row = load(ctx, id).await?;
-        row.map(Self).ok_or_else(|| Fault::coded("NOT_FOUND", "the customer is gone"))
+        row.map(Self).ok_or_else(|| Fault::coded(Code::NotFound, "the customer is gone"))
     }
 }
 
@@ -241,14 +242,14 @@ impl Customer {
     }
 
     /// The people to talk to there.
-    #[graphql(complexity = "1 + 5 * child_complexity")]
+    #[graphql(complexity = "child_complexity.saturating_mul(5).saturating_add(1)")]
     async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>, Fault> {
         let rows = load(ctx, ContactsOf(self.0.id)).await?;
         Ok(rows.into_iter().flatten().map(Contact).collect())
     }
 
     /// Where it is.
-    #[graphql(complexity = "1 + 5 * child_complexity")]
+    #[graphql(complexity = "child_complexity.saturating_mul(5).saturating_add(1)")]
     async fn addresses(&self, ctx: &Context<'_>) -> Result<Vec<Address>, Fault> {
         let rows = load(ctx, AddressesOf(self.0.id)).await?;
         Ok(rows.into_iter().flatten().map(Address).collect())

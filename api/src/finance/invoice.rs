@@ -16,6 +16,7 @@ use crate::choice::choice;
 use crate::context::{Ask, Can, Once, write};
 use crate::customers::{Customer, CustomerFilter};
 use crate::error::{Fault, UserError, refused};
+use crate::http::errors::Code;
 use crate::id::{global, parse};
 use crate::list::{
     BooleanFilter, DateFilter, DateTimeFilter, EnumFilter, IdFilter, MoneyFilter, PageArgs,
@@ -94,7 +95,7 @@ impl Invoice {
 
     pub(crate) async fn of(ctx: &Context<'_>, id: InvoiceId) -> Result<Self, Fault> {
         let row = load(ctx, id).await?;
-        row.map(Self).ok_or_else(|| Fault::coded("NOT_FOUND", "the invoice is gone"))
+        row.map(Self).ok_or_else(|| Fault::coded(Code::NotFound, "the invoice is gone"))
     }
 
     fn amount(&self, minor: i64) -> Money {
@@ -186,7 +187,7 @@ impl Invoice {
     }
 
     /// What it is for, in the order of the document.
-    #[graphql(complexity = "1 + 10 * child_complexity")]
+    #[graphql(complexity = "child_complexity.saturating_mul(10).saturating_add(1)")]
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>, Fault> {
         let currency = self.0.currency;
         let rows = load(ctx, LinesOf(self.0.id)).await?.into_iter().flatten();
@@ -194,7 +195,7 @@ impl Invoice {
     }
 
     /// What settled it, in the order in which it happened; negative amounts take earlier ones back.
-    #[graphql(complexity = "1 + 3 * child_complexity")]
+    #[graphql(complexity = "child_complexity.saturating_mul(3).saturating_add(1)")]
     async fn allocations(&self, ctx: &Context<'_>) -> Result<Vec<Allocation>, Fault> {
         let currency = self.0.currency;
         let rows = load(ctx, AllocationsTo(self.0.id)).await?.into_iter().flatten();
@@ -202,7 +203,7 @@ impl Invoice {
     }
 
     /// What took it back, in the order in which it happened.
-    #[graphql(complexity = "1 + 2 * child_complexity")]
+    #[graphql(complexity = "child_complexity.saturating_mul(2).saturating_add(1)")]
     async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<CreditNote>, Fault> {
         let rows = load(ctx, CreditNotesOf(self.0.id)).await?;
         Ok(rows.into_iter().flatten().map(CreditNote).collect())

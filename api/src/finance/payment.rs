@@ -16,6 +16,7 @@ use crate::choice::choice;
 use crate::context::{Ask, Can, Once, write};
 use crate::customers::{Customer, CustomerFilter};
 use crate::error::{Fault, UserError, refused};
+use crate::http::errors::Code;
 use crate::id::{global, parse};
 use crate::list::{
     DateFilter, DateTimeFilter, EnumFilter, IdFilter, MoneyFilter, PageArgs, StringFilter, list,
@@ -100,7 +101,7 @@ impl Payment {
 
     pub(crate) async fn of(ctx: &Context<'_>, id: PaymentId) -> Result<Self, Fault> {
         let row = load(ctx, id).await?;
-        row.map(Self).ok_or_else(|| Fault::coded("NOT_FOUND", "the payment is gone"))
+        row.map(Self).ok_or_else(|| Fault::coded(Code::NotFound, "the payment is gone"))
     }
 
     async fn receipt_of(
@@ -177,7 +178,7 @@ impl Payment {
     }
 
     /// What it settled, in the order in which it happened; negative amounts take earlier ones back.
-    #[graphql(complexity = "1 + 3 * child_complexity")]
+    #[graphql(complexity = "child_complexity.saturating_mul(3).saturating_add(1)")]
     async fn allocations(&self, ctx: &Context<'_>) -> Result<Vec<Allocation>, Fault> {
         let currency = self.0.currency;
         let rows = load(ctx, AllocationsOf(self.0.id)).await?.into_iter().flatten();

@@ -76,7 +76,7 @@ impl Receipt {
 
     /// The messages it was sent with, the original first: whether the customer got it, when, and if
     /// not why.
-    #[graphql(complexity = "1 + 3 * child_complexity")]
+    #[graphql(complexity = "child_complexity.saturating_mul(3).saturating_add(1)")]
     async fn messages(&self, ctx: &Context<'_>) -> Result<Vec<Message>, Fault> {
         let rows = load(ctx, MessagesAbout(self.0.id.into())).await?;
         Ok(rows.into_iter().flatten().map(Message::from).collect())

@@ -22,7 +22,7 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// Where the files are that all languages share.
 const LAYOUT: &str = "layout";
 
-/// Steps of one render. A receipt over 50 invoices takes about 5,000.
+/// Steps of one render: many times what a mail with its fifty invoices takes.
 const FUEL: u64 = 500_000;
 
 /// All templates of all languages.
@@ -37,26 +37,17 @@ impl Library {
     /// # Errors
     /// [`DocumentError`] for whatever is incomplete or does not compile.
     pub fn embedded() -> Result<Self, DocumentError> {
-        let mut library = Self {
-            locales: BTreeMap::new(),
-            templates: environment(),
-        };
+        let mut library = Self { locales: BTreeMap::new(), templates: environment() };
         for folder in FOLDERS.dirs() {
             for file in folder.files() {
                 library.add(&path_of(file), text_of(file)?)?;
             }
         }
-        let fallback = library
-            .locales
-            .get(FALLBACK)
-            .ok_or(DocumentError::NoFallback)?;
+        let fallback = library.locales.get(FALLBACK).ok_or(DocumentError::NoFallback)?;
         for (language, locale) in &library.locales {
             let keys = locale.differences(fallback);
             if !keys.is_empty() {
-                return Err(DocumentError::Keys {
-                    language: language.clone(),
-                    keys,
-                });
+                return Err(DocumentError::Keys { language: language.clone(), keys });
             }
             for name in ["words.j2", "receipt.mjml", "receipt.txt", "receipt.typ"] {
                 path(language, name)?;
@@ -71,10 +62,8 @@ impl Library {
                 language: language.to_owned(),
                 problem,
             })?;
-            let sections = [
-                ("receipt", &locale.receipt),
-                ("receipt_cancelled", &locale.receipt_cancelled),
-            ];
+            let sections =
+                [("receipt", &locale.receipt), ("receipt_cancelled", &locale.receipt_cancelled)];
             for (section, sentences) in sections {
                 for (key, sentence) in sentences {
                     self.compile(sentence_name(language, section, key), sentence.clone())?;
@@ -85,10 +74,8 @@ impl Library {
         }
         match path.rsplit_once('.').map(|(_, extension)| extension) {
             Some("mjml") => {
-                let html = html(source).map_err(|problem| DocumentError::Source {
-                    path: path.to_owned(),
-                    problem,
-                })?;
+                let html = html(source)
+                    .map_err(|problem| DocumentError::Source { path: path.to_owned(), problem })?;
                 self.compile(path.to_owned(), html)
             }
             Some("txt" | "j2") => self.compile(path.to_owned(), source.to_owned()),
@@ -126,7 +113,8 @@ impl Library {
         }
     }
 
-    /// The sentences of one document, as plain text on one line each.
+    /// The sentences of one document, as plain text on one line each. Spaces that must not break, as between an
+    /// amount and its symbol, stay; what came from data has been cleaned before.
     ///
     /// # Errors
     /// `Template` if a sentence names something that is not there.
@@ -141,7 +129,7 @@ impl Library {
             .keys()
             .map(|key| {
                 let text = self.render(&sentence_name(language, section, key), view)?;
-                Ok((key.as_str(), line(&text)))
+                Ok((key.as_str(), text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")))
             })
             .collect()
     }
@@ -167,12 +155,7 @@ impl Library {
         };
         let words = line(&self.render(&path(language, "words.j2")?, &values)?);
         let mut letters = words.chars();
-        Ok(letters
-            .next()
-            .into_iter()
-            .flat_map(char::to_uppercase)
-            .chain(letters)
-            .collect())
+        Ok(letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect())
     }
 
     /// The template `name` with `values`.
@@ -183,10 +166,7 @@ impl Library {
         self.templates
             .get_template(name)
             .and_then(|template| template.render(Serde(values)))
-            .map_err(|source| DocumentError::Template {
-                name: name.to_owned(),
-                source,
-            })
+            .map_err(|source| DocumentError::Template { name: name.to_owned(), source })
     }
 }
 
@@ -199,10 +179,7 @@ pub(super) fn path(language: &str, name: &'static str) -> Result<String, Documen
         .into_iter()
         .map(|folder| format!("{folder}/{name}"))
         .find(|path| FOLDERS.get_file(path).is_some())
-        .ok_or_else(|| DocumentError::Missing {
-            language: language.to_owned(),
-            name,
-        })
+        .ok_or_else(|| DocumentError::Missing { language: language.to_owned(), name })
 }
 
 /// Paths and contents of the templates for PDFs.
@@ -210,11 +187,7 @@ pub(super) fn typst_sources() -> impl Iterator<Item = (&'static str, &'static st
     FOLDERS
         .dirs()
         .flat_map(Dir::files)
-        .filter(|file| {
-            file.path()
-                .extension()
-                .is_some_and(|extension| extension == "typ")
-        })
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == "typ"))
         .filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
 }
 
@@ -233,13 +206,8 @@ fn environment() -> Environment<'static> {
 /// A line with nothing but a tag leaves no empty line behind.
 fn lines_of_tags_vanish() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
-    syntax
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .keep_trailing_newline(true);
-    syntax
-        .build()
-        .expect("the delimiters are the standard ones")
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    syntax.build().expect("the delimiters are the standard ones")
 }
 
 /// MJML to HTML, with the placeholders in place.
@@ -249,14 +217,8 @@ fn html(source: &str) -> Result<String, String> {
         return Err(warning.to_string());
     }
     // Without fonts of its own, so that reading a mail asks no third party for one.
-    let options = RenderOptions {
-        fonts: HashMap::new(),
-        ..RenderOptions::default()
-    };
-    parsed
-        .element
-        .render(&options)
-        .map_err(|error| error.to_string())
+    let options = RenderOptions { fonts: HashMap::new(), ..RenderOptions::default() };
+    parsed.element.render(&options).map_err(|error| error.to_string())
 }
 
 fn sentence_name(language: &str, section: &str, key: &str) -> String {

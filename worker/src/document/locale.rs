@@ -57,10 +57,7 @@ impl Locale {
     /// The line and what is wrong with it, for whoever edits the file.
     pub fn parse(source: &str) -> Result<Self, String> {
         let locale: Self = toml::from_str(source).map_err(|error| error.to_string())?;
-        for (name, pattern) in [
-            ("symbol", &locale.money.symbol),
-            ("code", &locale.money.code),
-        ] {
+        for (name, pattern) in [("symbol", &locale.money.symbol), ("code", &locale.money.code)] {
             if !pattern.contains("{amount}") || !pattern.contains(&format!("{{{name}}}")) {
                 return Err(format!("`money.{name}` needs {{amount}} and {{{name}}}"));
             }
@@ -76,10 +73,7 @@ impl Locale {
 
     /// The keys that only one of the two has, as `label.copy`: none if they are interchangeable.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        self.keys()
-            .symmetric_difference(&other.keys())
-            .cloned()
-            .collect()
+        self.keys().symmetric_difference(&other.keys()).cloned().collect()
     }
 
     fn keys(&self) -> BTreeSet<String> {
@@ -99,11 +93,7 @@ impl Locale {
     pub fn money(&self, money: Money) -> String {
         let amount = self.decimal(money);
         let code = money.currency.code();
-        let text = match self
-            .currency
-            .get(code)
-            .and_then(|names| names.get("symbol")?.as_str())
-        {
+        let text = match self.currency.get(code).and_then(|names| names.get("symbol")?.as_str()) {
             Some(symbol) => self.money.symbol.replace("{symbol}", symbol),
             None => self.money.code.replace("{code}", code),
         };
@@ -114,11 +104,7 @@ impl Locale {
     /// The absolute amount, grouped by thousands, with exactly the currency's decimals.
     fn decimal(&self, money: Money) -> String {
         let exponent = money.currency.exponent() as usize;
-        let digits = format!(
-            "{:0width$}",
-            money.minor.unsigned_abs(),
-            width = exponent + 1
-        );
+        let digits = format!("{:0width$}", money.minor.unsigned_abs(), width = exponent + 1);
         let (whole, decimals) = digits.split_at(digits.len() - exponent);
         let mut text = String::with_capacity(digits.len() * 2);
         for (index, digit) in whole.chars().enumerate() {
@@ -137,15 +123,12 @@ impl Locale {
     /// A day.
     pub fn date(&self, day: NaiveDate) -> String {
         let month = &self.date.months[chrono::Datelike::month0(&day) as usize];
-        day.format(&self.date.pattern.replace("%B", month))
-            .to_string()
+        day.format(&self.date.pattern.replace("%B", month)).to_string()
     }
 
     /// What to call a method of payment.
     pub fn method(&self, code: &str) -> &str {
-        self.method
-            .get(code)
-            .unwrap_or_else(|| &self.method["OTHER"])
+        self.method.get(code).unwrap_or_else(|| &self.method["OTHER"])
     }
 
     /// What `words.j2` is told about a currency: the table of the file, if there is one, and the `code`.

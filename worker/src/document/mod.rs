@@ -139,10 +139,7 @@ impl Documents {
     /// the start of a process and not the mail of a customer.
     pub fn embedded() -> Result<Self, DocumentError> {
         let library = Library::embedded()?;
-        Ok(Self(Arc::new(Inner {
-            library,
-            typesetter: OnceLock::new(),
-        })))
+        Ok(Self(Arc::new(Inner { library, typesetter: OnceLock::new() })))
     }
 
     /// The tags of the languages that there is a folder for.
@@ -152,7 +149,7 @@ impl Documents {
 
     /// The mail for `facts`, with the PDF attached: a receipt, or the cancellation of one.
     ///
-    /// CPU-bound for some tens of milliseconds: call it where blocking is allowed.
+    /// CPU-bound, mostly for the PDF: call it where blocking is allowed.
     ///
     /// # Errors
     /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
@@ -166,16 +163,10 @@ impl Documents {
         let in_words = library.in_words(language, locale, facts.payment.amount)?;
         let view = View::new(facts, language, locale, in_words);
         let say = library.sentences(language, section, sentences, &view)?;
-        let values = Values {
-            view: &view,
-            label: &locale.label,
-            say,
-        };
+        let values = Values { view: &view, label: &locale.label, say };
 
-        let typesetter = self
-            .0
-            .typesetter
-            .get_or_init(|| Typesetter::new(library::typst_sources()));
+        let typesetter =
+            self.0.typesetter.get_or_init(|| Typesetter::new(library::typst_sources()));
         let path = library::path(language, "receipt.typ")?;
         let pdf = typesetter
             .pdf(&path, &values)

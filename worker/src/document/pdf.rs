@@ -16,7 +16,7 @@ use typst_pdf::PdfOptions;
 /// the parsed template, is remembered for good as long as documents keep coming.
 const MEMORY_IN_DOCUMENTS: usize = 4;
 
-/// The typesetter, with its fonts and templates. Some 20 MB, so it is built when first needed.
+/// The typesetter, with its fonts and templates. Some 40 MB, so it is built when first needed.
 pub(super) struct Typesetter(TypstEngine);
 
 impl Typesetter {
@@ -40,11 +40,8 @@ impl Typesetter {
         let inputs: Dict = serde_json::to_value(values)
             .and_then(serde_json::from_value)
             .map_err(|error| error.to_string())?;
-        let document: PagedDocument = self
-            .0
-            .compile_with_input(path, inputs)
-            .output
-            .map_err(|error| explain(&error))?;
+        let document: PagedDocument =
+            self.0.compile_with_input(path, inputs).output.map_err(|error| explain(&error))?;
         typst_pdf::pdf(&document, &PdfOptions::default())
             .map_err(|errors| explain(&TypstAsLibError::TypstSource(errors)))
     }
@@ -55,14 +52,12 @@ fn explain(error: &TypstAsLibError) -> String {
     let TypstAsLibError::TypstSource(diagnostics) = error else {
         return error.to_string();
     };
-    diagnostics
-        .iter()
-        .fold(String::new(), |mut text, diagnostic| {
-            let separator = if text.is_empty() { "" } else { "; " };
-            let _ = write!(text, "{separator}{}", diagnostic.message);
-            for hint in &diagnostic.hints {
-                let _ = write!(text, " ({})", hint.v);
-            }
-            text
-        })
+    diagnostics.iter().fold(String::new(), |mut text, diagnostic| {
+        let separator = if text.is_empty() { "" } else { "; " };
+        let _ = write!(text, "{separator}{}", diagnostic.message);
+        for hint in &diagnostic.hints {
+            let _ = write!(text, " ({})", hint.v);
+        }
+        text
+    })
 }

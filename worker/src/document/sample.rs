@@ -11,13 +11,7 @@ pub fn all(language: &str) -> Vec<(&'static str, ReceiptFacts)> {
     vec![
         ("ordinary", ordinary(language)),
         ("cancellation", cancellation(language)),
-        (
-            "copy",
-            ReceiptFacts {
-                copy: true,
-                ..ordinary(language)
-            },
-        ),
+        ("copy", ReceiptFacts { copy: true, ..ordinary(language) }),
         ("credit-only", credit_only(language)),
         ("forty-invoices", forty_invoices(language)),
         ("extreme", extreme(language)),
@@ -69,10 +63,7 @@ pub fn cancellation(language: &str) -> ReceiptFacts {
     let receipt = ordinary(language);
     ReceiptFacts {
         kind: Kind::Cancellation {
-            cancels: Cancelled {
-                number: receipt.number,
-                issued_on: receipt.issued_on,
-            },
+            cancels: Cancelled { number: receipt.number, issued_on: receipt.issued_on },
             reason: Some("Ngân hàng hoàn lại lệnh chuyển tiền".to_owned()),
         },
         number: "2026-000124".to_owned(),
@@ -80,10 +71,7 @@ pub fn cancellation(language: &str) -> ReceiptFacts {
         lines: receipt
             .lines
             .into_iter()
-            .map(|settled| Line {
-                remaining: settled.total,
-                ..settled
-            })
+            .map(|settled| Line { remaining: settled.total, ..settled })
             .collect(),
         ..ordinary(language)
     }
@@ -127,10 +115,7 @@ pub fn forty_invoices(language: &str) -> ReceiptFacts {
     let paid = lines.iter().map(|settled| settled.applied.minor).sum();
     let receipt = ordinary(language);
     ReceiptFacts {
-        payment: Payment {
-            amount: Money::new(paid, Currency::VND),
-            ..receipt.payment
-        },
+        payment: Payment { amount: Money::new(paid, Currency::VND), ..receipt.payment },
         lines,
         unapplied: Money::new(0, Currency::VND),
         ..receipt

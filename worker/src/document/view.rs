@@ -110,11 +110,7 @@ impl View {
                 reference: present(facts.payment.reference.as_ref()),
                 amount: locale.money(facts.payment.amount),
             },
-            lines: facts
-                .lines
-                .iter()
-                .map(|settled| invoice(settled, locale))
-                .collect(),
+            lines: facts.lines.iter().map(|settled| invoice(settled, locale)).collect(),
             more: facts.lines.len().saturating_sub(LINES_IN_MAIL),
             unapplied: some_money(facts.unapplied).map(|rest| locale.money(rest)),
             cancels,

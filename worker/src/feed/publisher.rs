@@ -85,13 +85,12 @@ async fn send(sender: &mpsc::Sender<Task<Due>>, batch: &[Due]) -> Result<(), Fee
 
 async fn append(stream: &Stream, connection: &Connection, batch: &[Due]) -> Result<(), FeedError> {
     let entries = batch.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
-    let mut redis = match connection.get() {
-        Some(redis) => redis,
-        None => {
-            let redis = stream.connect().await.map_err(FeedError::Redis)?;
-            connection.set(Some(redis.clone()));
-            redis
-        }
+    let mut redis = if let Some(redis) = connection.get() {
+        redis
+    } else {
+        let redis = stream.connect().await.map_err(FeedError::Redis)?;
+        connection.set(Some(redis.clone()));
+        redis
     };
     stream.append(&mut redis, &entries).await.map_err(FeedError::Redis)
 }

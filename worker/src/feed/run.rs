@@ -83,7 +83,6 @@ async fn timed<F: Future>(handling: F) -> F::Output {
     outcome
 }
 
-#[expect(clippy::borrowed_box, reason = "the layer hands the panic over as a box")]
 fn panic_message(panic: &Box<dyn std::any::Any + Send>) -> PanicError {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub struct Signal {
     raise: mpsc::Sender<()>,
-    raised: watch::Receiver<()>,
+    wakes: watch::Receiver<()>,
 }
 
 impl Signal {
@@ -30,13 +30,13 @@ impl Signal {
     #[must_use]
     pub fn embedded() -> Self {
         let (raise, mut raises) = mpsc::channel(1);
-        let (wake, raised) = watch::channel(());
+        let (wake, wakes) = watch::channel(());
         tokio::spawn(async move {
             while raises.recv().await.is_some() {
                 wake.send_replace(());
             }
         });
-        Self { raise, raised }
+        Self { raise, wakes }
     }
 
     /// A signal to all processes on a Redis with the same prefix. Needs a Tokio runtime; Redis may be
@@ -48,7 +48,7 @@ impl Signal {
         let client = Client::open(url).map_err(FeedError::Address)?;
         let channel = format!("{prefix}:wake");
         let (raise, raises) = mpsc::channel(1);
-        let (wake, raised) = watch::channel(());
+        let (wake, wakes) = watch::channel(());
         tokio::spawn(speak(client.clone(), channel.clone(), raises));
         tokio::spawn(async move {
             tokio::select! {
@@ -56,7 +56,7 @@ impl Signal {
                 () = wake.closed() => {}
             }
         });
-        Ok(Self { raise, raised })
+        Ok(Self { raise, wakes })
     }
 
     /// Says that something was committed. Returns at once.
@@ -67,7 +67,7 @@ impl Signal {
 
     /// Waits for a signal raised since this clone last waited.
     pub async fn wait(&mut self) {
-        if self.raised.changed().await.is_err() {
+        if self.wakes.changed().await.is_err() {
             // The runtime is going down.
             std::future::pending::<()>().await;
         }
@@ -95,15 +95,13 @@ async fn publish(
     channel: &str,
     connection: &mut Option<MultiplexedConnection>,
 ) -> RedisResult<()> {
-    let redis = match connection {
-        Some(redis) => redis,
-        None => {
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(CONNECT))
-                .set_response_timeout(Some(CONNECT));
-            let redis = client.get_multiplexed_async_connection_with_config(&config).await?;
-            connection.insert(redis)
-        }
+    let redis = if let Some(redis) = connection {
+        redis
+    } else {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(CONNECT));
+        connection.insert(client.get_multiplexed_async_connection_with_config(&config).await?)
     };
     redis.publish(channel, "").await
 }
@@ -138,10 +136,12 @@ async fn subscribe(
     wake.send_replace(());
     loop {
         match timeout(SILENCE, messages.next()).await {
-            Ok(Some(_)) => drop(wake.send_replace(())),
+            Ok(Some(_)) => wake.send_replace(()),
             Ok(None) => return Ok(()),
             Err(_) => match timeout(CONNECT, sink.ping::<redis::Value>()).await {
-                Ok(pong) => drop(pong?),
+                Ok(pong) => {
+                    pong?;
+                }
                 Err(_) => return Ok(()),
             },
         }

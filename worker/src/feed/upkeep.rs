@@ -19,7 +19,7 @@ use super::stream::{Stream, has_vanished};
 
 /// How many acknowledgements go out together.
 const BATCH: usize = 500;
-const TIDY: Duration = Duration::from_secs(60);
+const TIDY: Duration = Duration::from_mins(1);
 /// How long stopping may take. What is not handed back by then is taken over when its lease runs out.
 const STOP: Duration = Duration::from_secs(5);
 

@@ -60,10 +60,7 @@ pub enum ComposeError {
 /// that a message whose fate is unknown can be looked for at the provider.
 #[must_use]
 pub fn message_id(effect_key: &str, domain: &str) -> String {
-    format!(
-        "{}@{domain}",
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, effect_key.as_bytes())
-    )
+    format!("{}@{domain}", Uuid::new_v5(&Uuid::NAMESPACE_URL, effect_key.as_bytes()))
 }
 
 /// `message` as it is handed to SMTP: multipart/mixed of the text, the HTML and the files, signed if there are
@@ -81,30 +78,21 @@ pub fn compose(
     let boundary = |part: &str| {
         // `=_` occurs in neither quoted-printable nor base64, and all parts are in one of the two.
         let name = format!("{part}:{}", envelope.message_id);
-        let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
-            .simple()
-            .to_string();
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).simple().to_string();
         format!("=_{hash:.24}")
     };
     let bodies = MultiPart::alternative()
         .boundary(boundary("alternative"))
         .singlepart(text_part(ContentType::TEXT_PLAIN, &message.text))
         .singlepart(text_part(ContentType::TEXT_HTML, &message.html));
-    let mut parts = MultiPart::mixed()
-        .boundary(boundary("mixed"))
-        .multipart(bodies);
+    let mut parts = MultiPart::mixed().boundary(boundary("mixed")).multipart(bodies);
     for attachment in &message.attachments {
         let media_type = ContentType::parse(attachment.media_type)
             .map_err(|_| ComposeError::MediaType(attachment.media_type))?;
         let file = SinglePart::builder()
             .content_type(media_type)
-            .header(ContentDisposition::attachment(&view::line(
-                &attachment.file_name,
-            )))
-            .body(encoded(
-                attachment.bytes.clone(),
-                ContentTransferEncoding::Base64,
-            ));
+            .header(ContentDisposition::attachment(&view::line(&attachment.file_name)))
+            .body(encoded(attachment.bytes.clone(), ContentTransferEncoding::Base64));
         parts = parts.singlepart(file);
     }
 
@@ -130,10 +118,9 @@ pub fn compose(
 }
 
 fn text_part(media_type: ContentType, text: &str) -> SinglePart {
-    SinglePart::builder().content_type(media_type).body(encoded(
-        text.to_owned(),
-        ContentTransferEncoding::QuotedPrintable,
-    ))
+    SinglePart::builder()
+        .content_type(media_type)
+        .body(encoded(text.to_owned(), ContentTransferEncoding::QuotedPrintable))
 }
 
 /// `content` in a transfer encoding that suits anything, which is why there is no error to handle.
@@ -167,22 +154,13 @@ fn mailbox(mailbox: &Mailbox) -> Result<Mailbox, ComposeError> {
     if !mailbox.email.to_string().is_ascii() {
         return Err(ComposeError::NotAscii(mailbox.email.to_string()));
     }
-    let name = mailbox
-        .name
-        .as_deref()
-        .map(|name| literal(&view::line(name)));
-    Ok(Mailbox::new(
-        name.filter(|name| !name.is_empty()),
-        mailbox.email.clone(),
-    ))
+    let name = mailbox.name.as_deref().map(|name| literal(&view::line(name)));
+    Ok(Mailbox::new(name.filter(|name| !name.is_empty()), mailbox.email.clone()))
 }
 
 fn checked_id(id: &str) -> Result<&str, ComposeError> {
     let plain = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || b".-_+=".contains(&c))
+        !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || b".-_+=".contains(&c))
     };
     match id.split_once('@') {
         Some((left, right)) if plain(left) && plain(right) && id.len() <= 200 => Ok(id),

@@ -52,10 +52,7 @@ fn header_names(bytes: &[u8]) -> Vec<String> {
 fn a_mail_reads_back_as_it_was_meant() {
     let bytes = compose(&envelope(), &message(), None).unwrap();
     assert!(bytes.is_ascii());
-    let longest = bytes
-        .split(|c| *c == b'\n')
-        .max_by_key(|line| line.len())
-        .unwrap();
+    let longest = bytes.split(|c| *c == b'\n').max_by_key(|line| line.len()).unwrap();
     // 998 is the limit of RFC 5322.
     assert!(longest.len() <= 100, "{}", String::from_utf8_lossy(longest));
 
@@ -65,30 +62,15 @@ fn a_mail_reads_back_as_it_was_meant() {
         read.from().unwrap().first().unwrap().name().unwrap(),
         envelope().from.name.unwrap()
     );
-    assert_eq!(
-        read.to().unwrap().first().unwrap().address().unwrap(),
-        "anh.tuyet@khach.example"
-    );
+    assert_eq!(read.to().unwrap().first().unwrap().address().unwrap(), "anh.tuyet@khach.example");
     assert_eq!(read.message_id().unwrap(), envelope().message_id);
-    assert_eq!(
-        read.date().unwrap().to_timestamp(),
-        envelope().date.timestamp()
-    );
-    assert_eq!(
-        read.body_text(0).unwrap().replace("\r\n", "\n"),
-        message().text
-    );
-    assert_eq!(
-        read.body_html(0).unwrap().replace("\r\n", "\n"),
-        message().html
-    );
+    assert_eq!(read.date().unwrap().to_timestamp(), envelope().date.timestamp());
+    assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n"), message().text);
+    assert_eq!(read.body_html(0).unwrap().replace("\r\n", "\n"), message().html);
     let file = read.attachment(0).unwrap();
     assert_eq!(file.attachment_name().unwrap(), "Biên lai 2026-000001.pdf");
     assert_eq!(file.contents(), message().attachments[0].bytes);
-    assert_eq!(
-        read.header_raw("Auto-Submitted").unwrap().trim(),
-        "auto-generated"
-    );
+    assert_eq!(read.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
     assert_eq!(read.header_raw("Content-Language").unwrap().trim(), "vi");
 }
 
@@ -104,10 +86,7 @@ fn a_message_id_depends_on_the_key_alone() {
         message_id("receipt:1", "example.org"),
         "473e2abd-e95e-59a8-b535-7088001085a7@example.org"
     );
-    assert_ne!(
-        message_id("receipt:1", "example.org"),
-        message_id("receipt:2", "example.org")
-    );
+    assert_ne!(message_id("receipt:1", "example.org"), message_id("receipt:2", "example.org"));
 }
 
 #[test]
@@ -116,10 +95,7 @@ fn no_data_adds_a_header() {
     let mut envelope = envelope();
     envelope.from.name = Some(attack.to_owned());
     envelope.to.name = Some(attack.to_owned());
-    envelope.reply_to = Some(Mailbox::new(
-        Some(attack.to_owned()),
-        "a@b.example".parse().unwrap(),
-    ));
+    envelope.reply_to = Some(Mailbox::new(Some(attack.to_owned()), "a@b.example".parse().unwrap()));
     let mut message = message();
     message.subject = attack.to_owned();
     message.language = attack.to_owned();
@@ -146,10 +122,7 @@ fn no_data_adds_a_header() {
     assert!(!text.contains("\nBcc"));
 
     envelope.message_id = format!("a@b>{attack}");
-    assert!(matches!(
-        compose(&envelope, &message, None),
-        Err(ComposeError::MessageId(_))
-    ));
+    assert!(matches!(compose(&envelope, &message, None), Err(ComposeError::MessageId(_))));
 }
 
 #[test]
@@ -164,26 +137,17 @@ fn what_looks_like_an_encoded_word_stays_text() {
     message.subject = "=?utf-8?q?Pay=20here?=".to_owned();
     let bytes = compose(&envelope(), &message, None).unwrap();
     let read = MessageParser::default().parse(&bytes).unwrap();
-    assert_eq!(
-        read.subject().unwrap().replace('\u{200b}', ""),
-        message.subject
-    );
+    assert_eq!(read.subject().unwrap().replace('\u{200b}', ""), message.subject);
 }
 
 #[test]
 fn an_address_or_date_that_no_mail_can_have_is_refused() {
     let mut abroad = envelope();
     abroad.to.email = "tuyết@khach.example".parse().unwrap();
-    assert!(matches!(
-        compose(&abroad, &message(), None),
-        Err(ComposeError::NotAscii(_))
-    ));
+    assert!(matches!(compose(&abroad, &message(), None), Err(ComposeError::NotAscii(_))));
     let mut early = envelope();
     early.date = DateTime::from_timestamp(-1, 0).unwrap();
-    assert!(matches!(
-        compose(&early, &message(), None),
-        Err(ComposeError::Date(_))
-    ));
+    assert!(matches!(compose(&early, &message(), None), Err(ComposeError::Date(_))));
 }
 
 proptest! {

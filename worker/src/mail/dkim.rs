@@ -61,15 +61,9 @@ impl Dkim {
         keys: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, DkimError> {
         let keys = keys.into_iter().map(|(selector, pem)| {
-            Ok(Key {
-                selector: dns_name(selector)?,
-                pair: KeyPair::parse(pem)?,
-            })
+            Ok(Key { selector: dns_name(selector)?, pair: KeyPair::parse(pem)? })
         });
-        Ok(Self {
-            domain: dns_name(domain)?,
-            keys: keys.collect::<Result<_, _>>()?,
-        })
+        Ok(Self { domain: dns_name(domain)?, keys: keys.collect::<Result<_, _>>()? })
     }
 
     /// `message`, which is ASCII, with one signature per key in front, dated `date`.
@@ -132,13 +126,8 @@ impl KeyPair {
             Self::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
                 // The randomness blinds the computation; the signature does not depend on it.
-                pair.sign(
-                    &RSA_PKCS1_SHA256,
-                    &SystemRandom::new(),
-                    input,
-                    &mut signature,
-                )
-                .expect("the buffer has the length of the modulus");
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input, &mut signature)
+                    .expect("the buffer has the length of the modulus");
                 signature
             }
             Self::Ed25519(pair) => pair.sign(digest(&SHA256, input).as_ref()).as_ref().to_vec(),
@@ -149,9 +138,7 @@ impl KeyPair {
 fn dns_name(name: &str) -> Result<String, DkimError> {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+            && label.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
     };
     if name.len() <= 253 && name.split('.').all(label) {
         Ok(name.to_ascii_lowercase())
@@ -181,28 +168,19 @@ fn unfold(headers: &str) -> Vec<(String, String)> {
 fn signing_input(headers: &[(String, String)], names: &str, unsigned: &str) -> String {
     let mut input = String::new();
     let mut left: Vec<&(String, String)> = headers.iter().collect();
-    for name in names
-        .split(':')
-        .map(|name| name.trim().to_ascii_lowercase())
-    {
+    for name in names.split(':').map(|name| name.trim().to_ascii_lowercase()) {
         if let Some(position) = left.iter().rposition(|(other, _)| *other == name) {
             let (name, value) = left.remove(position);
             let _ = write!(input, "{name}:{}\r\n", relaxed(value));
         }
     }
-    let _ = write!(
-        input,
-        "dkim-signature:{}",
-        relaxed(&unsigned.replace("\r\n", ""))
-    );
+    let _ = write!(input, "dkim-signature:{}", relaxed(&unsigned.replace("\r\n", "")));
     input
 }
 
 /// A value with white space folded (RFC 6376, section 3.4.2).
 fn relaxed(value: &str) -> String {
-    let words = value
-        .split([' ', '\t', '\r', '\n'])
-        .filter(|word| !word.is_empty());
+    let words = value.split([' ', '\t', '\r', '\n']).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 

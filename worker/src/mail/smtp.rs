@@ -84,13 +84,13 @@ impl Smtp {
     }
 
     fn take(&self) -> Option<(Instant, Session)> {
-        let mut shelf = self.0.shelf();
-        let (since, session) = shelf.idle.pop()?;
+        let mut kept = self.0.shelf();
+        let (since, session) = kept.idle.pop()?;
         if since.elapsed() < self.0.settings.idle {
             return Some((since, session));
         }
         // All others have waited for longer still.
-        shelf.idle.clear();
+        kept.idle.clear();
         None
     }
 
@@ -98,10 +98,10 @@ impl Smtp {
         if !session.is_usable() {
             return;
         }
-        let mut shelf = self.0.shelf();
-        shelf.idle.push((Instant::now(), session));
-        if !shelf.watched {
-            shelf.watched = true;
+        let mut kept = self.0.shelf();
+        kept.idle.push((Instant::now(), session));
+        if !kept.watched {
+            kept.watched = true;
             tokio::spawn(watch(Arc::downgrade(&self.0), self.0.settings.idle));
         }
     }
@@ -114,11 +114,11 @@ impl Pool {
 
     /// The connections that were idle for too long; `None` when the shelf is empty, and unwatched.
     fn outdated(&self) -> Option<Vec<(Instant, Session)>> {
-        let mut shelf = self.shelf();
-        shelf.watched = !shelf.idle.is_empty();
+        let mut kept = self.shelf();
+        kept.watched = !kept.idle.is_empty();
         let too_old = |(since, _): &(Instant, Session)| since.elapsed() >= self.settings.idle;
-        let outdated = shelf.idle.iter().take_while(|entry| too_old(entry)).count();
-        shelf.watched.then(|| shelf.idle.drain(..outdated).collect())
+        let outdated = kept.idle.iter().take_while(|entry| too_old(entry)).count();
+        kept.watched.then(|| kept.idle.drain(..outdated).collect())
     }
 }
 

@@ -45,7 +45,7 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(10),
             command: Duration::from_secs(30),
-            reply: Duration::from_secs(60),
+            reply: Duration::from_mins(1),
         }
     }
 }
@@ -115,7 +115,7 @@ impl Settings {
             credentials,
             hello: ClientId::default(),
             connections: 8,
-            idle: Duration::from_secs(60),
+            idle: Duration::from_mins(1),
             timeouts: Timeouts::default(),
         })
     }

@@ -102,9 +102,10 @@ async fn a_4xx_is_temporary_and_a_5xx_permanent_at_every_step() {
     ];
     for (number, (script, permanent)) in scripts.into_iter().enumerate() {
         let outcome = outcome(script).await;
-        let told = match permanent {
-            true => matches!(outcome, Outcome::Permanent { .. }),
-            false => matches!(outcome, Outcome::Temporary { .. }),
+        let told = if permanent {
+            matches!(outcome, Outcome::Permanent { .. })
+        } else {
+            matches!(outcome, Outcome::Temporary { .. })
         };
         assert!(told, "script {number}: {outcome:?}");
     }

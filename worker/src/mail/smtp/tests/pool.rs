@@ -92,7 +92,9 @@ async fn a_connection_that_was_idle_is_asked_before_it_gets_a_mail() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_with_a_goodbye() {
     let server = Server::start(|_, _| Comply).await;
-    let smtp = smtp(&server, |settings| settings.idle = Duration::from_millis(100));
+    let smtp = smtp(&server, |settings| {
+        settings.idle = Duration::from_millis(100);
+    });
     assert!(accepted(&send(&smtp, MAIL).await));
     sleep(Duration::from_millis(400)).await;
     assert_eq!((server.log.open.load(SeqCst), server.log.count("QUIT")), (0, 1));

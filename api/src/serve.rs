@@ -1,0 +1,197 @@
+//! `rapport serve`: the schema behind HTTP, and in embedded mode the workers beside it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use entity::access::Viewer;
+use entity::db::Db;
+use metrics_exporter_prometheus::PrometheusHandle;
+use object_store::ObjectStore;
+
+use crate::context::{Session, Shared};
+use crate::http::admission::Admission;
+use crate::http::console::{Example, Login, Offer};
+use crate::http::failure::Failure;
+use crate::http::graphql::{Authenticate, Endpoint};
+use crate::http::guard::Limits;
+use crate::http::health::Checks;
+use crate::http::request::{Observer, Peer};
+use crate::http::server::Stop;
+use crate::http::{console, finish, headers, health, mailbox};
+use crate::loader::records;
+use crate::schema::builder;
+use crate::upload::{self, Uploads};
+
+/// How long a request may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A user of the demonstration data, to log in with.
+pub const DEMO_EMAIL: &str = "manager@rapport.example";
+/// Their password.
+pub const DEMO_PASSWORD: &str = "rapport-demo-2026";
+
+/// What the routes are made of.
+pub struct Parts {
+    /// What the process has.
+    pub shared: Shared,
+    /// Where uploads go.
+    pub files: Arc<dyn ObjectStore>,
+    /// The figures.
+    pub metrics: PrometheusHandle,
+    /// How many proxies of our own stand before the server.
+    pub proxies: usize,
+    /// The origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// Requests at once.
+    pub max_requests: usize,
+    /// What only developers see.
+    pub development: Option<Development>,
+}
+
+/// What only developers see: the console at `/`, and the mailbox at `/mail`.
+pub struct Development {
+    /// Where mails become files, if they do.
+    pub mailbox: Option<PathBuf>,
+    /// Whether the demonstration's user is offered for logging in.
+    pub demo: bool,
+}
+
+/// Why the routes cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// An origin in the configuration.
+    #[error("CORS_ORIGINS")]
+    Cors(#[from] headers::NotAnOrigin),
+    /// The console's examples.
+    #[error("the console's examples cannot be written as JSON")]
+    Console(#[from] serde_json::Error),
+    /// The mailbox's templates.
+    #[error("the mailbox's templates are broken")]
+    Mailbox(#[from] minijinja::Error),
+}
+
+/// Finds out who asks by `Authorization: Bearer`.
+struct Access(Shared);
+
+impl Authenticate for Access {
+    type Viewer = Session;
+
+    async fn authenticate(&self, headers: &HeaderMap, _: Peer) -> Result<Session, Failure> {
+        let viewer = viewer(&self.0, headers).await?;
+        Ok(Session { viewer, records: records(self.0.db.reader()) })
+    }
+}
+
+/// Who asks; `None` when the request carries no token.
+///
+/// # Errors
+/// A token that is not good, or a database that cannot tell.
+pub async fn viewer(shared: &Shared, headers: &HeaderMap) -> Result<Option<Viewer>, Failure> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let refused = || Failure::unauthenticated("The token is not good (any more); log in again.");
+    let text = header.to_str().map_err(|_| refused())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(refused)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Failure::unauthenticated("Send the token as `Authorization: Bearer …`."));
+    }
+    let known = shared.tokens.viewer(&shared.db, token.trim(), shared.clock.now()).await;
+    match known {
+        Ok(Some(viewer)) => Ok(Some(viewer)),
+        Ok(None) => Err(refused()),
+        Err(error) => {
+            tracing::warn!(%error, "nobody could be authenticated");
+            Err(Failure::overloaded(Duration::from_secs(1)))
+        }
+    }
+}
+
+/// All routes, and what stops them.
+///
+/// # Errors
+/// [`RouteError`].
+pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
+    let limits = Limits::default();
+    let admission = Admission::new(parts.max_requests);
+    let stop = Stop { running: admission.running().clone(), ..Stop::default() };
+    let shared = parts.shared;
+    let schema = builder(limits);
+    let schema = match parts.development {
+        Some(_) => schema,
+        None => schema.disable_introspection().disable_suggestions(),
+    };
+    let executor = schema.data(shared.clone()).finish();
+    let ready = readiness(shared.db.clone()).until(stop.asked.clone());
+    let access = Access(shared.clone());
+    let mut routes = Endpoint { executor, access, limits, admission, timeout: TIMEOUT }
+        .router()
+        .merge(health::router(ready, parts.metrics))
+        .merge(upload::router(Uploads { shared: shared.clone(), files: parts.files }));
+    if let Some(development) = parts.development {
+        routes = routes.merge(console::router(&offer(development.demo))?);
+        if let Some(folder) = development.mailbox {
+            routes = routes.merge(mailbox::router(folder)?);
+        }
+    }
+    let observer = Observer { clock: shared.clock, proxies: parts.proxies };
+    let cors = headers::cors(parts.cors_origins.iter().map(String::as_str))?;
+    Ok((finish(routes, observer, cors), stop))
+}
+
+fn readiness(db: Db) -> Checks {
+    Checks::default().with("database", move || {
+        let db = db.clone();
+        async move { db.ping().await.map_err(|error| error.to_string()) }
+    })
+}
+
+/// What the console offers to begin with.
+fn offer(demo: bool) -> Offer {
+    let fields = [
+        ("email", if demo { DEMO_EMAIL } else { "" }),
+        ("password", if demo { DEMO_PASSWORD } else { "" }),
+    ];
+    let example = |title: &str, about: &str, query: &str| Example {
+        title: title.to_owned(),
+        about: about.to_owned(),
+        query: query.to_owned(),
+        variables: None,
+    };
+    Offer {
+        login: Some(Login {
+            query: "mutation ($email: String!, $password: String!) { login(input: { email: $email, \
+                    password: $password }) { accessToken userErrors { message } } }"
+                .to_owned(),
+            fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            token: "login.accessToken".to_owned(),
+        }),
+        examples: vec![
+            example("Who owes what", "Overdue invoices, those due first first.", EXAMPLE_OPEN),
+            example("Find a customer", "Without diacritics.", EXAMPLE_SEARCH),
+            example("Did they get it?", "Every message, with its outcome.", EXAMPLE_MESSAGES),
+        ],
+    }
+}
+
+/// The query that `rapport serve` prints to paste.
+pub const EXAMPLE_OPEN: &str = "{
+  invoices(first: 5, filter: { state: { eq: OPEN } }, orderBy: [{ field: DUE_ON }]) {
+    totalCount
+    nodes { number dueOn open { amount currency } customer { displayName balance { amount currency } } }
+  }
+}";
+
+const EXAMPLE_SEARCH: &str = "{
+  customers(filter: { search: \"nguyen\" }) {
+    nodes { id displayName language balances { amount currency } }
+  }
+}";
+
+const EXAMPLE_MESSAGES: &str = "{
+  messages(last: 10) {
+    nodes { state reason detail subject recipient settledAt customer { displayName } }
+  }
+}";
