@@ -170,7 +170,6 @@ fn progress_bar() -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-#[expect(clippy::print_stdout, reason = "the report is this command's output")]
 fn print(report: &Report, json: bool) -> ExitCode {
     if json {
         println!("{}", serde_json::to_string_pretty(report).unwrap_or_default());

@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    const LEASE: Duration = Duration::from_secs(60);
+    const LEASE: Duration = Duration::from_mins(1);
     const CSV: &str =
         "customer,invoice,invoice date,due date,amount\nC1,A-1,1/20/2013,2/19/2013,5\n";
 

@@ -17,7 +17,7 @@ use crate::finance::ledger::{self, Account, Source};
 use crate::finance::{allocation, invoice_line, payment, receipt};
 use crate::id::{AllocationId, Id, InvoiceLineId, ReceiptId};
 
-/// How many values one statement binds at most: SQLite's limit, which is below PostgreSQL's.
+/// How many values one statement binds at most: the limit of SQLite, the lower one.
 const BINDS: usize = 32_766;
 
 /// Writes `plan`.

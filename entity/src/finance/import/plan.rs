@@ -7,19 +7,17 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::LockType;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Under;
+use super::compare::{Earlier, compare, invoices};
 use super::mapping::{Field, Mapping};
 use super::report::{BadRow, Counts, cut};
 use super::rows::{Party, Place, Row};
 use crate::access::{Actor, organisation};
 use crate::customers::{address, customer};
 use crate::error::Error;
-use crate::finance::{allocation, invoice, payment};
+use crate::finance::invoice;
 use crate::id::{AddressId, CustomerId, Id, InvoiceId, JobId, PaymentId};
 use crate::money::Money;
 
@@ -99,16 +97,6 @@ enum Write {
     Add,
 }
 
-/// A payment of an earlier import.
-#[derive(FromQueryResult)]
-struct Earlier {
-    invoice_id: InvoiceId,
-    state: payment::State,
-    received_on: NaiveDate,
-    amount: i64,
-    import_job_id: Option<JobId>,
-}
-
 /// Compares `rows` with what is there, and locks the invoices among it.
 ///
 /// # Errors
@@ -133,7 +121,7 @@ pub async fn of(
             )),
             (customer, Some(there)) => {
                 let earlier = earlier.get(&there.id).map_or(&[][..], Vec::as_slice);
-                compare(row, there, customer, earlier)
+                compare(row, there, customer.map(|known| known.model.id), earlier)
                     .map(|settles| Some((there, earlier, settles)))
             }
             (_, None) => Ok(None),
@@ -297,66 +285,6 @@ impl Plan {
     }
 }
 
-/// Whether `row` says the same as the invoice that is there; `Some` of the day on which it was paid
-/// when that is new.
-fn compare(
-    row: &Row,
-    there: &invoice::Model,
-    customer: Option<&Known>,
-    earlier: &[Earlier],
-) -> Result<Option<NaiveDate>, (Field, String, String)> {
-    let differs = |field, value: String, here: String| {
-        Err((field, value, format!("differs: invoice {} has {here} here", row.number)))
-    };
-    if customer.is_none_or(|customer| customer.model.id != there.customer_id) {
-        return differs(
-            Field::CustomerNumber,
-            row.customer.number.clone(),
-            "another customer".into(),
-        );
-    }
-    let (total, total_here) =
-        (Money::new(row.total, row.currency), Money::new(there.total, there.currency));
-    if total != total_here {
-        return differs(Field::Amount, total.to_string(), total_here.to_string());
-    }
-    if row.issued_on != there.issued_on {
-        return differs(Field::IssuedOn, row.issued_on.to_string(), there.issued_on.to_string());
-    }
-    if row.due_on != there.due_on {
-        return differs(Field::DueOn, row.due_on.to_string(), there.due_on.to_string());
-    }
-    if let Some(disputed) = row.disputed.filter(|disputed| *disputed != there.disputed) {
-        let (value, here) = if disputed { ("Yes", "No") } else { ("No", "Yes") };
-        return differs(Field::Disputed, value.into(), here.into());
-    }
-    let Some(day) = row.settled_on else {
-        return Ok(None);
-    };
-    let refuse = |reason: String| Err((Field::SettledOn, day.to_string(), reason));
-    let on_that_day =
-        |state| earlier.iter().any(|payment| payment.state == state && payment.received_on == day);
-    match there.state {
-        invoice::State::Void => refuse(format!("invoice {} is void here", row.number)),
-        invoice::State::Open if on_that_day(payment::State::Reversed) => {
-            refuse("its payment of this day was reversed here since".into())
-        }
-        invoice::State::Open => Ok(Some(day)),
-        invoice::State::Paid => {
-            let mut holding =
-                earlier.iter().filter(|payment| payment.state == payment::State::Recorded);
-            match holding.next() {
-                Some(payment) if !on_that_day(payment::State::Recorded) => differs(
-                    Field::SettledOn,
-                    day.to_string(),
-                    format!("a payment of {}", payment.received_on),
-                ),
-                _ => Ok(None),
-            }
-        }
-    }
-}
-
 /// The customers of `rows` that are there, by number.
 async fn customers(
     db: &impl ConnectionTrait,
@@ -393,45 +321,6 @@ async fn customers(
         Some((known.model.number.clone()?, known))
     });
     Ok(known.collect())
-}
-
-/// The invoices of `rows` that are there, locked, and what earlier imports paid of them.
-async fn invoices(
-    db: &impl ConnectionTrait,
-    rows: &[(u64, Row)],
-) -> Result<(HashMap<String, invoice::Model>, HashMap<InvoiceId, Vec<Earlier>>), Error> {
-    let found = invoice::Entity::find()
-        .filter(invoice::Column::Number.is_in(rows.iter().map(|(_, row)| row.number.as_str())))
-        .order_by_asc(invoice::Column::Id)
-        .lock_exclusive()
-        .all(db)
-        .await?;
-    let mut earlier: HashMap<InvoiceId, Vec<Earlier>> = HashMap::new();
-    if !found.is_empty() {
-        let to_payment = allocation::Entity::belongs_to(payment::Entity)
-            .from(allocation::Column::PaymentId)
-            .to(payment::Column::Id);
-        let payments = allocation::Entity::find()
-            .select_only()
-            .column(allocation::Column::InvoiceId)
-            .columns([
-                payment::Column::State,
-                payment::Column::ReceivedOn,
-                payment::Column::Amount,
-                payment::Column::ImportJobId,
-            ])
-            .join(JoinType::InnerJoin, to_payment.into())
-            .filter(allocation::Column::InvoiceId.is_in(found.iter().map(|invoice| invoice.id)))
-            .filter(payment::Column::ImportJobId.is_not_null())
-            .into_model::<Earlier>()
-            .all(db)
-            .await?;
-        for payment in payments {
-            earlier.entry(payment.invoice_id).or_default().push(payment);
-        }
-    }
-    let found = found.into_iter().map(|invoice| (invoice.number.clone(), invoice));
-    Ok((found.collect(), earlier))
 }
 
 /// A customer that is only known by `row`.

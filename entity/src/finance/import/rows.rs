@@ -205,6 +205,7 @@ impl Cells<'_> {
     }
 
     /// What is wrong with the value of `field`.
+    #[expect(clippy::unnecessary_box_returns, reason = "it is the error of every check here")]
     fn bad(&self, field: Field, reason: impl Into<String>) -> Box<BadRow> {
         Box::new(BadRow {
             line: self.line,
@@ -214,6 +215,7 @@ impl Cells<'_> {
         })
     }
 
+    #[expect(clippy::unnecessary_box_returns, reason = "it is the error of every check here")]
     fn empty(&self, field: Field) -> Box<BadRow> {
         let mut bad = self.bad(field, "is empty");
         bad.value = None;

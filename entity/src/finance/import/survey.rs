@@ -71,8 +71,12 @@ impl Survey {
             let values = |places: &[usize]| -> Vec<&str> {
                 places.iter().filter_map(|place| record.get(*place)).map(str::trim).collect()
             };
-            values(&date_places).into_iter().for_each(|value| dates.hear(value));
-            values(&amount_places).into_iter().for_each(|value| amounts.hear(value));
+            for value in values(&date_places) {
+                dates.hear(value);
+            }
+            for value in values(&amount_places) {
+                amounts.hear(value);
+            }
         }
         let currency = options.currency.unwrap_or(defaults.currency);
         let usual = if defaults.language == "en-US" { DateOrder::Mdy } else { DateOrder::Dmy };
