@@ -210,7 +210,7 @@ impl Stack {
                 "production needs a mail server; write smtp://user:password@host:587?tls=required",
             );
         }
-        if self.public_url.scheme() != "https" {
+        if self.public_url.scheme() != "https" && !is_loopback(&self.public_url) {
             return refuse(
                 "PUBLIC_URL",
                 "production needs the https:// address that people reach Rapport at",
