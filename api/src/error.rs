@@ -51,7 +51,7 @@ pub struct UserError {
 impl UserError {
     /// A failure about the argument at `path`.
     #[must_use]
-    pub fn new(code: ErrorCode, message: impl ToString, path: &[&str]) -> Self {
+    pub fn new(code: ErrorCode, message: &impl ToString, path: &[&str]) -> Self {
         let field = path.iter().map(|&step| step.to_owned()).collect::<Vec<_>>();
         Self { code, message: message.to_string(), field: (!path.is_empty()).then_some(field) }
     }
@@ -59,7 +59,7 @@ impl UserError {
     /// An id that names nothing.
     #[must_use]
     pub fn not_found(path: &[&str]) -> Self {
-        Self::new(ErrorCode::NotFound, "there is no such record", path)
+        Self::new(ErrorCode::NotFound, &"there is no such record", path)
     }
 }
 

@@ -170,13 +170,17 @@ impl Db {
 
 /// Whether the database asks to try the transaction again: `40001`, `40P01`, or a busy SQLite.
 fn is_conflict(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
-        error
-    else {
-        return false;
+    matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "517"))
+}
+
+/// The database's own code of an error: PostgreSQL's SQLSTATE, or SQLite's result code.
+#[must_use]
+pub fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
+        return None;
     };
-    let code = cause.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("40001" | "40P01" | "5" | "517"))
+    let RuntimeErr::SqlxError(cause) = cause else { return None };
+    Some(cause.as_database_error()?.code()?.into_owned())
 }
 
 /// The sum of `column` as a 64-bit integer on both databases; PostgreSQL would make it numeric.

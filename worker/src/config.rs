@@ -91,7 +91,7 @@ pub struct Stack {
     )]
     pub redis_prefix: String,
     /// `smtp://user:password@host:587?tls=required` or `smtps://…`. Without it mails become files in
-    /// DATA_DIR/mail.
+    /// `DATA_DIR/mail`.
     #[arg(long, env = "SMTP_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub smtp_url: Option<String>,
     /// Connections to the mail server, at most.
@@ -100,7 +100,7 @@ pub struct Stack {
     /// How long the mail server may take to answer, in seconds.
     #[arg(long, env = "SMTP_TIMEOUT_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS", global = true)]
     pub smtp_timeout_s: u64,
-    /// Where files are kept: `file:///path`, shared by all processes [default: DATA_DIR/files]
+    /// Where files are kept: `file:///path`, shared by all processes [default: `DATA_DIR/files`]
     #[arg(long, env = "FILES_URL", value_name = "URL", global = true)]
     pub files_url: Option<String>,
     /// The address that people reach Rapport at; its host stands in Message-IDs.
@@ -343,10 +343,9 @@ fn is_away(error: &sea_orm::DbErr) -> bool {
     use sea_orm::{DbErr, RuntimeErr, SqlxError};
     match error {
         DbErr::Conn(RuntimeErr::SqlxError(cause)) => {
-            let code = cause.as_database_error().and_then(|error| error.code());
             // 57P03: it is starting up.
             matches!(**cause, SqlxError::Io(_) | SqlxError::PoolTimedOut)
-                || code.as_deref() == Some("57P03")
+                || entity::db::code(error).as_deref() == Some("57P03")
         }
         DbErr::ConnectionAcquire(_) => true,
         _ => false,

@@ -104,7 +104,7 @@ impl Runtime {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
         let Self { relay, sender, jobs, message_feed, job_feed, signal, senders } = self;
         let db = relay.db.clone();
-        let send = move |due: Due| {
+        let send_messages = move |due: Due| {
             let sender = sender.clone();
             async move { handle_messages(&sender, due).await }
         };
@@ -120,7 +120,7 @@ impl Runtime {
         };
         let (relayed, sent, worked, ()) = tokio::join!(
             guarded(relay.run(signal, shutdown.clone()).map(Ok).boxed()),
-            guarded(feed::run(message_feed, senders, send, shutdown.clone()).boxed()),
+            guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
             gauge(db, shutdown.clone()),
         );

@@ -28,7 +28,7 @@ use crate::mail::dkim::Dkim;
 use crate::mail::transport::{Outcome, Transport};
 
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 60 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_hours(4);
 
 /// How messages leave.
 #[derive(Clone)]

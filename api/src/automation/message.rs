@@ -105,6 +105,8 @@ list! {
         DueAt,
         /// By when its outcome was clear.
         SettledAt,
+        /// By address.
+        Recipient,
     }
 }
 

@@ -213,12 +213,11 @@ pub async fn allocate(
 ) -> Result<Model, Error> {
     let mut row = lock(txn, id).await?;
     let unapplied = row.unapplied();
-    let settlements = match wanted {
-        Some(wanted) => chosen(txn, row.customer_id, row.currency, &wanted).await?,
-        None => {
-            let open = invoice::lock_open(txn, row.customer_id, row.currency).await?;
-            oldest_first(open, unapplied.minor)
-        }
+    let settlements = if let Some(wanted) = wanted {
+        chosen(txn, row.customer_id, row.currency, &wanted).await?
+    } else {
+        let open = invoice::lock_open(txn, row.customer_id, row.currency).await?;
+        oldest_first(open, unapplied.minor)
     };
     let more: i64 = settlements.iter().map(|settlement| settlement.paid).sum();
     if more > unapplied.minor {

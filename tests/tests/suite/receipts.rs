@@ -90,7 +90,7 @@ on_both_stacks! {
     async fn a_customer_without_an_address_gets_none_and_the_ledger_says_why(app: App) {
         let input = json!({ "kind": "PERSON", "displayName": "Minh", "currency": "VND" });
         let minh = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
-        app.make("payment", RECORD_PAYMENT, payment(minh["id"].as_str().unwrap(), "1000", "VND", "k")).await;
+        app.make("payment", RECORD_PAYMENT, payment(minh["id"].as_str().expect("an id"), "1000", "VND", "k")).await;
         app.drain().await;
         let messages = app.ask(MESSAGES, json!({})).await;
         let message = &messages["messages"]["nodes"][0];
@@ -136,7 +136,7 @@ on_both_stacks! {
             }
             .boxed()
         });
-        crashed.await.unwrap();
+        crashed.await.expect("a write");
         app.advance(TimeDelta::minutes(1));
         app.drain().await;
         assert_eq!(app.states().await, [(State::Unknown, 1)]);
@@ -152,7 +152,7 @@ on_both_stacks! {
             "contacts": [{ "name": "Kế toán", "email": "ketoan@example.vn", "billing": true }],
         });
         let made = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
-        app.make("payment", RECORD_PAYMENT, payment(made["id"].as_str().unwrap(), "1000", "VND", "k")).await;
+        app.make("payment", RECORD_PAYMENT, payment(made["id"].as_str().expect("an id"), "1000", "VND", "k")).await;
         app.drain().await;
         let mails = app.mailbox.mails();
         assert_eq!(mails[0].to.to_string(), "ketoan@example.vn");

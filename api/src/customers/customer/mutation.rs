@@ -101,6 +101,7 @@ pub struct UpdateCustomerInput {
 }
 
 /// The outer `None` keeps a field, an inner `None` clears it.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 fn change<T>(given: MaybeUndefined<T>) -> Option<Option<T>> {
     match given {
         MaybeUndefined::Undefined => None,

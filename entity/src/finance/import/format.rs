@@ -273,13 +273,17 @@ mod tests {
 
     fn order_of(values: &[&str]) -> (DateOrder, Basis) {
         let mut ballot = DateBallot::default();
-        values.iter().for_each(|value| ballot.hear(value));
+        for value in values {
+            ballot.hear(value);
+        }
         ballot.decide(DateOrder::Dmy)
     }
 
     fn mark_of(values: &[&str], exponent: u32) -> (DecimalMark, Basis) {
         let mut ballot = AmountBallot::default();
-        values.iter().for_each(|value| ballot.hear(value));
+        for value in values {
+            ballot.hear(value);
+        }
         ballot.decide(exponent)
     }
 
