@@ -28,7 +28,7 @@ pub fn receivables(rows: usize, paid: bool) -> String {
     let settled = if paid { "2026-02-10" } else { "" };
     for row in 0..rows {
         let customer = row / INVOICES;
-        let channel = if customer % 2 == 0 { "Email" } else { "Letter" };
+        let channel = if customer.is_multiple_of(2) { "Email" } else { "Letter" };
         // Names in another order than numbers.
         let name = customer * 7_919 % 10_007;
         let line = writeln!(

@@ -58,7 +58,7 @@ pub struct Rapport {
     pub db: Db,
     /// The time.
     pub clock: Clock,
-    /// A manager.
+    /// An administrator.
     pub user: UserId,
     stack: Stack,
 }
@@ -67,7 +67,7 @@ pub struct Rapport {
 pub struct Server {
     /// Host and port.
     pub address: String,
-    /// The manager's token.
+    /// Their token.
     pub token: String,
     _running: DropGuard,
 }
@@ -88,7 +88,7 @@ impl House {
         Ok(Self { sink, postgres, redis, dir })
     }
 
-    /// A fresh Rapport: a migrated database with an organisation and a manager in it.
+    /// A fresh Rapport: a migrated database with an organisation and an administrator in it.
     pub async fn rapport(&self, on: On) -> Result<Rapport, Failure> {
         let name = format!("rapport_{}", Uuid::new_v4().simple());
         let folder = self.dir.path().join(&name);
@@ -152,7 +152,7 @@ impl Rapport {
     }
 }
 
-/// An organisation with a manager.
+/// An organisation with an administrator.
 async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
     let now = clock.now();
     db.write(move |txn| {
@@ -169,7 +169,7 @@ async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
             };
             organisation::set_up(txn, settings, Actor::System, now).await?;
             let new = user::NewUser {
-                email: "manager@rapport.example".to_owned(),
+                email: "administrator@rapport.example".to_owned(),
                 name: "Lê Minh Châu".to_owned(),
                 password_hash: String::new(),
                 role: Role::Administrator,

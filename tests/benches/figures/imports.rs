@@ -58,7 +58,7 @@ async fn generated(house: &House, scale: Scale, on: On) -> Result<Reading, Failu
     // Every second row is paid, as in a file of real receivables.
     let (paid, open) = (receivables(scale.rows, true), receivables(scale.rows, false));
     let mixed = paid.lines().zip(open.lines()).enumerate();
-    let lines = mixed.map(|(row, (paid, open))| if row % 2 == 0 { paid } else { open });
+    let lines = mixed.map(|(row, (paid, open))| if row.is_multiple_of(2) { paid } else { open });
     let file = lines.collect::<Vec<_>>().join("\n");
     compare(house, on, file.into_bytes()).await
 }

@@ -10,7 +10,7 @@ use tests::graphql;
 use tests::stack::{Process, Program, free_port};
 use tokio::time::sleep;
 
-use crate::figure::{Failure, Figure, Reading, Scale};
+use crate::figure::{Failure, Figure, Reading};
 use crate::house::House;
 
 /// The figure.
