@@ -79,7 +79,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     start_log(&cli.stack)?;
     let db = cli.stack.database().await?;
     let clock = Clock::system();
-    migration::migrate(db.reader()).await?;
     match cli.command {
         None | Some(Command::Serve) => serve_all(cli.stack, cli.server, db, clock).await,
         Some(Command::Seed(args)) => {

@@ -132,7 +132,6 @@ impl App {
         }
         let stack = Configured::try_parse_from(arguments)?.stack;
         let db = stack.database().await?;
-        migration::migrate(db.reader()).await?;
         let clock = Clock::manual(beginning());
         let accountant = found(&db, &clock).await?;
         let mailbox = Mailbox::new();

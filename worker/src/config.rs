@@ -219,14 +219,25 @@ impl Stack {
         Ok(())
     }
 
-    /// Opens the database.
+    /// Opens the database and brings its schema up to date. A server that is away, as after a power
+    /// cut in which all start at once, is waited for.
     ///
     /// # Errors
-    /// When it cannot be reached.
+    /// When it cannot be reached within a minute, or a migration fails.
     pub async fn database(&self) -> Result<Db, ConfigError> {
         let embedded = || format!("sqlite://{}", self.data_dir.join("rapport.db").display());
         let url = self.database_url.clone().unwrap_or_else(embedded);
-        Ok(Db::connect(&url, self.database_pool).await?)
+        let mut tries = 0;
+        loop {
+            match open(&url, self.database_pool).await {
+                Err(error) if tries < 30 && is_away(&error) => {
+                    tries += 1;
+                    tracing::warn!(error = %crate::relay::chain(&error), "waiting for the database");
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+                opened => return Ok(opened?),
+            }
+        }
     }
 
     /// Opens the file store.
@@ -325,6 +336,27 @@ impl Stack {
             _ => "rapport.localhost".to_owned(),
         }
     }
+}
+
+/// Whether the server could not be reached. A wrong password or a missing file is not cured by waiting.
+fn is_away(error: &sea_orm::DbErr) -> bool {
+    use sea_orm::{DbErr, RuntimeErr, SqlxError};
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(cause)) => {
+            let code = cause.as_database_error().and_then(|error| error.code());
+            // 57P03: it is starting up.
+            matches!(**cause, SqlxError::Io(_) | SqlxError::PoolTimedOut)
+                || code.as_deref() == Some("57P03")
+        }
+        DbErr::ConnectionAcquire(_) => true,
+        _ => false,
+    }
+}
+
+async fn open(url: &str, connections: u32) -> Result<Db, sea_orm::DbErr> {
+    let db = Db::connect(url, connections).await?;
+    migration::migrate(db.reader()).await?;
+    Ok(db)
 }
 
 fn is_loopback(url: &Url) -> bool {

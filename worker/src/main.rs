@@ -61,7 +61,6 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     start_log(&stack)?;
     let figures = start_metrics()?;
     let db = stack.database().await?;
-    migration::migrate(db.reader()).await?;
     let listener = TcpListener::bind(cli.listen).await.map_err(|error| {
         format!(
             "WORKER_LISTEN: {} cannot be listened on ({error}); choose another port",

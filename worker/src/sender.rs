@@ -119,7 +119,7 @@ impl Sender {
         let leased = Leased { id: message.id, fence: message.fence };
         let refused =
             |reason, detail: &str| Written::Refused(leased, reason, Some(detail.to_owned()));
-        let Some(Letter { facts, email }) = letter else {
+        let Some(Letter { facts, addressee, email }) = letter else {
             return refused(Reason::RenderError, "the record that it is about is incomplete");
         };
         let Some(email) = email else { return Written::Refused(leased, Reason::NoAddress, None) };
@@ -133,7 +133,7 @@ impl Sender {
         let envelope = Envelope {
             from: Mailbox::new(Some(facts.organisation.name.clone()), from),
             reply_to: None,
-            to: Mailbox::new(Some(facts.customer.name.clone()), address),
+            to: Mailbox::new(Some(addressee), address),
             message_id: format!("{}@{}", message.message_id, self.domain),
             date: message.created_at,
         };

@@ -1,6 +1,6 @@
 //! Importing receivables from a file.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use entity::access::Permission;
 use entity::automation::{AutomationError, job};
 use entity::collaboration::file;
@@ -15,6 +15,28 @@ use crate::error::Fault;
 use crate::id::parse;
 use crate::payload::payload;
 use crate::scalar::CurrencyCode;
+
+/// In which order a day's parts stand. Whatever the order, a leading year is understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "entity::finance::import::DateOrder")]
+pub enum DateOrder {
+    /// `12/31/2026`
+    Mdy,
+    /// `31/12/2026`
+    Dmy,
+    /// `2026-12-31`
+    Ymd,
+}
+
+/// What separates an amount's decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "entity::finance::import::DecimalMark")]
+pub enum DecimalMark {
+    /// `1234.56`, `1,234.56`
+    Point,
+    /// `1234,56`, `1.234,56`
+    Comma,
+}
 
 /// A column of the file and the field that it fills.
 #[derive(Clone, Debug, InputObject)]
@@ -35,6 +57,12 @@ pub struct ImportReceivablesInput {
     /// Which column fills which field, where the headings do not say so by themselves.
     #[graphql(default, validator(max_items = 50))]
     pub mapping: Vec<ColumnMappingInput>,
+    /// The file's encoding, such as `windows-1258`; found out when absent.
+    pub encoding: Option<String>,
+    /// In which order a day's parts stand; found out from all days of the file when absent.
+    pub date_order: Option<DateOrder>,
+    /// What separates an amount's decimals; found out from all amounts of the file when absent.
+    pub decimal_mark: Option<DecimalMark>,
     /// Check everything and change nothing.
     #[graphql(default)]
     pub dry_run: bool,
@@ -80,9 +108,11 @@ impl ImportMutation {
                     mapping: mapping
                         .map(|pair| (pair.column.clone(), pair.field.clone()))
                         .collect(),
+                    date_order: input.date_order.map(Into::into),
+                    encoding: input.encoding.clone(),
+                    decimal: input.decimal_mark.map(Into::into),
                     dry_run: input.dry_run,
                     receipts: input.receipts,
-                    ..ImportInput::new(file)
                 };
                 let request = serde_json::to_value(request).unwrap_or_default();
                 write(ctx, once, move |txn, actor, now| {

@@ -320,7 +320,7 @@ pub(super) async fn lock_open(
         .lock_exclusive()
         .all(txn)
         .await?;
-    open.sort_by_key(|invoice| (invoice.due_on, invoice.issued_on, invoice.id));
+    open.sort_by_key(|invoice| (invoice.due_on, invoice.issued_on, invoice.number.clone()));
     Ok(open)
 }
 

@@ -229,8 +229,9 @@ impl House {
                 };
                 if !process.is_running() {
                     let at = self.began.elapsed().as_secs_f64();
-                    let name = process.program().name.clone();
-                    self.note(|notes| notes.ended.push(format!("{name} at {at:.1} s")));
+                    let program = process.program();
+                    let note = format!("{} at {at:.1} s: {}", program.name, program.last_line());
+                    self.note(|notes| notes.ended.push(note));
                     // Tried again in half a second.
                     let _ = process.start_again();
                 }

@@ -57,8 +57,8 @@ impl fmt::Display for Report<'_> {
             .drained_s
             .map_or("never".to_owned(), |time| format!("{time:.1} s after the last fault"));
         line(f, "drained", &drained)?;
-        if !self.figures.ended.is_empty() {
-            line(f, "ended by themselves", &self.figures.ended.join(", "))?;
+        for ended in &self.figures.ended {
+            line(f, "ended by itself", ended)?;
         }
         match self.violations {
             [] => writeln!(f, "\nverdict: right, seed {}", self.seed),

@@ -74,16 +74,21 @@ impl Program {
     /// The error that tells what became of it, with the end of its output.
     #[must_use]
     pub fn failed(&self, what: String) -> StackError {
+        let (name, log) = (self.name.clone(), self.log.display().to_string());
+        StackError::Failed { name, what, log, tail: self.tail(12) }
+    }
+
+    /// The last line of its output.
+    #[must_use]
+    pub fn last_line(&self) -> String {
+        self.tail(1)
+    }
+
+    fn tail(&self, lines: usize) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        let tail = lines[lines.len().saturating_sub(12)..].join("\n");
-        StackError::Failed {
-            name: self.name.clone(),
-            what,
-            log: self.log.display().to_string(),
-            tail,
-        }
+        let all: Vec<&str> = text.lines().collect();
+        all[all.len().saturating_sub(lines)..].join("\n")
     }
 
     fn open_log(&self) -> io::Result<File> {

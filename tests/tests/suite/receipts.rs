@@ -65,7 +65,7 @@ on_both_stacks! {
         app.drain().await;
         assert_eq!(app.mailbox.mails().len(), 1);
         assert_eq!(app.states().await, [(State::Accepted, 1)]);
-        assert_eq!(app.number("SELECT attempts AS n FROM message").await, 3);
+        assert_eq!(app.number("SELECT CAST(attempts AS bigint) AS n FROM message").await, 3);
         assert_eq!(app.number(body).await, 1);
     }
 

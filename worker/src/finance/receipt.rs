@@ -17,7 +17,9 @@ use crate::document::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts};
 pub struct Letter {
     /// What it is written from.
     pub facts: ReceiptFacts,
-    /// Whom it is addressed to; `None` when there is no address.
+    /// Whom it is addressed to.
+    pub addressee: String,
+    /// Their address; `None` when there is none.
     pub email: Option<String>,
 }
 
@@ -118,12 +120,15 @@ impl Records {
         let payment = self.payments.get(&receipt.payment_id)?;
         let customer = self.customers.get(&message.customer_id)?;
         let contact = self.contacts.get(&customer.id);
-        let email = contact.and_then(|contact| contact.email.clone()).or(customer.email.clone());
+        let (addressee, email) = match contact {
+            Some(contact) => (&contact.name, contact.email.clone()),
+            None => (&customer.display_name, customer.email.clone()),
+        };
         // A copy says what the original said, whatever happened since.
         let frozen = message.facts.clone().and_then(|facts| serde_json::from_value(facts).ok());
         let facts: ReceiptFacts = frozen.or_else(|| self.facts(receipt, payment, customer))?;
         let copy = message.copy_of_id.is_some();
-        Some(Letter { facts: ReceiptFacts { copy, ..facts }, email })
+        Some(Letter { facts: ReceiptFacts { copy, ..facts }, addressee: addressee.clone(), email })
     }
 
     fn facts(

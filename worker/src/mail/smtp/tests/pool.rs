@@ -144,32 +144,3 @@ async fn a_send_that_is_cancelled_takes_its_connection_along() {
     assert!(accepted(&send(&smtp, MAIL).await));
     assert_eq!(server.log.connections(), 2);
 }
-
-/// Prints how fast it is; run it with `--ignored --nocapture`, in release.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
-async fn mails_per_second() {
-    let raw =
-        [MAIL, &b"A line of an ordinary mail, of which there are some.\r\n".repeat(70)].concat();
-    for connections in [1, 8, 32] {
-        let server = Server::start(|_, _| Comply).await;
-        let smtp = smtp(&server, |settings| {
-            settings.connections = connections;
-            settings.timeouts = Timeouts::default();
-        });
-        let begun = Instant::now();
-        let senders = (0..connections).map(|_| {
-            let (smtp, raw) = (smtp.clone(), raw.clone());
-            tokio::spawn(async move {
-                for _ in 0..8_000 / connections {
-                    assert!(accepted(&send(&smtp, &raw).await));
-                }
-            })
-        });
-        for sender in join_all(senders).await {
-            sender.unwrap();
-        }
-        let rate = 8_000.0 / begun.elapsed().as_secs_f64();
-        println!("{connections} connections: {rate:.0} mails of {} bytes per second", raw.len());
-    }
-}
