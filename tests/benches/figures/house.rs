@@ -107,7 +107,6 @@ impl House {
         }
         let stack = Configured::try_parse_from(arguments)?.stack;
         let (db, clock) = (stack.database().await?, Clock::system());
-        migration::migrate(db.reader()).await?;
         let user = found(&db, &clock).await?;
         Ok(Rapport { db, clock, user, stack })
     }
