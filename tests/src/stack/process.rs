@@ -136,6 +136,12 @@ impl Process {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
+    /// Its process id, while it runs.
+    pub fn id(&mut self) -> Option<u32> {
+        let running = self.is_running();
+        self.child.as_ref().filter(|_| running).map(Child::id)
+    }
+
     /// `kill -9`: it gets no chance to finish anything.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
