@@ -21,6 +21,12 @@ const EVENTS: u64 = 500;
 /// How many rows are handed to the feed at once.
 const ROWS: u64 = 512;
 
+/// How many messages lie in the feed at most. The database waits for the workers, not Redis.
+const AHEAD: u64 = 2048;
+
+/// How long the relay waits for room in the feed.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How many messages go into one entry of the feed, which one handler sends at once.
 const BATCH: usize = 8;
 
@@ -121,13 +127,21 @@ impl Relay {
         let (now, since) = self.times();
         let due = self.db.write(move |txn| {
             async move {
+                if message::enqueued(txn, since).await? >= AHEAD {
+                    return Ok(None);
+                }
                 let ids = message::due(txn, ROWS, since, now).await?;
-                message::mark_enqueued(txn, &ids, Some(now)).await?;
-                Ok(ids)
+                if !ids.is_empty() {
+                    message::mark_enqueued(txn, &ids, Some(now)).await?;
+                }
+                Ok(Some(ids))
             }
             .boxed()
         });
-        let ids = due.await?;
+        let Some(ids) = due.await? else {
+            tokio::time::sleep(PAUSE).await;
+            return Ok(true);
+        };
         let batch: Vec<_> = ids.chunks(BATCH).map(|ids| due_rows(DueKind::Message, ids)).collect();
         if self.hand_over(&self.messages, &batch).await {
             return Ok(!ids.is_empty());
@@ -146,7 +160,9 @@ impl Relay {
         let due = self.db.write(move |txn| {
             async move {
                 let ids = job::due(txn, ROWS, since, now).await?;
-                job::mark_enqueued(txn, &ids, Some(now)).await?;
+                if !ids.is_empty() {
+                    job::mark_enqueued(txn, &ids, Some(now)).await?;
+                }
                 Ok(ids)
             }
             .boxed()

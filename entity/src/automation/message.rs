@@ -20,7 +20,7 @@ mod outcome;
 mod work;
 
 pub use outcome::{Outcome, expire_leases, settle};
-pub use work::{Ready, due, lease, mark_enqueued, ready_to_transmit, renew, suppress};
+pub use work::{Ready, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress};
 
 /// What a message is about, which decides how it is treated when its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]

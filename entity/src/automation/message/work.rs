@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, ExprTrait, LockBehavior, LockType};
-use sea_orm::{Condition, QueryOrder, QuerySelect};
+use sea_orm::{Condition, PaginatorTrait, QueryOrder, QuerySelect};
 
 use super::{Column, Entity, Model, Reason, State};
 use crate::automation::lease::{Fence, Leased, next_fence, not_enqueued};
@@ -46,6 +46,18 @@ pub async fn due(
         .all(txn)
         .await?;
     Ok(ids)
+}
+
+/// How many messages the conveyor was given since `since` that nobody has leased yet.
+///
+/// # Errors
+/// The database.
+pub async fn enqueued(txn: &impl ConnectionTrait, since: DateTimeUtc) -> Result<u64, Error> {
+    let enqueued = Entity::find()
+        .filter(Column::SettledAt.is_null())
+        .filter(Column::State.is_in([State::Planned, State::Deferred]))
+        .filter(Column::EnqueuedAt.gte(since));
+    Ok(enqueued.count(txn).await?)
 }
 
 /// Notes that the conveyor was given messages (`Some`), or that it was not after all (`None`).
