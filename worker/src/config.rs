@@ -384,3 +384,6 @@ pub fn secret(
         (None, None) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

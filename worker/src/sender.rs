@@ -299,3 +299,17 @@ fn count(state: State) {
     use sea_orm::ActiveEnum;
     metrics::counter!("rapport_messages_total", "state" => state.to_value()).increment(1);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_with_jitter_and_end_at_four_hours() {
+        let mut random = rand::rng();
+        for (attempts, most) in [(0, 60), (1, 120), (5, 1_920), (30, 14_400)] {
+            let pause = pause(Duration::from_mins(1), attempts, &mut random).num_seconds();
+            assert!((most / 2..=most).contains(&pause), "{attempts}: {pause} s");
+        }
+    }
+}
