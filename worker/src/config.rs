@@ -343,9 +343,9 @@ fn is_away(error: &sea_orm::DbErr) -> bool {
     use sea_orm::{DbErr, RuntimeErr, SqlxError};
     match error {
         DbErr::Conn(RuntimeErr::SqlxError(cause)) => {
-            // 57P03: it is starting up.
+            // 57P…: it is starting up, shutting down, or has just crashed.
             matches!(**cause, SqlxError::Io(_) | SqlxError::PoolTimedOut)
-                || entity::db::code(error).as_deref() == Some("57P03")
+                || entity::db::code(error).is_some_and(|code| code.starts_with("57P"))
         }
         DbErr::ConnectionAcquire(_) => true,
         _ => false,
