@@ -100,7 +100,7 @@ impl Db {
     /// Runs `work` in one transaction and commits it; any error rolls everything back. A lost
     /// deadlock or serialisation conflict is tried again, so `work` must do nothing but write rows.
     ///
-    /// ```ignore
+    /// ```text
     /// db.write(|txn| async move { payment::record(txn, new, actor, now).await }.boxed()).await
     /// ```
     ///

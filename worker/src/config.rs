@@ -6,6 +6,7 @@
 //!
 //! Invariant: a wrong value is refused at start, with a sentence that says what is allowed.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -360,7 +361,10 @@ async fn open(url: &str, connections: u32) -> Result<Db, sea_orm::DbErr> {
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        // The host of a scheme that browsers do not know, such as postgres, is never read as an address.
+        Some(Host::Domain(name)) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => true,

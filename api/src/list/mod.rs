@@ -1,6 +1,6 @@
 //! Lists: typed filters and orders that are declared once per entity, and keyset pages.
 //!
-//! ```ignore
+//! ```text
 //! list! {
 //!     customer as Customer in CustomerConnection of CustomerEdge;
 //!     filter CustomerFilter { /// Its name. display_name: StringFilter => DisplayName, }
