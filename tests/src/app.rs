@@ -1,7 +1,7 @@
 //! Rapport as a whole, in the test's own process: API and workers on a fresh database, with a clock
 //! that is turned by hand and mails in memory.
 //!
-//! Invariant: a test that ends well leaves nothing half done; [`App::end`] checks it.
+//! Invariant: a test that ends well leaves nothing half done; its end checks that.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
