@@ -104,6 +104,7 @@ impl Runtime {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
         let Self { relay, sender, jobs, message_feed, job_feed, signal, senders } = self;
         let db = relay.db.clone();
+        let documents = sender.documents.clone();
         let send_messages = move |due: Due| {
             let sender = sender.clone();
             async move { handle_messages(&sender, due).await }
@@ -122,7 +123,7 @@ impl Runtime {
             guarded(relay.run(signal, shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
-            gauge(db, shutdown.clone()),
+            keep_house(db, documents, shutdown.clone()),
         );
         relayed.and(sent).and(worked)
     }
@@ -159,13 +160,13 @@ impl Jobs {
     }
 }
 
-/// Keeps the figures that are counted from rows, until `shutdown`.
-async fn gauge(db: Db, shutdown: CancellationToken) {
+/// Keeps the figures that are counted from rows, and puts away what is not in use, until `shutdown`.
+async fn keep_house(db: Db, documents: Documents, shutdown: CancellationToken) {
     let mut look = tokio::time::interval(Duration::from_secs(15));
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = look.tick() => {}
+            _ = look.tick() => documents.rest(),
         }
         if let Ok(events) = event::pending(db.reader()).await {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]

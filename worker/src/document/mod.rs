@@ -16,7 +16,7 @@ pub mod sample;
 pub(crate) mod view;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -30,13 +30,21 @@ pub const FALLBACK: &str = "en";
 
 /// All templates, ready to render. Cheap to clone.
 ///
-/// The typesetter behind the PDFs is built at the first one, so that a process that renders nothing stays small.
+/// The typesetter behind the PDFs is built at the first one and put away by [`Documents::rest`], so that a
+/// process that renders nothing stays small.
 #[derive(Clone)]
 pub struct Documents(Arc<Inner>);
 
 struct Inner {
     library: Library,
-    typesetter: OnceLock<Typesetter>,
+    typesetter: Mutex<Workshop>,
+}
+
+#[derive(Default)]
+struct Workshop {
+    typesetter: Option<Arc<Typesetter>>,
+    /// Whether it was needed since the last rest.
+    used: bool,
 }
 
 /// A message as it is sent, apart from its addresses.
@@ -139,7 +147,23 @@ impl Documents {
     /// the start of a process and not the mail of a customer.
     pub fn embedded() -> Result<Self, DocumentError> {
         let library = Library::embedded()?;
-        Ok(Self(Arc::new(Inner { library, typesetter: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { library, typesetter: Mutex::default() })))
+    }
+
+    /// Puts the typesetter away if nothing was rendered since the last call, which frees some 40 MB.
+    pub fn rest(&self) {
+        let mut workshop = self.0.typesetter.lock().unwrap_or_else(PoisonError::into_inner);
+        if !workshop.used && workshop.typesetter.take().is_some() {
+            pdf::forget();
+        }
+        workshop.used = false;
+    }
+
+    fn typesetter(&self) -> Arc<Typesetter> {
+        let mut workshop = self.0.typesetter.lock().unwrap_or_else(PoisonError::into_inner);
+        workshop.used = true;
+        let build = || Arc::new(Typesetter::new(library::typst_sources()));
+        Arc::clone(workshop.typesetter.get_or_insert_with(build))
     }
 
     /// The tags of the languages that there is a folder for.
@@ -165,8 +189,7 @@ impl Documents {
         let say = library.sentences(language, section, sentences, &view)?;
         let values = Values { view: &view, label: &locale.label, say };
 
-        let typesetter =
-            self.0.typesetter.get_or_init(|| Typesetter::new(library::typst_sources()));
+        let typesetter = self.typesetter();
         let path = library::path(language, "receipt.typ")?;
         let pdf = typesetter
             .pdf(&path, &values)

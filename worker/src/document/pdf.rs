@@ -47,6 +47,11 @@ impl Typesetter {
     }
 }
 
+/// Forgets what was remembered of earlier documents.
+pub(super) fn forget() {
+    typst::comemo::evict(0);
+}
+
 /// The messages and hints of an error, without the spans that mean nothing outside typst.
 fn explain(error: &TypstAsLibError) -> String {
     let TypstAsLibError::TypstSource(diagnostics) = error else {
