@@ -13,7 +13,7 @@ use entity::db::Db;
 use entity::id::{JobId, MessageId};
 use futures::FutureExt;
 use object_store::ObjectStore;
-use sea_orm::ActiveEnum;
+use sea_orm::{ActiveEnum, Iterable};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, Stack};
@@ -172,9 +172,13 @@ async fn keep_house(db: Db, documents: Documents, shutdown: CancellationToken) {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
             metrics::gauge!("rapport_events_pending").set(events as f64);
         }
-        for (state, count) in message::count_by_state(db.reader()).await.into_iter().flatten() {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-            metrics::gauge!("rapport_messages", "state" => state.to_value()).set(count as f64);
+        if let Ok(counts) = message::count_by_state(db.reader()).await {
+            for state in message::State::iter() {
+                let count = counts.iter().find(|(counted, _)| *counted == state);
+                #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+                metrics::gauge!("rapport_messages", "state" => state.to_value())
+                    .set(count.map_or(0, |(_, count)| *count) as f64);
+            }
         }
     }
 }
