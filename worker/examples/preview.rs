@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use lettre::message::Mailbox;
 use worker::document::{Documents, sample};
-use worker::mail::compose::{Envelope, compose, message_id};
+use worker::mail::compose::{Envelope, compose};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 from: Mailbox::new(Some(facts.organisation.name), "from@rapport.example".parse()?),
                 reply_to: None,
                 to: Mailbox::new(Some(facts.customer.name), "to@rapport.example".parse()?),
-                message_id: message_id(name, "rapport.example"),
+                message_id: format!("{name}@rapport.example"),
                 date: facts.issued_on.and_hms_opt(8, 0, 0).ok_or("no such time")?.and_utc(),
             };
             let file = folder.join(name);

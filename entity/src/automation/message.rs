@@ -204,6 +204,12 @@ impl PlannedReceipt {
     }
 }
 
+/// The left side of the Message-ID: the same for the same effect, so that a message whose fate is unknown
+/// can be looked for in the logs of mail servers.
+fn message_id(effect_key: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, effect_key.as_bytes()).to_string()
+}
+
 fn planned(
     effect_key: String,
     kind: Kind,
@@ -214,7 +220,7 @@ fn planned(
 ) -> ActiveModel {
     ActiveModel {
         id: Set(MessageId::new(now)),
-        message_id: Set(Uuid::new_v5(&Uuid::NAMESPACE_OID, effect_key.as_bytes()).to_string()),
+        message_id: Set(message_id(&effect_key)),
         effect_key: Set(effect_key),
         class: Set(Class::Receipt),
         kind: Set(kind),
@@ -311,4 +317,15 @@ pub async fn count_by_state(db: &impl ConnectionTrait) -> Result<Vec<(State, i64
         .into_tuple()
         .all(db)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_id_depends_on_the_effect_alone() {
+        assert_eq!(message_id("receipt:1"), message_id("receipt:1"));
+        assert_ne!(message_id("receipt:1"), message_id("receipt:2"));
+    }
 }

@@ -17,6 +17,7 @@ pub use port::free_port;
 pub use postgres::{Durability, Postgres};
 pub use process::{Process, Program};
 use tempfile::TempDir;
+pub use worker::relay::chain;
 
 /// Why a server cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +40,6 @@ pub enum StackError {
     /// A file, a port or a process could not be used.
     #[error("a file, port or process of the throw-away servers could not be used")]
     Io(#[from] io::Error),
-}
-
-/// What an error says, with its causes.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A temporary directory for servers, which other users may cross: PostgreSQL refuses to run as

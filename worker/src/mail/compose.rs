@@ -28,7 +28,7 @@ pub struct Envelope {
     pub reply_to: Option<Mailbox>,
     /// The customer.
     pub to: Mailbox,
-    /// Without angle brackets, as [`message_id`] makes it.
+    /// Without angle brackets, `left@right`; the left part is the message's own in the ledger.
     pub message_id: String,
     /// When the message was made; its `Date`, and the date of its signatures.
     pub date: DateTime<Utc>,
@@ -43,7 +43,7 @@ pub enum ComposeError {
     )]
     NotAscii(String),
     /// The Message-ID is not `left@right`.
-    #[error("“{0}” is no Message-ID; take it from `message_id`")]
+    #[error("“{0}” is no Message-ID; write `left@right`")]
     MessageId(String),
     /// A date before 1970 or after 9999.
     #[error("{0} cannot be the date of a mail")]
@@ -54,13 +54,6 @@ pub enum ComposeError {
     /// The mail library refuses the message.
     #[error("the message cannot be built")]
     Build(#[from] lettre::error::Error),
-}
-
-/// The Message-ID for the message with this key, without angle brackets: always the same for the same key, so
-/// that a message whose fate is unknown can be looked for at the provider.
-#[must_use]
-pub fn message_id(effect_key: &str, domain: &str) -> String {
-    format!("{}@{domain}", Uuid::new_v5(&Uuid::NAMESPACE_URL, effect_key.as_bytes()))
 }
 
 /// `message` as it is handed to SMTP: multipart/mixed of the text, the HTML and the files, signed if there are
