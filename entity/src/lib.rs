@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod automation;
+pub mod catalog;
 pub mod clock;
 pub mod collaboration;
 pub mod customers;

@@ -4,6 +4,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
 use super::{AccessError, Actor, Role, Viewer, password};
+use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{Id, UserId};
 use crate::text;
@@ -42,6 +43,19 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// A user of Rapport: somebody who works in the organisation.
+    User of Entity;
+    /// Their id.
+    id: id::<UserId>().filtered(),
+    /// What they are called.
+    name: text(Column::Name).filtered().ordered(),
+    /// What they log in with.
+    email: text(Column::Email).filtered(),
+    /// What they work as.
+    role: choice::<Role>("Role", Column::Role).filtered(),
+}
 
 /// A user to be.
 #[derive(Clone, Debug)]

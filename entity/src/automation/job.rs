@@ -8,7 +8,8 @@ use sea_orm::sea_query::{ExprTrait, Func, LockBehavior, LockType};
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 
 use super::lease::{Fence, next_fence, not_enqueued};
-use crate::access::Actor;
+use crate::access::{Actor, Permission};
+use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{Id, JobId, UserId};
 
@@ -84,6 +85,30 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// Long work that a person waits for. It goes on when a machine dies.
+    Job (job, jobs) of Entity, read by Permission::Import;
+    /// Its id.
+    id: id::<JobId>().filtered(),
+    /// What it does.
+    kind: choice::<Kind>("JobKind", Column::Kind).filtered(),
+    /// How far it has come.
+    state: choice::<State>("JobState", Column::State).filtered(),
+    /// How many rows are done.
+    done: long(Column::Done),
+    /// Of how many; null before that is known.
+    total: long(Column::Total),
+    /// What came of it, in a form that depends on the kind: counts, sums per currency, and the rows
+    /// that were refused with line and reason. Null before it has ended.
+    report: json(Column::Report),
+    /// When it first started; null while it is queued.
+    started_at: instant(Column::StartedAt),
+    /// When it ended; null before that.
+    finished_at: instant(Column::FinishedAt),
+    /// When it was asked for.
+    created_at: instant(Column::CreatedAt).filtered().ordered(),
+}
 
 /// Adds a job.
 ///

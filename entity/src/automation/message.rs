@@ -10,8 +10,9 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 
 use super::AutomationError;
-use crate::access::Actor;
-use crate::customers::customer::Channel;
+use crate::access::{Actor, Permission};
+use crate::catalog::catalog;
+use crate::customers::customer::{self, Channel};
 use crate::error::Error;
 use crate::finance::receipt;
 use crate::id::{CustomerId, EventId, Id, MessageId, ReceiptId, UserId};
@@ -170,6 +171,49 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// Something meant for a customer, whether or not it went out, and why.
+    Message (message, messages) of Entity, read by Permission::ReadFinance;
+    /// Its id.
+    id: id::<MessageId>().filtered(),
+    /// The id of whom it is for.
+    customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
+    /// Whom it is for; null when you may not see them.
+    customer: one::<customer::Entity>(Column::CustomerId),
+    /// The id of the receipt it is about.
+    subject_id: uuid::<ReceiptId>(Column::SubjectId).hidden(),
+    /// Which template it is written with.
+    kind: choice::<Kind>("MessageKind", Column::Kind).filtered(),
+    /// The way it goes.
+    channel: choice::<Channel>("Channel", Column::Channel).filtered(),
+    /// How far it has come.
+    state: choice::<State>("MessageState", Column::State).filtered(),
+    /// Why it is there; null when there is nothing to explain.
+    reason: choice::<Reason>("MessageReason", Column::Reason).filtered(),
+    /// What the receiving server said, or what was wrong; null when nothing was.
+    detail: text(Column::Detail),
+    /// The address it went to; null before it was written.
+    recipient: text(Column::Recipient).filtered().ordered(),
+    /// Its subject line; null before it was written.
+    subject: text(Column::Subject),
+    /// The part of its Message-ID before the `@`, as it stands in the logs of mail servers.
+    message_id: text(Column::MessageId).filtered(),
+    /// The SHA-256 of the exact bytes that were sent; null before it was written.
+    body_sha256: text(Column::BodySha256),
+    /// The message that it is a copy of; null for an original.
+    copy_of: one::<Entity>(Column::CopyOfId),
+    /// How often it was put on the wire.
+    attempts: whole(Column::Attempts),
+    /// When it may be sent, or sent again.
+    due_at: instant(Column::DueAt).filtered().ordered(),
+    /// When it was last put on the wire; null before that.
+    transmitted_at: instant(Column::TransmittedAt),
+    /// When its outcome was clear; null while it is under way.
+    settled_at: instant(Column::SettledAt).filtered().ordered(),
+    /// When it was planned.
+    created_at: instant(Column::CreatedAt).filtered().ordered(),
+}
 
 /// How long a receipt is worth sending.
 const RECEIPT_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::hours(48);

@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel};
 
 use super::parse_text;
-use crate::access::Actor;
+use crate::access::{Actor, Permission};
+use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{AddressId, CustomerId, Id, UserId};
 use crate::text;
@@ -55,6 +56,25 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// A postal address of a customer.
+    Address of Entity, read by Permission::ReadCustomers;
+    /// Its id.
+    id: id::<AddressId>().filtered(),
+    /// What it is for.
+    kind: choice::<Kind>("AddressKind", Column::Kind).filtered(),
+    /// Street and house, building, ward: a line each, separated by line breaks.
+    lines: text(Column::Lines),
+    /// Town or province; null when it is not known.
+    city: text(Column::City).filtered(),
+    /// State, district, or another system's region code; null when there is none.
+    region: text(Column::Region).filtered(),
+    /// Postal code; null when there is none.
+    postcode: text(Column::Postcode).filtered(),
+    /// ISO 3166-1 code of two letters; null when it is not known.
+    country: text(Column::Country).filtered(),
+}
 
 impl Model {
     /// The lines of a letter's address field, without the name.

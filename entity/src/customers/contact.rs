@@ -3,8 +3,9 @@
 use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 
-use super::{parse_email, parse_required, parse_text};
-use crate::access::Actor;
+use super::{customer, parse_email, parse_required, parse_text};
+use crate::access::{Actor, Permission};
+use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{ContactId, CustomerId, Id, UserId};
 
@@ -38,6 +39,25 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// A person to talk to at a customer.
+    Contact of Entity, read by Permission::ReadCustomers;
+    /// Their id.
+    id: id::<ContactId>().filtered(),
+    /// The customer they are at.
+    customer: one::<customer::Entity>(Column::CustomerId),
+    /// What they are called.
+    name: text(Column::Name).filtered(),
+    /// What they do there; null when it is not known.
+    role: text(Column::Role).filtered(),
+    /// Where mail reaches them; null when it is not known.
+    email: text(Column::Email).filtered(),
+    /// Where calls reach them; null when it is not known.
+    phone: text(Column::Phone).filtered(),
+    /// Whether receipts and statements go to them instead of the customer's own address.
+    billing: truth(Column::Billing).filtered(),
+}
 
 /// A contact to be.
 #[derive(Clone, Debug)]

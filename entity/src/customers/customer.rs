@@ -9,9 +9,11 @@ use sea_orm::{DeriveActiveEnum, EnumIter};
 use super::address::NewAddress;
 use super::contact::NewContact;
 use super::{CustomersError, address, contact, parse_email, parse_required, parse_text};
-use crate::access::{Actor, organisation, user};
-use crate::automation::event;
+use crate::access::{Actor, Permission, organisation, user};
+use crate::automation::{event, message};
+use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::error::Error;
+use crate::finance::{invoice, ledger, payment};
 use crate::id::{CustomerId, Id, JobId, UserId};
 use crate::money::Currency;
 use crate::text::fold;
@@ -128,6 +130,82 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+const IN_CURRENCY: BatchArgument = BatchArgument {
+    name: "currency",
+    about: "An ISO 4217 code; the customer's own currency when absent.",
+    scalar: Scalar::Currency,
+};
+
+const AS_OF: BatchArgument = BatchArgument {
+    name: "asOf",
+    about: "The day at whose end the balance is taken; now when absent.",
+    scalar: Scalar::Day,
+};
+
+catalog! {
+    /// A customer: an organisation or a person, from the first contact on.
+    Customer (customer, customers) of Entity, read by Permission::ReadCustomers,
+        deleted by Column::DeletedAt;
+    /// Its id.
+    id: id::<CustomerId>().filtered(),
+    /// Words that occur in name, number, e-mail address or telephone number, without regard to case
+    /// and diacritics: `nguyen` finds `Nguyễn`. Every word has to occur.
+    search: search(Column::SearchText),
+    /// Counts up with every change; give it back as `expectedVersion`.
+    version: whole(Column::Version),
+    /// The number that people and other systems know it by; null when it has none.
+    number: text(Column::Number).filtered().ordered(),
+    /// What kind of party it is.
+    kind: choice::<Kind>("CustomerKind", Column::Kind).filtered(),
+    /// How far the relation has come.
+    stage: choice::<LifecycleStage>("LifecycleStage", Column::Stage).filtered(),
+    /// What it is called.
+    display_name: text(Column::DisplayName).filtered().ordered(),
+    /// The id of who looks after it.
+    owner_id: uuid::<UserId>(Column::OwnerId).hidden(),
+    /// Who looks after it; null when nobody does.
+    owner: one::<user::Entity>(Column::OwnerId),
+    /// How it likes to be reached; null when it has not said.
+    preferred_channel: choice::<Channel>("Channel", Column::PreferredChannel).filtered(),
+    /// Where mail reaches it; null when it is not known. Receipts go to its billing contacts first.
+    email: text(Column::Email).filtered(),
+    /// Where calls reach it; null when it is not known.
+    phone: text(Column::Phone).filtered(),
+    /// Its tax number, as documents show it; null when it is not known.
+    tax_number: text(Column::TaxNumber).filtered(),
+    /// The language it is written to in, as a tag such as `vi` or `en-GB`.
+    language: text(Column::Language).filtered(),
+    /// The IANA time zone it lives in, such as `Asia/Ho_Chi_Minh`.
+    time_zone: text(Column::TimeZone).filtered(),
+    /// The currency it is usually invoiced in.
+    currency: currency(Column::Currency).filtered(),
+    /// What it owes in `currency` (its own when absent) at the end of `asOf` (now when absent):
+    /// open invoices less money received that settles none yet. Negative: we owe it.
+    balance: batch(false, vec![IN_CURRENCY, AS_OF], ledger::balance_field)
+        .guarded(Permission::ReadFinance),
+    /// What it owes at the end of `asOf` (now when absent), one amount per currency it was ever
+    /// invoiced in or paid in.
+    balances: batch(true, vec![AS_OF], ledger::balances_field).guarded(Permission::ReadFinance),
+    /// The people to talk to there.
+    contacts: list::<contact::Entity, _>(contact::Column::CustomerId, contact::Column::Id, 5)
+        .filtered(),
+    /// Where it is.
+    addresses: list::<address::Entity, _>(address::Column::CustomerId, address::Column::Id, 5)
+        .filtered(),
+    /// What it was invoiced.
+    invoices: many::<invoice::Entity>(invoice::Column::CustomerId),
+    /// What it paid.
+    payments: many::<payment::Entity>(payment::Column::CustomerId),
+    /// Everything ever meant for it.
+    messages: many::<message::Entity>(message::Column::CustomerId),
+    /// Since when it is deleted; null while it is not. Lists leave deleted ones out.
+    deleted_at: instant(Column::DeletedAt),
+    /// When it was added.
+    created_at: instant(Column::CreatedAt).filtered().ordered(),
+    /// When it was last changed.
+    updated_at: instant(Column::UpdatedAt).filtered().ordered(),
+}
 
 /// A customer to be. What is `None` follows the organisation or stays empty.
 #[derive(Clone, Debug)]

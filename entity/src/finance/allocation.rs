@@ -2,6 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
+use super::{invoice, payment};
+use crate::access::Permission;
+use crate::catalog::catalog;
 use crate::id::{AllocationId, InvoiceId, PaymentId, UserId};
 
 /// A part of a payment that settles an invoice.
@@ -32,3 +35,23 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// An allocation is in its payment's and its invoice's currency.
+const CURRENCY: &str = "(SELECT currency FROM invoice WHERE invoice.id = allocation.invoice_id)";
+
+catalog! {
+    /// The part of a payment that settles an invoice.
+    Allocation of Entity, read by Permission::ReadFinance;
+    /// Its id.
+    id: id::<AllocationId>(),
+    /// Of which payment.
+    payment: one::<payment::Entity>(Column::PaymentId),
+    /// On which invoice.
+    invoice: one::<invoice::Entity>(Column::InvoiceId),
+    /// How much; negative when it takes an earlier allocation back.
+    amount: money(Column::Amount).in_currency(CURRENCY),
+    /// What was still open of the invoice right after it.
+    open_after: money(Column::OpenAfter).in_currency(CURRENCY),
+    /// The day it counts for.
+    allocated_on: day(Column::AllocatedOn),
+}

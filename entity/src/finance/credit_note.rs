@@ -8,8 +8,9 @@ use super::counter::{self, Series};
 use super::invoice::{self, Settlement};
 use super::ledger::{self, Account, Source};
 use super::{FinanceError, totals};
-use crate::access::{Actor, organisation};
+use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
+use crate::catalog::catalog;
 use crate::db::sum;
 use crate::error::Error;
 use crate::id::{CreditNoteId, CustomerId, Id, InvoiceId, UserId};
@@ -52,6 +53,25 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// A document that takes back an invoice, wholly or in part.
+    CreditNote of Entity, read by Permission::ReadFinance;
+    /// Its id.
+    id: id::<CreditNoteId>(),
+    /// Its number, gapless in its year.
+    number: text(Column::Number),
+    /// What it takes back, without tax.
+    net: money(Column::Net),
+    /// The tax in it.
+    tax: money(Column::Tax),
+    /// What it takes back, with tax.
+    total: money(Column::Total),
+    /// Its date.
+    issued_on: day(Column::IssuedOn),
+    /// Why it was issued.
+    reason: text(Column::Reason),
+}
 
 /// Takes back `amount` (tax included) of what is open of an invoice; `None` takes back all of it.
 ///

@@ -13,9 +13,10 @@ use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySele
 use super::counter::{self, Series};
 use super::ledger::{self, Account, Source};
 use super::totals::{self, Line};
-use super::{FinanceError, credit_note, invoice_line};
-use crate::access::{Actor, organisation};
+use super::{FinanceError, allocation, credit_note, invoice_line};
+use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
+use crate::catalog::catalog;
 use crate::customers::{customer, parse_text};
 use crate::error::Error;
 use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
@@ -90,6 +91,59 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// An invoice. Once issued, what it says never changes; credit notes take it back.
+    Invoice (invoice, invoices) of Entity, read by Permission::ReadFinance;
+    /// Its id.
+    id: id::<InvoiceId>().filtered(),
+    /// Counts up with every change of what is paid or credited.
+    version: whole(Column::Version),
+    /// Its number: gapless in its year, or another system's for an imported one.
+    number: text(Column::Number).filtered().ordered(),
+    /// The id of who owes it.
+    customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
+    /// Who owes it; null when you may not see them.
+    customer: one::<customer::Entity>(Column::CustomerId),
+    /// How far it is settled.
+    state: choice::<State>("InvoiceState", Column::State).filtered(),
+    /// Its currency.
+    currency: currency(Column::Currency).filtered(),
+    /// What it comes to without tax.
+    net: money(Column::Net),
+    /// The tax in it.
+    tax: money(Column::Tax),
+    /// What it comes to with tax. As an order it is sensible within one currency.
+    total: money(Column::Total).filtered().ordered(),
+    /// What was paid of it.
+    paid: money(Column::Paid),
+    /// What credit notes took back of it.
+    credited: money(Column::Credited),
+    /// What is still to be paid: total less paid less credited.
+    open: computed("(total - paid - credited)").filtered(),
+    /// Its date.
+    issued_on: day(Column::IssuedOn).filtered().ordered(),
+    /// When it has to be paid.
+    due_on: day(Column::DueOn).filtered().ordered(),
+    /// Whether the customer disputes it.
+    disputed: truth(Column::Disputed).filtered(),
+    /// The customer's order number or the like; null when there is none.
+    reference: text(Column::Reference).filtered(),
+    /// What it is for, in the order of the document.
+    lines: list::<invoice_line::Entity, _>(
+        invoice_line::Column::InvoiceId, invoice_line::Column::Position, 10,
+    ),
+    /// What settled it, in the order in which it happened; negative amounts take earlier ones back.
+    allocations: list::<allocation::Entity, _>(
+        allocation::Column::InvoiceId, allocation::Column::Id, 3,
+    ),
+    /// What took it back, in the order in which it happened.
+    credit_notes: list::<credit_note::Entity, _>(
+        credit_note::Column::InvoiceId, credit_note::Column::Id, 2,
+    ),
+    /// When it was added.
+    created_at: instant(Column::CreatedAt).filtered().ordered(),
+}
 
 impl Model {
     /// What is still to be paid.

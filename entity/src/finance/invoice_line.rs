@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::access::Permission;
+use crate::catalog::catalog;
 use crate::id::{InvoiceId, InvoiceLineId};
 
 /// A line of an invoice.
@@ -30,3 +32,23 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// A line is in its invoice's currency.
+const CURRENCY: &str = "(SELECT currency FROM invoice WHERE invoice.id = invoice_line.invoice_id)";
+
+catalog! {
+    /// A line of an invoice.
+    InvoiceLine of Entity, read by Permission::ReadFinance;
+    /// Its id.
+    id: id::<InvoiceLineId>(),
+    /// Its place, from 1.
+    position: whole(Column::Position),
+    /// What was sold.
+    description: text(Column::Description),
+    /// How much of it, with up to three decimals.
+    quantity: decimal(Column::QuantityMilli, 3),
+    /// The price of one, without tax.
+    unit_price: money(Column::UnitPrice).in_currency(CURRENCY),
+    /// The tax rate as a fraction: `0.1` is 10 %.
+    tax_rate: decimal(Column::TaxRateBp, 4),
+}

@@ -2,14 +2,20 @@
 //!
 //! Invariant: the entries of a transaction sum to zero in each currency. Debits are positive.
 
+use std::collections::HashMap;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use sea_orm::entity::prelude::*;
 use sea_orm::{
-    DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
+    DatabaseConnection, DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
     QueryTrait,
 };
 
 use super::FinanceError;
 use crate::access::Actor;
+use crate::catalog::{Datum, date};
+use crate::customers::customer;
 use crate::db::sum;
 use crate::error::Error;
 use crate::id::{CreditNoteId, CustomerId, Id, InvoiceId, LedgerEntryId, PaymentId, UserId};
@@ -203,6 +209,67 @@ pub async fn balances(
         .all(db)
         .await?;
     Ok(rows)
+}
+
+/// The field `balance` of customers: one amount each, in the `currency` asked for or in their own.
+pub(crate) fn balance_field<'a>(
+    db: &'a DatabaseConnection,
+    ids: &'a [Uuid],
+    arguments: &'a Json,
+) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
+    async move {
+        let asked = arguments["currency"].as_str().and_then(|code| code.parse().ok());
+        let own: HashMap<CustomerId, Currency> = match asked {
+            Some(_) => HashMap::new(),
+            None => {
+                let query = customer::Entity::find().select_only();
+                let query = query.columns([customer::Column::Id, customer::Column::Currency]);
+                let query = query.filter(customer::Column::Id.is_in(ids.iter().copied()));
+                query.into_tuple::<(CustomerId, Currency)>().all(db).await?.into_iter().collect()
+            }
+        };
+        let mut balances = balances_of(db, ids, arguments).await?;
+        let in_currency = |id: &Uuid| {
+            let id = CustomerId(*id);
+            let Some(currency) = asked.or_else(|| own.get(&id).copied()) else {
+                return Datum::Null;
+            };
+            let amounts = balances.remove(&id).unwrap_or_default();
+            let amount = amounts.into_iter().find(|amount| amount.currency == currency);
+            Datum::Money(amount.unwrap_or(Money::new(0, currency)))
+        };
+        Ok(ids.iter().map(in_currency).collect())
+    }
+    .boxed()
+}
+
+/// The field `balances` of customers: one amount for each currency that was ever posted.
+pub(crate) fn balances_field<'a>(
+    db: &'a DatabaseConnection,
+    ids: &'a [Uuid],
+    arguments: &'a Json,
+) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
+    async move {
+        let mut balances = balances_of(db, ids, arguments).await?;
+        let amounts = |id: &Uuid| balances.remove(&CustomerId(*id)).unwrap_or_default();
+        Ok(ids.iter().map(amounts).map(Datum::Amounts).collect())
+    }
+    .boxed()
+}
+
+async fn balances_of(
+    db: &DatabaseConnection,
+    ids: &[Uuid],
+    arguments: &Json,
+) -> Result<HashMap<CustomerId, Vec<Money>>, DbErr> {
+    let customers: Vec<_> = ids.iter().copied().map(CustomerId).collect();
+    let mut found: HashMap<_, Vec<_>> = HashMap::with_capacity(ids.len());
+    for Balance { customer_id, currency, amount } in
+        balances(db, &customers, date(arguments, "asOf")).await?
+    {
+        found.entry(customer_id).or_default().push(Money::new(amount, currency));
+    }
+    Ok(found)
 }
 
 /// What all customers together owe on invoices at the end of `as_of`, one amount per currency.

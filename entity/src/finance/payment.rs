@@ -10,8 +10,9 @@ use sea_orm::{DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, Quer
 use super::invoice::{self, Settlement};
 use super::ledger::{self, Account, Source};
 use super::{FinanceError, allocation, receipt};
-use crate::access::{Actor, organisation};
+use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
+use crate::catalog::catalog;
 use crate::customers::{customer, parse_text};
 use crate::db::sum;
 use crate::error::Error;
@@ -97,6 +98,54 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// [`Model::unapplied`] in SQL.
+const UNAPPLIED: &str = "(CASE WHEN state = 'REVERSED' THEN 0 ELSE amount - allocated END)";
+
+catalog! {
+    /// Money received from a customer.
+    Payment (payment, payments) of Entity, read by Permission::ReadFinance;
+    /// Its id.
+    id: id::<PaymentId>().filtered(),
+    /// Counts up with every change.
+    version: whole(Column::Version),
+    /// The id of who paid.
+    customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
+    /// Who paid; null when you may not see them.
+    customer: one::<customer::Entity>(Column::CustomerId),
+    /// Whether it holds.
+    state: choice::<State>("PaymentState", Column::State).filtered(),
+    /// How the money came in.
+    method: choice::<Method>("PaymentMethod", Column::Method).filtered(),
+    /// How much came in. As an order it is sensible within one currency.
+    amount: money(Column::Amount).filtered().ordered(),
+    /// What of it settles invoices.
+    allocated: money(Column::Allocated),
+    /// What settles no invoice yet and is kept for the customer; nothing once it was taken back.
+    unapplied: computed(UNAPPLIED).filtered(),
+    /// The day the money came in.
+    received_on: day(Column::ReceivedOn).filtered().ordered(),
+    /// The bank's or the customer's reference; null when there is none.
+    reference: text(Column::Reference).filtered(),
+    /// The day it was taken back; null while it holds.
+    reversed_on: day(Column::ReversedOn),
+    /// Why it was taken back; null while it holds.
+    reversal_reason: text(Column::ReversalReason),
+    /// What it settled, in the order in which it happened; negative amounts take earlier ones back.
+    allocations: list::<allocation::Entity, _>(
+        allocation::Column::PaymentId, allocation::Column::Id, 3,
+    ),
+    /// Its receipt; null for a payment that was imported without one.
+    receipt: single::<receipt::Entity, _>(
+        receipt::Column::PaymentId, receipt::Column::Kind, "RECEIPT",
+    ),
+    /// The document that cancels its receipt; null while it holds.
+    cancellation: single::<receipt::Entity, _>(
+        receipt::Column::PaymentId, receipt::Column::Kind, "CANCELLATION",
+    ),
+    /// When it was recorded.
+    created_at: instant(Column::CreatedAt).filtered().ordered(),
+}
 
 impl Model {
     /// What settles no invoice yet.

@@ -6,7 +6,10 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 use super::counter::{self, Series};
-use crate::access::Actor;
+use super::payment;
+use crate::access::{Actor, Permission};
+use crate::automation::message;
+use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{Id, PaymentId, ReceiptId, UserId};
 
@@ -52,6 +55,28 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// A numbered receipt for a payment, or its cancellation. Never changed and never deleted.
+    Receipt (receipt, receipts) of Entity, read by Permission::ReadFinance;
+    /// Its id.
+    id: id::<ReceiptId>().filtered(),
+    /// Its number, gapless in its series and year.
+    number: text(Column::Number).filtered().ordered(),
+    /// What it says.
+    kind: choice::<Kind>("ReceiptKind", Column::Kind).filtered(),
+    /// Its date.
+    issued_on: day(Column::IssuedOn).filtered().ordered(),
+    /// The payment it is for.
+    payment: one::<payment::Entity>(Column::PaymentId),
+    /// The receipt that this cancellation cancels; null for a receipt.
+    cancels: one::<Entity>(Column::CancelsId),
+    /// The messages it was sent with, the original first: whether the customer got it, when, and if
+    /// not why.
+    messages: list::<message::Entity, _>(message::Column::SubjectId, message::Column::Id, 3),
+    /// When it was issued.
+    created_at: instant(Column::CreatedAt).filtered().ordered(),
+}
 
 /// Issues the next receipt for a payment. Draws a number, so call it last in a transaction.
 ///

@@ -1,0 +1,32 @@
+//! Everything in the catalogue.
+
+use super::{Cataloged, Record};
+use crate::access::user;
+use crate::automation::{job, message};
+use crate::customers::{address, contact, customer};
+use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
+
+/// Every kind of record.
+#[must_use]
+pub fn records() -> [&'static Record; 12] {
+    [
+        user::Entity::record(),
+        customer::Entity::record(),
+        contact::Entity::record(),
+        address::Entity::record(),
+        invoice::Entity::record(),
+        invoice_line::Entity::record(),
+        credit_note::Entity::record(),
+        payment::Entity::record(),
+        allocation::Entity::record(),
+        receipt::Entity::record(),
+        message::Entity::record(),
+        job::Entity::record(),
+    ]
+}
+
+/// The kind of record whose ids begin with `prefix`.
+#[must_use]
+pub fn by_prefix(prefix: &str) -> Option<&'static Record> {
+    records().into_iter().find(|record| record.prefix == prefix)
+}

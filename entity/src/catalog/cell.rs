@@ -1,0 +1,135 @@
+//! Cells of rows as JSON, straight from what the database sent.
+//!
+//! Invariant: a cell that has not the type of its declaration is an error, never a silent null.
+
+use std::io::Write;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use sea_orm::sqlx::{self, Row};
+use sea_orm::{DbErr, QueryResult};
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::Uuid;
+
+use super::{Key, Scalar, undecodable};
+use crate::money::{Currency, Money};
+
+/// The value at `index` of a row, on either database.
+macro_rules! cell {
+    ($row:expr, $index:expr, $kind:ty) => {
+        match ($row.try_as_pg_row(), $row.try_as_sqlite_row()) {
+            (Some(row), _) => row.try_get::<Option<$kind>, _>($index).map_err(undecodable),
+            (_, Some(row)) => row.try_get::<Option<$kind>, _>($index).map_err(undecodable),
+            _ => Err(undecodable("neither PostgreSQL nor SQLite")),
+        }
+    };
+}
+
+/// The id at `index`.
+pub(super) fn id(row: &QueryResult, index: usize) -> Result<Option<Uuid>, DbErr> {
+    cell!(row, index, Uuid)
+}
+
+/// Writes the cell at `index` as JSON; gives whether it has a value.
+///
+/// # Errors
+/// [`DbErr::Type`] for a cell that is no `scalar`.
+pub fn write_cell(
+    row: &QueryResult,
+    index: usize,
+    scalar: &Scalar,
+    out: &mut Vec<u8>,
+) -> Result<bool, DbErr> {
+    match scalar {
+        Scalar::Id(prefix) => {
+            let Some(id) = id(row, index)? else { return Ok(false) };
+            let prefix = DynamicType::new(prefix).map_err(undecodable)?;
+            put(out, format_args!("\"{}\"", TypeSafeId::from_type_and_uuid(prefix, id)))?;
+        }
+        Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {
+            let Some(text) = cell!(row, index, &str)? else { return Ok(false) };
+            write_text(text, out);
+        }
+        Scalar::Whole => {
+            let Some(number) = cell!(row, index, i32)? else { return Ok(false) };
+            put(out, format_args!("{number}"))?;
+        }
+        Scalar::Long => {
+            let Some(number) = cell!(row, index, i64)? else { return Ok(false) };
+            put(out, format_args!("{number}"))?;
+        }
+        Scalar::Scaled(scale) => {
+            let Some(number) = number(row, index)? else { return Ok(false) };
+            put(out, format_args!("\"{}\"", Decimal::new(number, *scale).normalize()))?;
+        }
+        Scalar::Truth => {
+            let Some(truth) = cell!(row, index, bool)? else { return Ok(false) };
+            put(out, format_args!("{truth}"))?;
+        }
+        Scalar::Instant => {
+            let Some(instant) = cell!(row, index, DateTime<Utc>)? else { return Ok(false) };
+            put(out, format_args!("\"{}\"", instant.to_rfc3339()))?;
+        }
+        Scalar::Day => {
+            let Some(day) = cell!(row, index, NaiveDate)? else { return Ok(false) };
+            put(out, format_args!("\"{day}\""))?;
+        }
+        Scalar::Json => {
+            let Some(json) = cell!(row, index, sqlx::types::JsonValue)? else { return Ok(false) };
+            serde_json::to_writer(&mut *out, &json).map_err(undecodable)?;
+        }
+    }
+    Ok(true)
+}
+
+/// The amount whose minor units and currency are at two indexes.
+///
+/// # Errors
+/// [`DbErr::Type`] for a currency that there is none of.
+pub fn read_money(
+    row: &QueryResult,
+    (amount, currency): (usize, usize),
+) -> Result<Option<Money>, DbErr> {
+    let Some(minor) = number(row, amount)? else { return Ok(None) };
+    let Some(code) = cell!(row, currency, &str)? else { return Ok(None) };
+    let currency: Currency = code.parse().map_err(undecodable)?;
+    Ok(Some(Money::new(minor, currency)))
+}
+
+/// A whole number, whatever its width.
+fn number(row: &QueryResult, index: usize) -> Result<Option<i64>, DbErr> {
+    match cell!(row, index, i64) {
+        Ok(number) => Ok(number),
+        Err(_) => Ok(cell!(row, index, i32)?.map(i64::from)),
+    }
+}
+
+/// The cell at `index` as a part of a cursor.
+pub(super) fn key(row: &QueryResult, index: usize, scalar: &Scalar) -> Result<Option<Key>, DbErr> {
+    Ok(match scalar {
+        Scalar::Id(_) => id(row, index)?.map(Key::Id),
+        Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {
+            cell!(row, index, &str)?.map(|text| Key::Text(text.to_owned()))
+        }
+        Scalar::Whole | Scalar::Long | Scalar::Scaled(_) => number(row, index)?.map(Key::Number),
+        Scalar::Truth => cell!(row, index, bool)?.map(Key::Truth),
+        Scalar::Instant => cell!(row, index, DateTime<Utc>)?.map(Key::Instant),
+        Scalar::Day => cell!(row, index, NaiveDate)?.map(Key::Day),
+        Scalar::Json => None,
+    })
+}
+
+/// Writes `text` as a JSON string.
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else if let Ok(escaped) = serde_json::to_vec(text) {
+        out.extend_from_slice(&escaped);
+    }
+}
+
+fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) -> Result<(), DbErr> {
+    out.write_fmt(text).map_err(undecodable)
+}

@@ -1,0 +1,205 @@
+//! The catalogue: every kind of record that can be read, declared once: its fields, its relations, what it
+//! is filtered and ordered by, and who sees which rows.
+//!
+//! From a declaration come the API's types, filters, orders, lists and the statements that read them; stored
+//! filters of views, exports and workflows are compiled by the same code. Nothing that is not declared here
+//! can be read, filtered or ordered by.
+//!
+//! ```text
+//! catalog! {
+//!     /// A customer: an organisation or a person, from the first contact on.
+//!     Customer (customer, customers) of Entity with CustomerId, read by Permission::ReadCustomers;
+//!     /// The number that people know it by; null when it has none.
+//!     number: text(Column::Number).filtered().ordered(),
+//!     /// Who looks after it; null when nobody does.
+//!     owner: one::<user::Entity>(Column::OwnerId),
+//!     /// The people to talk to there.
+//!     contacts: many::<contact::Entity>(contact::Column::CustomerId),
+//! }
+//! ```
+//!
+//! Invariant: each select that is made here carries its record's [`Record::visible`], also within filters.
+
+mod all;
+mod cell;
+mod cursor;
+mod field;
+mod filter;
+mod order;
+mod select;
+
+use std::borrow::Cow;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{Condition, DbErr};
+
+use crate::access::{Permission, Viewer};
+
+pub use all::{by_prefix, records};
+pub use cell::{read_money, write_cell, write_text};
+pub use cursor::{Cursor, Key};
+pub use field::{
+    Batch, Batched, BatchArgument, Datum, Field, Scalar, Shape, batch, choice, computed, currency, date, decimal,
+    day, id, instant, json, list, long, many, money, one, search, single, text, truth, uuid, whole,
+};
+pub use filter::{condition, operators};
+pub use order::{Order, Ordering};
+pub use select::{Page, by_keys, count, counts, page, pages};
+
+/// Why a filter, an order or a cursor cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// It is not what the declaration takes.
+    #[error("{at}: {message}")]
+    Invalid {
+        /// Where in the input, such as `filter.dueOn.gte`.
+        at: String,
+        /// What is wrong and what to write instead.
+        message: String,
+    },
+    /// It compares what the viewer may not see.
+    #[error("{0}: your role does not allow this; an administrator can change it")]
+    Forbidden(String),
+}
+
+/// A kind of record.
+pub struct Record {
+    /// Its name as a type, such as `Customer`.
+    pub name: &'static str,
+    /// What it is.
+    pub about: String,
+    /// Its name as a field, such as `customer`; empty when it is only reached through others.
+    pub one: &'static str,
+    /// The name of its list, such as `customers`; empty when it has none.
+    pub many: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    /// The prefix of its ids.
+    pub prefix: &'static str,
+    /// What a viewer needs for reading any of it; none is needed beyond logging in when absent.
+    pub read: Option<Permission>,
+    /// The column that says since when a row is deleted, where rows can be.
+    pub deleted: Option<&'static str>,
+    /// Its fields.
+    pub fields: Vec<Field>,
+}
+
+/// An entity of the ORM that is in the catalogue.
+pub trait Cataloged {
+    /// Its declaration.
+    fn record() -> &'static Record;
+}
+
+/// Where a declaration is found: a function, since declarations refer to one another in circles.
+pub type Target = fn() -> &'static Record;
+
+impl Record {
+    /// The field with the name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Which rows the viewer sees.
+    #[must_use]
+    pub fn visible(&self, viewer: &Viewer) -> Condition {
+        match self.read {
+            Some(needed) if !viewer.may(needed) => Condition::all().add(Expr::val(false)),
+            _ => Condition::all(),
+        }
+    }
+
+    /// Which rows are in lists: those that are not deleted.
+    #[must_use]
+    pub fn listed(&self) -> Condition {
+        match self.deleted {
+            Some(column) => Condition::all().add(self.column(column).is_null()),
+            None => Condition::all(),
+        }
+    }
+
+    /// One of its columns, or an SQL expression over them when it has parentheses.
+    #[must_use]
+    pub fn column(&self, source: &'static str) -> Expr {
+        if source.contains('(') {
+            return Expr::cust(source);
+        }
+        Expr::col((self.table, source))
+    }
+}
+
+/// A name in the API's style: `display_name` becomes `displayName`.
+#[must_use]
+pub fn camel(name: &str) -> String {
+    let mut upper = false;
+    name.chars().fold(String::with_capacity(name.len()), |mut camel, c| {
+        match (c, upper) {
+            ('_', _) => upper = true,
+            (c, true) => {
+                camel.extend(c.to_uppercase());
+                upper = false;
+            }
+            (c, false) => camel.push(c),
+        }
+        camel
+    })
+}
+
+/// A name in the style of enums: `displayName` becomes `DISPLAY_NAME`.
+#[must_use]
+pub fn screaming(name: &str) -> String {
+    name.chars().fold(String::with_capacity(name.len() + 4), |mut shouted, c| {
+        if c.is_uppercase() {
+            shouted.push('_');
+        }
+        shouted.extend(c.to_uppercase());
+        shouted
+    })
+}
+
+/// The lines of a doc comment as a text.
+#[must_use]
+pub fn prose(lines: &[&'static str]) -> String {
+    let trimmed = lines.iter().map(|line| Cow::from(line.strip_prefix(' ').unwrap_or(line)));
+    trimmed.collect::<Vec<_>>().join("\n")
+}
+
+/// A cell that has not the type of its declaration.
+fn undecodable(error: impl std::fmt::Display) -> DbErr {
+    DbErr::Type(error.to_string())
+}
+
+/// Declares a kind of record; see the module.
+macro_rules! catalog {
+    (
+        $(#[doc = $about:literal])*
+        $name:ident $(($one:ident $(, $many:ident)?))? of $entity:ty
+            $(, read by $read:expr)? $(, deleted by $deleted:expr)?;
+        $($(#[doc = $doc:literal])* $field:ident: $shape:expr,)+
+    ) => {
+        impl $crate::catalog::Cataloged for $entity {
+            fn record() -> &'static $crate::catalog::Record {
+                static RECORD: std::sync::LazyLock<$crate::catalog::Record> =
+                    std::sync::LazyLock::new(|| {
+                        use $crate::catalog::*;
+                        Record {
+                            name: stringify!($name),
+                            about: prose(&[$($about),*]),
+                            one: concat!($(stringify!($one))?),
+                            many: concat!($($(stringify!($many))?)?),
+                            table: sea_orm::EntityName::table_name(&<$entity>::default()),
+                            prefix: <<<$entity as sea_orm::EntityTrait>::PrimaryKey as
+                                sea_orm::PrimaryKeyTrait>::ValueType as $crate::id::Id>::PREFIX,
+                            read: None$(.or(Some($read)))?,
+                            deleted: None$(.or(Some(sea_orm::IdenStatic::as_str(&$deleted))))?,
+                            fields: vec![
+                                $(($shape).named(stringify!($field), prose(&[$($doc),*])),)+
+                            ],
+                        }
+                    });
+                &RECORD
+            }
+        }
+    };
+}
+pub(crate) use catalog;

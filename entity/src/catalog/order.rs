@@ -1,0 +1,172 @@
+//! Orders of lists, and the places in them.
+
+use sea_orm::sea_query::{Expr, ExprTrait, NullOrdering, Order as Way, SelectStatement};
+use sea_orm::{Condition, DbErr, QueryResult};
+use serde_json::Value as Json;
+
+use super::{CatalogError, Cursor, Key, Record, Scalar, cell, screaming};
+
+/// By how many fields a list is ordered at most.
+const MOST: usize = 4;
+
+/// One field of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordering {
+    /// The column.
+    pub column: &'static str,
+    /// What it holds.
+    pub scalar: Scalar,
+    /// Whether it can be missing.
+    pub nullable: bool,
+    /// Whether the largest come first.
+    pub descending: bool,
+    /// Whether rows without a value come first.
+    pub nulls_first: bool,
+}
+
+/// In which order a list is. The id decides among equals, and goes the way of the last field, so that
+/// “newest first” is so among equals too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order(pub Vec<Ordering>);
+
+impl Order {
+    /// The order that `given` means: a list of `{ field, direction, nulls }`, or nothing.
+    ///
+    /// # Errors
+    /// [`CatalogError::Invalid`].
+    pub fn parse(record: &Record, given: &Json, at: &str) -> Result<Self, CatalogError> {
+        let invalid = |message: String| CatalogError::Invalid { at: at.to_owned(), message };
+        let one = std::slice::from_ref(given);
+        let given = match given {
+            Json::Null => &[],
+            Json::Array(entries) => entries.as_slice(),
+            _ => one,
+        };
+        if given.len() > MOST {
+            return Err(invalid(format!("a list is ordered by at most {MOST} fields")));
+        }
+        let entry = |entry: &Json| {
+            let name = entry["field"].as_str().unwrap_or_default();
+            let mut fields = record.fields.iter().filter(|field| field.ordered);
+            let field = fields.find(|field| screaming(&field.name) == name);
+            let (field, (column, scalar)) = field
+                .and_then(|field| Some((field, field.column()?)))
+                .ok_or_else(|| invalid(format!("{} is not ordered by {name}", record.name)))?;
+            Ok(Ordering {
+                column,
+                scalar,
+                nullable: field.nullable,
+                descending: entry["direction"] == "DESC",
+                nulls_first: entry["nulls"] == "FIRST",
+            })
+        };
+        given.iter().map(entry).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// What tells two orders apart.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        let part = |order: &Ordering| {
+            let way = if order.descending { "desc" } else { "asc" };
+            let nulls = if order.nulls_first { "first" } else { "last" };
+            format!("{} {way} {nulls}", order.column)
+        };
+        self.0.iter().map(part).collect::<Vec<_>>().join(", ")
+    }
+
+    fn is_descending(&self) -> bool {
+        self.0.last().is_some_and(|order| order.descending)
+    }
+
+    /// The place of a row whose order's columns are at `indexes`, and its id at `id`.
+    ///
+    /// # Errors
+    /// A cell that cannot be decoded.
+    pub fn place(&self, row: &QueryResult, indexes: &[usize], id: usize) -> Result<Cursor, DbErr> {
+        let keys = self.0.iter().zip(indexes);
+        let keys = keys.map(|(order, index)| cell::key(row, *index, &order.scalar));
+        let id = cell::id(row, id)?.unwrap_or_default();
+        Ok(Cursor { order: self.signature(), keys: keys.collect::<Result<_, _>>()?, id })
+    }
+
+    /// Orders `query`, or the other way round when it goes `backwards`.
+    pub(super) fn apply(&self, record: &Record, backwards: bool, query: &mut SelectStatement) {
+        for (expression, way, nulls) in self.terms(record, backwards) {
+            match nulls {
+                Some(nulls) => query.order_by_expr_with_nulls(expression, way, nulls),
+                None => query.order_by_expr(expression, way),
+            };
+        }
+    }
+
+    /// What rows are ordered by. Only what can be missing says where missing values stand, since an
+    /// index serves an order only when they agree.
+    pub(super) fn terms(
+        &self,
+        record: &Record,
+        backwards: bool,
+    ) -> Vec<(Expr, Way, Option<NullOrdering>)> {
+        let way = |descending: bool| if descending == backwards { Way::Asc } else { Way::Desc };
+        let mut terms = Vec::with_capacity(self.0.len() + 1);
+        for order in &self.0 {
+            let nulls = order.nullable.then_some(match order.nulls_first == backwards {
+                true => NullOrdering::Last,
+                false => NullOrdering::First,
+            });
+            terms.push((record.column(order.column), way(order.descending), nulls));
+        }
+        terms.push((record.column("id"), way(self.is_descending()), None));
+        terms
+    }
+
+    /// The rows that come after `cursor`, or before it.
+    #[must_use]
+    pub fn beyond(&self, record: &Record, cursor: Cursor, after: bool) -> Condition {
+        let same_way = self.0.iter().all(|order| {
+            order.descending == self.is_descending() && !order.nullable
+        });
+        let upwards = self.is_descending() != after;
+        if same_way {
+            // A comparison of rows is a range of an index; the disjunction below is not.
+            let columns = self.0.iter().map(|order| record.column(order.column));
+            let columns = Expr::tuple(columns.chain([record.column("id")]));
+            let keys = cursor.keys.into_iter().flatten().map(Expr::val);
+            let keys = Expr::tuple(keys.chain([Expr::val(cursor.id)]));
+            let past = if upwards { columns.gt(keys) } else { columns.lt(keys) };
+            return Condition::all().add(past);
+        }
+        let mut any = Condition::any();
+        let mut equal = Condition::all();
+        for (order, key) in self.0.iter().zip(cursor.keys) {
+            let column = record.column(order.column);
+            let nulls_ahead = order.nulls_first != after;
+            if let Some(further) = further(order, key.as_ref(), after, nulls_ahead, &column) {
+                any = any.add(equal.clone().add(further));
+            }
+            equal = equal.add(match key {
+                None => column.is_null(),
+                Some(key) => column.eq(key),
+            });
+        }
+        let id = record.column("id");
+        any.add(equal.add(if upwards { id.gt(cursor.id) } else { id.lt(cursor.id) }))
+    }
+}
+
+/// The rows that come further on in one column; `None` when there are none.
+fn further(
+    order: &Ordering,
+    key: Option<&Key>,
+    after: bool,
+    nulls_ahead: bool,
+    column: &Expr,
+) -> Option<Expr> {
+    let Some(key) = key else {
+        return (!nulls_ahead).then(|| column.clone().is_not_null());
+    };
+    let past = match order.descending != after {
+        true => column.clone().gt(key.clone()),
+        false => column.clone().lt(key.clone()),
+    };
+    Some(if nulls_ahead { past.or(column.clone().is_null()) } else { past })
+}

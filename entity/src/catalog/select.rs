@@ -1,0 +1,159 @@
+//! The statements that read records: by what refers to them, a page of a list, a page for each parent.
+//!
+//! Invariant: each of them has the viewer's condition, and its text does not depend on how many keys
+//! it is asked with, so that the database prepares it once.
+
+use sea_orm::sea_query::{
+    Alias, Asterisk, Expr, ExprTrait, Order as Way, Query, SelectStatement,
+    WindowStatement,
+};
+use sea_orm::{Condition, DbBackend};
+use uuid::Uuid;
+
+use super::{Order, Record};
+use crate::access::Viewer;
+
+/// Which page of a list.
+pub struct Page {
+    /// In which order.
+    pub order: Order,
+    /// Which rows, with the cursors' conditions.
+    pub filter: Condition,
+    /// How many rows at most.
+    pub limit: u64,
+    /// Whether from the end.
+    pub backwards: bool,
+}
+
+fn base(record: &Record, viewer: &Viewer, cells: &[&'static str]) -> SelectStatement {
+    let mut query = Query::select();
+    query.from(record.table).cond_where(record.visible(viewer));
+    for cell in cells {
+        query.expr(record.column(cell));
+    }
+    query
+}
+
+/// Whether `column` is one of `keys`.
+fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
+    use std::fmt::Write;
+    if let [key] = keys {
+        return column.eq(*key);
+    }
+    let mut list = String::with_capacity(keys.len() * 40);
+    let (open, close, quote) = match backend {
+        DbBackend::Postgres => ("{", "}", ""),
+        _ => ("[", "]", "\""),
+    };
+    list.push_str(open);
+    for (index, key) in keys.iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let _ = write!(list, "{comma}{quote}{}{quote}", key.simple());
+    }
+    list.push_str(close);
+    match backend {
+        DbBackend::Postgres => Expr::cust_with_exprs(
+            "$1 = ANY(CAST(CAST($2 AS text) AS uuid[]))",
+            [column, Expr::val(list)],
+        ),
+        _ => Expr::cust_with_exprs(
+            "? IN (SELECT unhex(value) FROM json_each(?))",
+            [column, Expr::val(list)],
+        ),
+    }
+}
+
+/// The rows whose `column` is one of `keys`, in the order of another column.
+#[must_use]
+pub fn by_keys(
+    backend: DbBackend,
+    record: &Record,
+    viewer: &Viewer,
+    cells: &[&'static str],
+    (column, keys): (&'static str, &[Uuid]),
+    order: Option<&'static str>,
+) -> SelectStatement {
+    let mut query = base(record, viewer, cells);
+    query.and_where(among(backend, record.column(column), keys));
+    if let Some(order) = order {
+        query.order_by_expr(record.column(order), Way::Asc);
+        query.order_by_expr(record.column("id"), Way::Asc);
+    }
+    query
+}
+
+/// A page of the record's list.
+#[must_use]
+pub fn page(record: &Record, viewer: &Viewer, cells: &[&'static str], page: &Page) -> SelectStatement {
+    let mut query = base(record, viewer, cells);
+    query.cond_where(page.filter.clone()).limit(page.limit);
+    page.order.apply(record, page.backwards, &mut query);
+    query
+}
+
+/// A page for each of the `parents` to which the rows' `column` refers; parents one after the other,
+/// each in the page's order. The parent is the first cell.
+#[must_use]
+pub fn pages(
+    backend: DbBackend,
+    record: &Record,
+    viewer: &Viewer,
+    cells: &[&'static str],
+    (column, parents): (&'static str, &[Uuid]),
+    page: &Page,
+) -> SelectStatement {
+    let mut window = WindowStatement::partition_by_custom(format!("\"{column}\""));
+    for (expression, way, nulls) in page.order.terms(record, page.backwards) {
+        match nulls {
+            Some(nulls) => window.order_by_expr_with_nulls(expression, way, nulls),
+            None => window.order_by_expr(expression, way),
+        };
+    }
+    let mut inner = Query::select();
+    inner
+        .from(record.table)
+        .expr_as(record.column(column), Alias::new("c0"))
+        .cond_where(record.visible(viewer))
+        .and_where(among(backend, record.column(column), parents))
+        .cond_where(page.filter.clone());
+    for (index, cell) in cells.iter().enumerate() {
+        inner.expr_as(record.column(cell), Alias::new(format!("c{}", index + 1)));
+    }
+    inner.expr_window_as(Expr::cust("row_number()"), window, Alias::new("place"));
+    let mut outer = Query::select();
+    for index in 0..=cells.len() {
+        outer.column(Alias::new(format!("c{index}")));
+    }
+    outer
+        .from_subquery(inner, Alias::new("page"))
+        .and_where(Expr::col(Alias::new("place")).lte(page.limit))
+        .order_by(Alias::new("c0"), Way::Asc)
+        .order_by(Alias::new("place"), Way::Asc);
+    outer
+}
+
+/// How many rows a list has.
+#[must_use]
+pub fn count(record: &Record, viewer: &Viewer, filter: &Condition) -> SelectStatement {
+    let mut query = base(record, viewer, &[]);
+    query.expr(Expr::col(Asterisk).count()).cond_where(filter.clone());
+    query
+}
+
+/// How many rows the list of each of the `parents` has that has any.
+#[must_use]
+pub fn counts(
+    backend: DbBackend,
+    record: &Record,
+    viewer: &Viewer,
+    (column, parents): (&'static str, &[Uuid]),
+    filter: &Condition,
+) -> SelectStatement {
+    let mut query = base(record, viewer, &[column]);
+    query
+        .expr(Expr::col(Asterisk).count())
+        .and_where(among(backend, record.column(column), parents))
+        .cond_where(filter.clone())
+        .add_group_by([record.column(column)]);
+    query
+}
