@@ -1,8 +1,9 @@
 //! What every resolver works with: who asks, the database, the clock; and the one way to write.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use async_graphql::{Context, Guard, ID, InputType};
+use async_graphql::{Context, ContextBase, Guard, ID, InputType};
 use chrono::{DateTime, Utc};
 use entity::access::{Actor, Permission, Viewer};
 use entity::automation::idempotency::{self, Request};
@@ -17,7 +18,6 @@ use worker::feed::Signal;
 use crate::access::token::Tokens;
 use crate::error::{Fault, UserError, refused};
 use crate::http::errors::Code;
-use crate::loader::Records;
 
 /// What the process has, once.
 #[derive(Clone)]
@@ -32,12 +32,13 @@ pub struct Shared {
     pub tokens: Arc<Tokens>,
 }
 
-/// What a request has: who asks, and what was loaded for them.
+/// What a request has: who asks, and how much is read for them.
+#[derive(Default)]
 pub struct Session {
     /// Who asks; nobody before logging in.
     pub viewer: Option<Viewer>,
-    /// Records that belong to records.
-    pub records: Records,
+    /// Counts the statements that read records.
+    pub statements: AtomicUsize,
 }
 
 /// What resolvers ask of the request's context.
@@ -62,7 +63,7 @@ pub trait Ask {
     fn viewer(&self) -> Result<Viewer, Fault>;
 }
 
-impl Ask for Context<'_> {
+impl<T> Ask for ContextBase<'_, T> {
     fn shared(&self) -> &Shared {
         self.data_unchecked()
     }

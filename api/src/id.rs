@@ -5,12 +5,6 @@ use entity::id::Id;
 
 use crate::error::UserError;
 
-/// The outward form of an id.
-#[must_use]
-pub fn global(id: impl Id) -> ID {
-    ID(id.global())
-}
-
 /// The id that an argument means.
 ///
 /// # Errors

@@ -3,30 +3,23 @@
 use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
 
 use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
-use crate::automation::{JobQuery, MessageQuery};
-use crate::customers::{CustomerMutation, CustomerQuery};
+use crate::customers::CustomerMutation;
 use crate::finance::{
-    ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, PaymentQuery, ReceiptMutation,
+    ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
-use crate::node::NodeQuery;
+use crate::read::Roots;
 
 #[derive(MergedObject, Default)]
 struct AccessQueries(OrganisationQuery, UserQuery);
-
-#[derive(MergedObject, Default)]
-struct FinanceQueries(InvoiceQuery, PaymentQuery);
-
-#[derive(MergedObject, Default)]
-struct AutomationQueries(JobQuery, MessageQuery);
 
 #[derive(MergedObject, Default)]
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, AccessQueries, CustomerQuery, FinanceQueries, AutomationQueries);
+pub struct Query(Roots, AccessQueries, InvoiceQuery);
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
 #[derive(MergedObject, Default)]

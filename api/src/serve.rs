@@ -22,7 +22,6 @@ use crate::http::health::Checks;
 use crate::http::request::{Observer, Peer};
 use crate::http::server::Stop;
 use crate::http::{console, finish, headers, health, mailbox};
-use crate::loader::records;
 use crate::schema::builder;
 use crate::upload::{self, Uploads};
 
@@ -82,7 +81,7 @@ impl Authenticate for Access {
 
     async fn authenticate(&self, headers: &HeaderMap, _: Peer) -> Result<Session, Failure> {
         let viewer = viewer(&self.0, headers).await?;
-        Ok(Session { viewer, records: records(self.0.db.reader()) })
+        Ok(Session { viewer, ..Session::default() })
     }
 }
 

@@ -25,7 +25,6 @@ use crate::context::Shared;
 use crate::http::errors::Code;
 use crate::http::failure::Failure;
 use crate::http::request::RequestId;
-use crate::id::global;
 use crate::serve::viewer;
 
 /// The largest file, in bytes.
@@ -83,7 +82,7 @@ async fn upload(
         async move { file::create(txn, id, &name, size, hash, viewer.into(), now).await }.boxed()
     });
     written.await.map_err(|error| fault(&error, &request))?;
-    let uploaded = Uploaded { id: global(id), size, sha256 };
+    let uploaded = Uploaded { id: ID(id.global()), size, sha256 };
     Ok((StatusCode::CREATED, Json(uploaded)).into_response())
 }
 

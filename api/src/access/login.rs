@@ -8,10 +8,10 @@ use entity::access::user;
 use tokio::sync::Semaphore;
 
 use super::token::LIFETIME;
-use super::user::User;
 use crate::context::Ask;
 use crate::error::{Fault, UserError, refused};
 use crate::http::errors::Code;
+use crate::read::Fetched;
 
 /// How many passwords are checked at once: each takes 19 MiB and tens of milliseconds of a core, and
 /// the others must not notice.
@@ -35,7 +35,7 @@ pub struct LoginPayload {
     /// Until when the token is good; null when logging in was refused.
     pub expires_at: Option<DateTime<Utc>>,
     /// Who logged in; null when logging in was refused.
-    pub user: Option<User>,
+    pub user: Fetched<user::Entity>,
     /// Why it was refused; empty on success.
     pub user_errors: Vec<UserError>,
 }
@@ -56,11 +56,10 @@ impl LoginMutation {
         #[graphql(desc = "Address and password.")] input: LoginInput,
     ) -> Result<LoginPayload, Fault> {
         let found = user::by_email(ctx.reader(), &input.email).await?;
-        let known = found.clone();
         let unavailable = || Fault::coded(Code::Overloaded, "the server is stopping; try again");
         let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
         let checked = tokio::task::spawn_blocking(move || {
-            user::authenticate(known.as_ref(), &input.password)
+            user::authenticate(found.as_ref(), &input.password)
         });
         let viewer = match checked.await.map_err(|_| unavailable())? {
             Ok(viewer) => viewer,
@@ -69,7 +68,7 @@ impl LoginMutation {
                 return Ok(LoginPayload {
                     access_token: None,
                     expires_at: None,
-                    user: None,
+                    user: Fetched::nothing(),
                     user_errors,
                 });
             }
@@ -78,7 +77,7 @@ impl LoginMutation {
         Ok(LoginPayload {
             access_token: ctx.shared().tokens.issue(viewer.user, now),
             expires_at: Some(now + LIFETIME),
-            user: found.map(User),
+            user: Fetched::seen_by(viewer, viewer.user),
             user_errors: Vec::new(),
         })
     }

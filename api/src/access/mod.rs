@@ -7,4 +7,4 @@ mod user;
 
 pub use login::LoginMutation;
 pub use organisation::OrganisationQuery;
-pub use user::{Role, User, UserQuery};
+pub use user::{Role, UserQuery};

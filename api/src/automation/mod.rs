@@ -3,5 +3,5 @@
 mod job;
 mod message;
 
-pub use job::{Job, JobQuery, JobState};
-pub use message::{Message, MessageFilter, MessageKind, MessageQuery, MessageState};
+pub use job::{JobKind, JobState};
+pub use message::{MessageKind, MessageReason, MessageState};

@@ -4,9 +4,6 @@ mod address;
 mod contact;
 mod customer;
 
-pub use address::{Address, AddressInput, AddressKind};
-pub use contact::{Contact, ContactInput};
-pub use customer::{
-    Channel, Customer, CustomerFilter, CustomerKind, CustomerMutation, CustomerQuery,
-    LifecycleStage,
-};
+pub use address::{AddressInput, AddressKind};
+pub use contact::ContactInput;
+pub use customer::{Channel, CustomerKind, CustomerMutation, LifecycleStage};

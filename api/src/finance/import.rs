@@ -9,7 +9,6 @@ use entity::id::FileId;
 use futures::FutureExt;
 use sea_orm::EntityTrait;
 
-use crate::automation::Job;
 use crate::context::{Can, Once, write};
 use crate::error::Fault;
 use crate::id::parse;
@@ -75,7 +74,7 @@ payload! {
     /// What came of asking for an import.
     ImportReceivablesPayload {
         /// The job that does it; null when it was refused.
-        job: Job
+        job: job::Entity
     }
 }
 
@@ -129,6 +128,6 @@ impl ImportMutation {
             }
             Err(errors) => Err(errors),
         };
-        ImportReceivablesPayload::after(ctx, outcome).await
+        Ok(ImportReceivablesPayload::from(outcome))
     }
 }

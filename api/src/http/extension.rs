@@ -2,6 +2,7 @@
 //!
 //! Invariant: there is one extension, not three. async-graphql boxes a future per field and extension.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use async_graphql::extensions::{
@@ -10,12 +11,13 @@ use async_graphql::extensions::{
 };
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
-    Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables, value,
+    Name, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables, value,
 };
 
 use super::errors::{Code, coded, conceal, error};
 use super::guard::{Admitted, Limits, admit};
 use super::request::RequestId;
+use crate::context::Session;
 
 /// Guards a schema: `Schema::build(…).extension(Surface::new(limits))`, and no `limit_…` of the builder,
 /// since its refusals have no code.
@@ -75,8 +77,13 @@ impl Guarded {
 impl Extension for Guarded {
     async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
         let mut response = next.run(ctx).await;
-        if let Some(cost) = self.cost.get() {
-            response.extensions.insert("cost".to_owned(), cost.clone());
+        if let Some(mut cost) = self.cost.get().cloned() {
+            let statements = ctx.data_opt::<Session>();
+            let statements = statements.map(|session| session.statements.load(Ordering::Relaxed));
+            if let (Value::Object(cost), Some(statements)) = (&mut cost, statements) {
+                cost.insert(Name::new("statements"), statements.into());
+            }
+            response.extensions.insert("cost".to_owned(), cost);
         }
         response
     }

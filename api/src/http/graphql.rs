@@ -15,11 +15,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::admission::Admission;
+use super::answer;
 use super::errors::{Code, error};
 use super::failure::Failure;
 use super::guard::{Limits, admit};
@@ -142,17 +142,6 @@ async fn handle<E: Executor, A: Authenticate>(
 
 struct GraphqlAnswer(GraphqlResponse);
 
-/// What is sent. `data` is absent, not null, if execution has not begun.
-#[derive(Serialize)]
-struct Answer<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extensions: Option<&'a std::collections::BTreeMap<String, Value>>,
-}
-
 impl GraphqlAnswer {
     fn refused(error: ServerError) -> Self {
         Self(GraphqlResponse::from_errors(vec![error]))
@@ -166,12 +155,7 @@ impl GraphqlAnswer {
     fn into_response(self, media: Media, id: &RequestId) -> Result<Response, Failure> {
         let begun = self.has_begun();
         let Self(response) = self;
-        let answer = Answer {
-            errors: &response.errors,
-            data: begun.then_some(&response.data),
-            extensions: Some(&response.extensions).filter(|extensions| !extensions.is_empty()),
-        };
-        let body = serde_json::to_vec(&answer).map_err(|cause| {
+        let body = answer::write(&response, begun).map_err(|cause| {
             tracing::error!(request_id = %id, %cause, "an answer cannot be written as JSON");
             Failure::internal(id)
         })?;

@@ -4,6 +4,7 @@
 //! are handed in.
 
 pub mod admission;
+mod answer;
 pub mod console;
 pub mod errors;
 pub mod extension;

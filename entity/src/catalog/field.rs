@@ -2,9 +2,7 @@
 
 use chrono::NaiveDate;
 use futures::future::BoxFuture;
-use sea_orm::{
-    ActiveEnum, ColumnTrait, DatabaseConnection, DbErr, Iterable,
-};
+use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, DbErr, Iterable};
 use uuid::Uuid;
 
 use super::{Cataloged, Target, camel};
@@ -88,7 +86,7 @@ pub enum Shape {
         target: Target,
     },
     /// The record that refers to this one.
-    Reverse {
+    Single {
         /// The column that refers, in the target.
         column: &'static str,
         /// What refers.
@@ -316,7 +314,7 @@ pub fn one<T: Cataloged>(column: impl ColumnTrait) -> Field {
 /// The one record of `T` whose `column` refers to this one, and whose `which` has the `value`.
 pub fn single<T: Cataloged, C: ColumnTrait>(column: C, which: C, value: &'static str) -> Field {
     let only = (which.as_str(), value);
-    Field::new(Shape::Reverse { column: column.as_str(), target: T::record, only }, true)
+    Field::new(Shape::Single { column: column.as_str(), target: T::record, only }, true)
 }
 
 /// The few records of `T` whose `column` refers to this one, ordered by `order`.
@@ -341,4 +339,3 @@ pub fn batch(list: bool, arguments: Vec<BatchArgument>, run: Batched) -> Field {
 pub fn date(arguments: &serde_json::Value, name: &str) -> Option<NaiveDate> {
     arguments.get(name)?.as_str()?.parse().ok()
 }
-

@@ -141,7 +141,7 @@ impl Compiler<'_> {
             Shape::Many { column, target } | Shape::List { column, target, .. } => {
                 self.several(record, *target, column, given, at)
             }
-            Shape::Reverse { .. } | Shape::Batch(_) => invalid(at, "this cannot be compared"),
+            Shape::Single { .. } | Shape::Batch(_) => invalid(at, "this cannot be compared"),
         }
     }
 
@@ -301,7 +301,8 @@ fn value(scalar: &Scalar, given: &Json, at: &str) -> Result<Option<Value>, Catal
             Some(truth) => truth.into(),
             None => return wrong("true or false"),
         },
-        Scalar::Choice(_, values) => match text.filter(|text| values.iter().any(|one| one == text)) {
+        Scalar::Choice(_, values) => match text.filter(|text| values.iter().any(|one| one == text))
+        {
             Some(name) => name.into(),
             None => return wrong(&format!("one of {}", values.join(", "))),
         },

@@ -39,8 +39,9 @@ pub use all::{by_prefix, records};
 pub use cell::{read_money, write_cell, write_text};
 pub use cursor::{Cursor, Key};
 pub use field::{
-    Batch, Batched, BatchArgument, Datum, Field, Scalar, Shape, batch, choice, computed, currency, date, decimal,
-    day, id, instant, json, list, long, many, money, one, search, single, text, truth, uuid, whole,
+    Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, choice, computed, currency,
+    date, day, decimal, id, instant, json, list, long, many, money, one, search, single, text,
+    truth, uuid, whole,
 };
 pub use filter::{condition, operators};
 pub use order::{Order, Ordering};

@@ -122,9 +122,8 @@ impl Order {
     /// The rows that come after `cursor`, or before it.
     #[must_use]
     pub fn beyond(&self, record: &Record, cursor: Cursor, after: bool) -> Condition {
-        let same_way = self.0.iter().all(|order| {
-            order.descending == self.is_descending() && !order.nullable
-        });
+        let same_way =
+            self.0.iter().all(|order| order.descending == self.is_descending() && !order.nullable);
         let upwards = self.is_descending() != after;
         if same_way {
             // A comparison of rows is a range of an index; the disjunction below is not.

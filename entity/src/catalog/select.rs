@@ -4,8 +4,7 @@
 //! it is asked with, so that the database prepares it once.
 
 use sea_orm::sea_query::{
-    Alias, Asterisk, Expr, ExprTrait, Order as Way, Query, SelectStatement,
-    WindowStatement,
+    Alias, Asterisk, Expr, ExprTrait, Order as Way, Query, SelectStatement, WindowStatement,
 };
 use sea_orm::{Condition, DbBackend};
 use uuid::Uuid;
@@ -63,7 +62,7 @@ fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
     }
 }
 
-/// The rows whose `column` is one of `keys`, in the order of another column.
+/// The rows whose `column` is one of `keys`: in any order, or key by key in the order of another column.
 #[must_use]
 pub fn by_keys(
     backend: DbBackend,
@@ -76,6 +75,7 @@ pub fn by_keys(
     let mut query = base(record, viewer, cells);
     query.and_where(among(backend, record.column(column), keys));
     if let Some(order) = order {
+        query.order_by_expr(record.column(column), Way::Asc);
         query.order_by_expr(record.column(order), Way::Asc);
         query.order_by_expr(record.column("id"), Way::Asc);
     }
@@ -84,7 +84,12 @@ pub fn by_keys(
 
 /// A page of the record's list.
 #[must_use]
-pub fn page(record: &Record, viewer: &Viewer, cells: &[&'static str], page: &Page) -> SelectStatement {
+pub fn page(
+    record: &Record,
+    viewer: &Viewer,
+    cells: &[&'static str],
+    page: &Page,
+) -> SelectStatement {
     let mut query = base(record, viewer, cells);
     query.cond_where(page.filter.clone()).limit(page.limit);
     page.order.apply(record, page.backwards, &mut query);
@@ -92,7 +97,7 @@ pub fn page(record: &Record, viewer: &Viewer, cells: &[&'static str], page: &Pag
 }
 
 /// A page for each of the `parents` to which the rows' `column` refers; parents one after the other,
-/// each in the page's order. The parent is the first cell.
+/// each in the page's order. The column is one of the cells.
 #[must_use]
 pub fn pages(
     backend: DbBackend,
@@ -109,25 +114,23 @@ pub fn pages(
             None => window.order_by_expr(expression, way),
         };
     }
+    let name = |index: usize| Alias::new(format!("c{index}"));
     let mut inner = Query::select();
     inner
         .from(record.table)
-        .expr_as(record.column(column), Alias::new("c0"))
         .cond_where(record.visible(viewer))
         .and_where(among(backend, record.column(column), parents))
         .cond_where(page.filter.clone());
     for (index, cell) in cells.iter().enumerate() {
-        inner.expr_as(record.column(cell), Alias::new(format!("c{}", index + 1)));
+        inner.expr_as(record.column(cell), name(index));
     }
     inner.expr_window_as(Expr::cust("row_number()"), window, Alias::new("place"));
+    let parent = cells.iter().position(|cell| *cell == column).unwrap_or_default();
     let mut outer = Query::select();
-    for index in 0..=cells.len() {
-        outer.column(Alias::new(format!("c{index}")));
-    }
+    outer.columns((0..cells.len()).map(name)).from_subquery(inner, Alias::new("page"));
     outer
-        .from_subquery(inner, Alias::new("page"))
         .and_where(Expr::col(Alias::new("place")).lte(page.limit))
-        .order_by(Alias::new("c0"), Way::Asc)
+        .order_by(name(parent), Way::Asc)
         .order_by(Alias::new("place"), Way::Asc);
     outer
 }

@@ -8,8 +8,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::entity::prelude::*;
 use sea_orm::{
-    DatabaseConnection, DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect,
-    QueryTrait,
+    DatabaseConnection, DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 
 use super::FinanceError;

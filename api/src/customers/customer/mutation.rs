@@ -6,7 +6,7 @@ use entity::customers::customer::{self, Change, NewCustomer};
 use entity::id::{CustomerId, UserId};
 use futures::FutureExt;
 
-use super::{Channel, Customer, CustomerKind, LifecycleStage};
+use super::{Channel, CustomerKind, LifecycleStage};
 use crate::context::{Can, Once, write};
 use crate::customers::{AddressInput, ContactInput};
 use crate::error::{Fault, UserError};
@@ -138,7 +138,7 @@ payload! {
     /// What came of creating a customer.
     CreateCustomerPayload {
         /// The new customer; null when it was refused.
-        customer: Customer
+        customer: customer::Entity
     }
 }
 
@@ -146,7 +146,7 @@ payload! {
     /// What came of changing a customer.
     UpdateCustomerPayload {
         /// The customer as it is now; null when the change was refused.
-        customer: Customer
+        customer: customer::Entity
     }
 }
 
@@ -183,7 +183,7 @@ impl CustomerMutation {
             }
             Err(errors) => Err(errors),
         };
-        CreateCustomerPayload::after(ctx, outcome).await
+        Ok(CreateCustomerPayload::from(outcome))
     }
 
     /// Changes a customer.
@@ -215,6 +215,6 @@ impl CustomerMutation {
             }
             Err(errors) => Err(errors),
         };
-        UpdateCustomerPayload::after(ctx, outcome).await
+        Ok(UpdateCustomerPayload::from(outcome))
     }
 }

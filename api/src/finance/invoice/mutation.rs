@@ -7,14 +7,12 @@ use entity::finance::invoice::{self, NewInvoice, NewLine};
 use entity::id::{CustomerId, InvoiceId};
 use futures::FutureExt;
 use rust_decimal::Decimal as Exact;
-use sea_orm::EntityTrait;
 
-use super::Invoice;
-use crate::context::{Ask, Can, Once, write};
+use crate::context::{Can, Once, write};
 use crate::error::{Fault, UserError, refused};
-use crate::finance::CreditNote;
 use crate::id::parse;
 use crate::payload::payload;
+use crate::read::Fetched;
 use crate::scalar::{CurrencyCode, Date, Decimal, MoneyInput};
 
 /// A line of an invoice to be.
@@ -90,7 +88,7 @@ payload! {
     /// What came of issuing an invoice.
     IssueInvoicePayload {
         /// The invoice with its number; null when it was refused.
-        invoice: Invoice
+        invoice: invoice::Entity
     }
 }
 
@@ -98,17 +96,17 @@ payload! {
     /// What came of voiding an invoice.
     VoidInvoicePayload {
         /// The invoice as it is now; null when it was refused.
-        invoice: Invoice
+        invoice: invoice::Entity
     }
 }
 
 /// What came of issuing a credit note.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct IssueCreditNotePayload {
     /// The credit note with its number; null when it was refused.
-    pub credit_note: Option<CreditNote>,
+    pub credit_note: Fetched<credit_note::Entity>,
     /// The invoice as it is now; null when it was refused.
-    pub invoice: Option<Invoice>,
+    pub invoice: Fetched<invoice::Entity>,
     /// Why nothing was changed; empty on success.
     pub user_errors: Vec<UserError>,
 }
@@ -142,7 +140,7 @@ impl InvoiceMutation {
             }
             Err(errors) => Err(errors),
         };
-        IssueInvoicePayload::after(ctx, outcome).await
+        Ok(IssueInvoicePayload::from(outcome))
     }
 
     /// Takes an unpaid invoice back as a whole, by a credit note.
@@ -168,7 +166,7 @@ impl InvoiceMutation {
             }
             Err(errors) => Err(errors),
         };
-        VoidInvoicePayload::after(ctx, outcome).await
+        Ok(VoidInvoicePayload::from(outcome))
     }
 
     /// Takes back what is open of an invoice, or a part of it.
@@ -183,8 +181,11 @@ impl InvoiceMutation {
         idempotency_key: Option<String>,
     ) -> Result<IssueCreditNotePayload, Fault> {
         let once = Once::new(idempotency_key.as_deref(), "issueCreditNote", &input);
-        let refusal =
-            |user_errors| IssueCreditNotePayload { credit_note: None, invoice: None, user_errors };
+        let refusal = |user_errors| IssueCreditNotePayload {
+            credit_note: Fetched::nothing(),
+            invoice: Fetched::nothing(),
+            user_errors,
+        };
         let amount = match input.amount.map(MoneyInput::parse).transpose() {
             Ok(amount) => amount,
             Err(error) => return Ok(refusal(refused(error.into())?)),
@@ -203,14 +204,11 @@ impl InvoiceMutation {
         })
         .await?;
         match outcome {
-            Ok(note) => {
-                let note = credit_note::Entity::find_by_id(note).one(ctx.reader()).await?;
-                Ok(IssueCreditNotePayload {
-                    credit_note: note.map(CreditNote),
-                    invoice: Invoice::load(ctx, id).await?,
-                    user_errors: Vec::new(),
-                })
-            }
+            Ok(note) => Ok(IssueCreditNotePayload {
+                credit_note: Fetched::of(note),
+                invoice: Fetched::of(id),
+                user_errors: Vec::new(),
+            }),
             Err(errors) => Ok(refusal(errors)),
         }
     }

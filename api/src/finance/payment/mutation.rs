@@ -6,7 +6,7 @@ use entity::finance::payment::{self, NewAllocation, NewPayment};
 use entity::id::{CustomerId, InvoiceId, PaymentId};
 use futures::FutureExt;
 
-use super::{Payment, PaymentMethod};
+use super::PaymentMethod;
 use crate::context::{Can, Once, write};
 use crate::error::{Fault, UserError, refused};
 use crate::id::parse;
@@ -90,7 +90,7 @@ payload! {
     /// What came of recording a payment.
     RecordPaymentPayload {
         /// The payment with its receipt; null when it was refused.
-        payment: Payment
+        payment: payment::Entity
     }
 }
 
@@ -98,7 +98,7 @@ payload! {
     /// What came of allocating a payment.
     AllocatePaymentPayload {
         /// The payment as it is now; null when it was refused.
-        payment: Payment
+        payment: payment::Entity
     }
 }
 
@@ -106,7 +106,7 @@ payload! {
     /// What came of reversing a payment.
     ReversePaymentPayload {
         /// The payment as it is now; null when it was refused.
-        payment: Payment
+        payment: payment::Entity
     }
 }
 
@@ -141,7 +141,7 @@ impl PaymentMutation {
             }
             Err(errors) => Err(errors),
         };
-        RecordPaymentPayload::after(ctx, outcome).await
+        Ok(RecordPaymentPayload::from(outcome))
     }
 
     /// Lets unapplied cash of a payment settle invoices.
@@ -173,7 +173,7 @@ impl PaymentMutation {
             }
             Err(errors) => Err(errors),
         };
-        AllocatePaymentPayload::after(ctx, outcome).await
+        Ok(AllocatePaymentPayload::from(outcome))
     }
 
     /// Takes a payment back: its invoices are open again, its receipt is cancelled by a new document,
@@ -202,6 +202,6 @@ impl PaymentMutation {
             }
             Err(errors) => Err(errors),
         };
-        ReversePaymentPayload::after(ctx, outcome).await
+        Ok(ReversePaymentPayload::from(outcome))
     }
 }

@@ -1,0 +1,273 @@
+//! Loading a plan: one statement for each relation and level, whatever the number of rows.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use entity::access::Viewer;
+use entity::catalog::{self, Batched, Datum};
+use futures::FutureExt;
+use futures::future::{BoxFuture, try_join_all};
+use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::plan::{Connection, ConnectionPart, Rows, What};
+
+/// Reads for a viewer.
+pub(super) struct Reader<'a> {
+    /// The pool.
+    pub db: &'a DatabaseConnection,
+    /// Who asks.
+    pub viewer: &'a Viewer,
+    /// Counts statements.
+    pub statements: &'a AtomicUsize,
+}
+
+/// Rows that were read together, with what belongs to them.
+pub(super) struct Level {
+    /// The rows.
+    pub rows: Vec<QueryResult>,
+    /// For each selection and each of its fields, what belongs to the rows.
+    pub children: Vec<Vec<Child>>,
+}
+
+/// What belongs to the rows of a level.
+pub(super) enum Child {
+    /// Nothing beyond the rows' cells.
+    Cells,
+    /// For a key, which row.
+    One(Level, HashMap<Uuid, usize>),
+    /// For a parent, which rows.
+    List(Level, HashMap<Uuid, Range<usize>>),
+    /// For a parent, its page and how many records there are.
+    Many(Level, HashMap<Uuid, Range<usize>>, HashMap<Uuid, i64>),
+    /// For a row, what code made of it.
+    Batch(Vec<Datum>),
+}
+
+/// The value of a cell that refers.
+pub(super) fn reference(row: &QueryResult, cell: usize) -> Result<Option<Uuid>, DbErr> {
+    row.try_get_by_index(cell)
+}
+
+fn references(rows: &[QueryResult], cell: usize) -> Result<Vec<Uuid>, DbErr> {
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        keys.extend(reference(row, cell)?);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(keys)
+}
+
+/// For each parent, which rows are its own; they lie together.
+fn ranges(rows: &[QueryResult], parent: usize) -> Result<HashMap<Uuid, Range<usize>>, DbErr> {
+    let mut found: HashMap<Uuid, Range<usize>> = HashMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        if let Some(key) = reference(row, parent)? {
+            found.entry(key).or_insert(index..index).end = index + 1;
+        }
+    }
+    Ok(found)
+}
+
+impl<'a> Reader<'a> {
+    /// Runs a statement.
+    pub async fn query(&self, statement: &SelectStatement) -> Result<Vec<QueryResult>, DbErr> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.db.query_all(statement).await
+    }
+
+    /// The records with the ids that the viewer sees, in any order.
+    pub async fn by_ids(&self, plan: &Rows<'_>, ids: &[Uuid]) -> Result<Level, DbErr> {
+        self.by_keys(plan, "id", ids, None).await
+    }
+
+    /// A page of a list, and how many records the list has if that is asked for.
+    pub async fn page(&self, plan: &Connection<'_>) -> Result<(Level, i64), DbErr> {
+        let Connection { rows, paging, .. } = plan;
+        let statement = catalog::page(rows.record, self.viewer, &rows.cells, &paging.page);
+        let found = async {
+            let mut found = self.query(&statement).await?;
+            if paging.page.backwards {
+                found.reverse();
+            }
+            self.level(rows, found).await
+        };
+        futures::try_join!(found, self.total(plan))
+    }
+
+    async fn total(&self, plan: &Connection<'_>) -> Result<i64, DbErr> {
+        if !plan.counts() {
+            return Ok(0);
+        }
+        let statement = catalog::count(plan.rows.record, self.viewer, &plan.paging.counted);
+        let rows = self.query(&statement).await?;
+        rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))
+    }
+
+    async fn by_keys(
+        &self,
+        plan: &Rows<'_>,
+        column: &'static str,
+        keys: &[Uuid],
+        order: Option<&'static str>,
+    ) -> Result<Level, DbErr> {
+        if keys.is_empty() {
+            return Ok(Level { rows: Vec::new(), children: Vec::new() });
+        }
+        let backend = self.db.get_database_backend();
+        let keys = (column, keys);
+        let statement =
+            catalog::by_keys(backend, plan.record, self.viewer, &plan.cells, keys, order);
+        let rows = self.query(&statement).await?;
+        self.level(plan, rows).await
+    }
+
+    /// The rows with all that belongs to them; what belongs to one level is loaded at once.
+    fn level<'s>(
+        &'s self,
+        plan: &'s Rows<'_>,
+        rows: Vec<QueryResult>,
+    ) -> BoxFuture<'s, Result<Level, DbErr>> {
+        async move {
+            let ids = match plan.has_children() && !rows.is_empty() {
+                true => references(&rows, 0)?,
+                false => return Ok(Level { rows, children: Vec::new() }),
+            };
+            let selections = plan.selections.iter().map(|selection| {
+                try_join_all(selection.iter().map(|field| self.child(&field.what, &rows, &ids)))
+            });
+            let children = try_join_all(selections).await?;
+            Ok(Level { rows, children })
+        }
+        .boxed()
+    }
+
+    fn child<'s>(
+        &'s self,
+        what: &'s What<'_>,
+        rows: &'s [QueryResult],
+        ids: &'s [Uuid],
+    ) -> BoxFuture<'s, Result<Child, DbErr>> {
+        match what {
+            What::One(cell, plan) => async {
+                let level = self.by_ids(plan, &references(rows, *cell)?).await?;
+                let at = level.rows.iter().enumerate();
+                let at = at.map(|(index, row)| Ok((reference(row, 0)?, index)));
+                let at = at.collect::<Result<Vec<_>, DbErr>>()?.into_iter();
+                let at = at.filter_map(|(key, index)| Some((key?, index))).collect();
+                Ok(Child::One(level, at))
+            }
+            .boxed(),
+            What::Single(column, only, plan) => self.single(plan, column, *only, ids).boxed(),
+            What::List(column, order, plan) => async {
+                let level = self.by_keys(plan, column, ids, Some(order)).await?;
+                let found = ranges(&level.rows, plan.index(column));
+                Ok(Child::List(level, found?))
+            }
+            .boxed(),
+            What::Many(column, plan) => self.many(column, plan, ids).boxed(),
+            What::Batch(run, arguments, _) => self.batch(*run, arguments, rows).boxed(),
+            What::Typename | What::Forbidden | What::Scalar(..) | What::Money(..) => {
+                std::future::ready(Ok(Child::Cells)).boxed()
+            }
+        }
+    }
+
+    async fn single(
+        &self,
+        plan: &Rows<'_>,
+        column: &'static str,
+        (which, value): (&'static str, &'static str),
+        ids: &[Uuid],
+    ) -> Result<Child, DbErr> {
+        let backend = self.db.get_database_backend();
+        let keys = (column, ids);
+        let mut statement =
+            catalog::by_keys(backend, plan.record, self.viewer, &plan.cells, keys, Some("id"));
+        statement.and_where(plan.record.column(which).eq(Expr::val(value)));
+        let rows = self.query(&statement).await?;
+        let level = self.level(plan, rows).await?;
+        let mut at = HashMap::with_capacity(ids.len());
+        for (index, row) in level.rows.iter().enumerate() {
+            at.extend(reference(row, plan.index(column))?.map(|key| (key, index)));
+        }
+        Ok(Child::One(level, at))
+    }
+
+    async fn many(
+        &self,
+        column: &'static str,
+        plan: &Connection<'_>,
+        ids: &[Uuid],
+    ) -> Result<Child, DbErr> {
+        let backend = self.db.get_database_backend();
+        let Connection { rows, paging, .. } = plan;
+        let parents = (column, ids);
+        let found = async {
+            let statement = catalog::pages(
+                backend,
+                rows.record,
+                self.viewer,
+                &rows.cells,
+                parents,
+                &paging.page,
+            );
+            let mut found = self.query(&statement).await?;
+            if paging.page.backwards {
+                found.reverse();
+            }
+            self.level(rows, found).await
+        };
+        let totals = async {
+            if !plan.counts() {
+                return Ok(HashMap::new());
+            }
+            let statement =
+                catalog::counts(backend, rows.record, self.viewer, parents, &paging.counted);
+            let mut totals = HashMap::with_capacity(ids.len());
+            for row in self.query(&statement).await? {
+                if let Some(parent) = reference(&row, 0)? {
+                    totals.insert(parent, row.try_get_by_index(1)?);
+                }
+            }
+            Ok(totals)
+        };
+        let (level, totals) = futures::try_join!(found, totals)?;
+        let at = ranges(&level.rows, rows.index(column))?;
+        Ok(Child::Many(level, at, totals))
+    }
+
+    async fn batch(
+        &self,
+        run: Batched,
+        arguments: &Json,
+        rows: &[QueryResult],
+    ) -> Result<Child, DbErr> {
+        let mut ids = Vec::with_capacity(rows.len());
+        for row in rows {
+            ids.push(reference(row, 0)?.unwrap_or_default());
+        }
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        Ok(Child::Batch(run(self.db, &ids, arguments).await?))
+    }
+}
+
+impl Connection<'_> {
+    /// Whether it is asked how many records there are.
+    fn counts(&self) -> bool {
+        self.parts.iter().any(|(_, part)| matches!(part, ConnectionPart::TotalCount))
+    }
+}
+
+impl Rows<'_> {
+    fn has_children(&self) -> bool {
+        let is_cell = |what: &What<'_>| {
+            matches!(what, What::Typename | What::Forbidden | What::Scalar(..) | What::Money(..))
+        };
+        self.selections.iter().flatten().any(|field| !is_cell(&field.what))
+    }
+}

@@ -1,0 +1,289 @@
+//! The root fields that read records: each kind by its id, each list, and any record by its id alone.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use async_graphql::parser::types::Field;
+use async_graphql::registry::{MetaField, Registry};
+use async_graphql::{
+    ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Pos, Positioned,
+    ServerError, ServerResult, Value, resolver_utils,
+};
+use entity::access::Viewer;
+use entity::catalog::{Record, by_prefix, records};
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::Uuid;
+
+use super::load::{Level, Reader};
+use super::plan::{Planner, Rows, argument};
+use super::register;
+use super::write::{Failed, Writer};
+use crate::context::{Ask, Session};
+use crate::error::Fault;
+use crate::http::errors::Code;
+
+/// How many records `nodes` reads at once.
+const MOST_NODES: usize = 100;
+
+/// All that can be read by kind: `customer(id)`, `customers(…)`, `node(id)`, `nodes(ids)`.
+#[derive(Default)]
+pub struct Roots;
+
+impl OutputType for Roots {
+    fn type_name() -> Cow<'static, str> {
+        "Records".into()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        let records = records();
+        register::node(registry, &records);
+        let mut fields = vec![by_any_id(), by_any_ids()];
+        for record in records {
+            register::record(registry, record);
+            if !record.one.is_empty() {
+                let about = format!(
+                    "{} Null when there is none with the id that you may see.",
+                    record.about
+                );
+                let ids = register::meta_input("id", "Its id.", "ID!", None);
+                fields.push(MetaField {
+                    args: [(ids.name.clone(), ids)].into_iter().collect(),
+                    ..register::meta_field(record.one, &about, record.name)
+                });
+            }
+            if !record.many.is_empty() {
+                let deleted = match record.deleted {
+                    Some(_) => " Deleted ones are left out.",
+                    None => "",
+                };
+                let about = format!(
+                    "A page of all `{}` that you may see, oldest first unless an order is given.{deleted}",
+                    record.name
+                );
+                fields.push(register::listing(record, &about));
+            }
+        }
+        let name = Self::type_name().into_owned();
+        let object = register::object(&name, "Reading records.", fields);
+        registry.types.insert(name, object);
+        Self::qualified_type_name()
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        resolver_utils::resolve_container(ctx, self).await
+    }
+}
+
+impl ObjectType for Roots {}
+
+impl ContainerType for Roots {
+    async fn resolve_field(&self, ctx: &Context<'_>) -> ServerResult<Option<Value>> {
+        let name = ctx.item.node.name.node.as_str();
+        let set = ctx.with_selection_set(&ctx.item.node.selection_set);
+        let field = ctx.item;
+        let found = match name {
+            "node" => node(&set, field).await,
+            "nodes" => nodes(&set, field).await,
+            _ => match records().into_iter().find(|record| record.one == name) {
+                Some(record) => one(&set, field, record).await,
+                None => match records().into_iter().find(|record| record.many == name) {
+                    Some(record) => list(&set, field, record).await,
+                    None => return Ok(None),
+                },
+            },
+        };
+        found.map(Some).map_err(|error| match error.path.is_empty() {
+            true => ctx.set_error_path(error),
+            false => error,
+        })
+    }
+}
+
+fn by_any_id() -> MetaField {
+    let about = "Any record by its id; null for one that does not exist or may not be seen.";
+    let id = register::meta_input("id", "The record's id.", "ID!", None);
+    MetaField {
+        args: [(id.name.clone(), id)].into_iter().collect(),
+        ..register::meta_field("node", about, "Node")
+    }
+}
+
+fn by_any_ids() -> MetaField {
+    let about = "Records by their ids, in the order of the ids; null where one does not exist or may not be seen.";
+    let ids = register::meta_input("ids", "The records' ids: at most 100.", "[ID!]!", None);
+    MetaField {
+        args: [(ids.name.clone(), ids)].into_iter().collect(),
+        compute_complexity: Some(register::ids_cost),
+        ..register::meta_field("nodes", about, "[Node]!")
+    }
+}
+
+/// A fault as an error at the place of the field.
+fn failed(fault: impl Into<Fault>, pos: Pos) -> ServerError {
+    async_graphql::Error::from(fault.into()).into_server_error(pos)
+}
+
+fn viewer(ctx: &ContextSelectionSet<'_>, pos: Pos) -> ServerResult<Viewer> {
+    ctx.viewer().map_err(|fault| failed(fault, pos))
+}
+
+fn reader<'a>(ctx: &'a ContextSelectionSet<'_>, viewer: &'a Viewer) -> Reader<'a> {
+    let session: &Session = ctx.data_unchecked();
+    Reader { db: ctx.reader(), viewer, statements: &session.statements }
+}
+
+fn writer(ctx: &ContextSelectionSet<'_>) -> Writer {
+    Writer::at(ctx.set_error_path(ServerError::new("", None)).path)
+}
+
+/// The written value, or null; what failed on the way is noted.
+fn nullable(ctx: &ContextSelectionSet<'_>, writer: Writer, written: Result<bool, Failed>) -> Value {
+    for error in writer.errors {
+        ctx.add_error(error);
+    }
+    match written {
+        Ok(true) => Value::Binary(writer.out.into()),
+        Ok(false) | Err(Failed) => Value::Null,
+    }
+}
+
+/// Refuses who may read nothing of a kind.
+fn admit(viewer: &Viewer, record: &Record, pos: Pos) -> ServerResult<()> {
+    if record.read.is_none_or(|needed| viewer.may(needed)) {
+        return Ok(());
+    }
+    let message = "your role does not allow this; an administrator can change it";
+    Err(failed(Fault::coded(Code::Forbidden, message), pos))
+}
+
+/// The prefix and the UUID of an id from outside.
+fn known(id: &str) -> Option<(&'static Record, Uuid)> {
+    let id: TypeSafeId<DynamicType> = id.parse().ok()?;
+    Some((by_prefix(id.type_prefix())?, id.uuid()))
+}
+
+async fn one(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    record: &'static Record,
+) -> ServerResult<Value> {
+    let viewer = viewer(ctx, field.pos)?;
+    admit(&viewer, record, field.pos)?;
+    let id = argument(ctx.query_env, field, "id");
+    match id.as_str().and_then(known) {
+        Some((found, id)) if found.prefix == record.prefix => {
+            by_id(ctx, field.pos, Some(viewer), record, id).await
+        }
+        _ => Ok(Value::Null),
+    }
+}
+
+async fn node(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    let viewer = viewer(ctx, field.pos)?;
+    let id = argument(ctx.query_env, field, "id");
+    match id.as_str().and_then(known) {
+        Some((record, id)) => by_id(ctx, field.pos, Some(viewer), record, id).await,
+        None => Ok(Value::Null),
+    }
+}
+
+/// The record with an id as `viewer` sees it, or the request's viewer.
+pub(super) async fn by_id(
+    ctx: &ContextSelectionSet<'_>,
+    pos: Pos,
+    seen_by: Option<Viewer>,
+    record: &'static Record,
+    id: Uuid,
+) -> ServerResult<Value> {
+    let viewer = match seen_by {
+        Some(viewer) => viewer,
+        None => viewer(ctx, pos)?,
+    };
+    let found = async {
+        let plan = Planner::new(ctx, &viewer).rows(record, &[&ctx.item.node])?;
+        let level = reader(ctx, &viewer).by_ids(&plan, &[id]).await?;
+        Ok::<_, Fault>((plan, level))
+    };
+    let (plan, level) = match found.await {
+        Ok(found) => found,
+        Err(fault) => {
+            ctx.add_error(ctx.set_error_path(failed(fault, pos)));
+            return Ok(Value::Null);
+        }
+    };
+    let mut writer = writer(ctx);
+    let written = match level.rows.is_empty() {
+        true => Ok(false),
+        false => writer.row(&plan, 0, &level, 0).map(|()| true),
+    };
+    Ok(nullable(ctx, writer, written))
+}
+
+async fn list(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    record: &'static Record,
+) -> ServerResult<Value> {
+    let pos = field.pos;
+    let viewer = viewer(ctx, pos)?;
+    admit(&viewer, record, pos)?;
+    let planner = Planner::new(ctx, &viewer);
+    let plan = planner.connection(record, field, &[&ctx.item.node]);
+    let plan = plan.map_err(|fault| failed(fault, pos))?;
+    let (level, total) =
+        reader(ctx, &viewer).page(&plan).await.map_err(|error| failed(error, pos))?;
+    let mut writer = writer(ctx);
+    let all = 0..level.rows.len();
+    let written = writer.connection(&plan, &level, all, total, pos);
+    let mut errors = writer.errors.into_iter();
+    // A list is never null: what cannot be written takes the whole answer with it.
+    let first = if written.is_err() { errors.next() } else { None };
+    for error in errors {
+        ctx.add_error(error);
+    }
+    match first {
+        Some(error) => Err(error),
+        None => Ok(Value::Binary(writer.out.into())),
+    }
+}
+
+async fn nodes(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    let pos = field.pos;
+    let viewer = viewer(ctx, pos)?;
+    let ids = argument(ctx.query_env, field, "ids");
+    let ids: Vec<_> = ids.as_array().into_iter().flatten().collect();
+    if ids.len() > MOST_NODES {
+        let message = format!("ask for at most {MOST_NODES} ids at once");
+        return Err(failed(Fault::bad_request(message), pos));
+    }
+    let ids: Vec<_> = ids.into_iter().map(|id| id.as_str().and_then(known)).collect();
+    let mut kinds: HashMap<&str, (&'static Record, Vec<Uuid>)> = HashMap::new();
+    for (record, id) in ids.iter().flatten() {
+        kinds.entry(record.prefix).or_insert_with(|| (record, Vec::new())).1.push(*id);
+    }
+    let (planner, reader) = (Planner::new(ctx, &viewer), reader(ctx, &viewer));
+    let load = async |record: &'static Record, ids: Vec<Uuid>| {
+        let plan = planner.rows(record, &[&ctx.item.node])?;
+        let level = reader.by_ids(&plan, &ids).await?;
+        let mut at = HashMap::with_capacity(ids.len());
+        for (index, row) in level.rows.iter().enumerate() {
+            at.extend(super::load::reference(row, 0)?.map(|id| (id, index)));
+        }
+        Ok::<_, Fault>((record.prefix, (plan, level, at)))
+    };
+    let kinds = kinds.into_values().map(|(record, ids)| load(record, ids));
+    let found = futures::future::try_join_all(kinds).await;
+    let found: HashMap<&str, (Rows<'_>, Level, HashMap<Uuid, usize>)> =
+        found.map_err(|fault| failed(fault, pos))?.into_iter().collect();
+    let mut writer = writer(ctx);
+    writer.nodes(ids.iter().map(|id| {
+        let (record, id) = (*id)?;
+        let (plan, level, at) = found.get(record.prefix)?;
+        Some((plan, level, *at.get(&id)?))
+    }));
+    Ok(nullable(ctx, writer, Ok(true)))
+}

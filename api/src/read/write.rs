@@ -1,0 +1,349 @@
+//! Writing an answer's JSON straight from the rows.
+//!
+//! Invariant: keys come in the order in which they are asked for, and a field that fails is null, or
+//! takes the nearest nullable field around it with it, as the GraphQL specification says (6.4.4).
+
+use async_graphql::{PathSegment, Pos, ServerError};
+use entity::catalog::{Datum, read_money, write_cell, write_text};
+use entity::money::Money;
+use sea_orm::QueryResult;
+
+use super::load::{Child, Level, reference};
+use super::plan::{Connection, ConnectionPart, EdgePart, InfoPart, Part, Rows, Selected, What};
+use crate::http::errors::{Code, error};
+
+/// A field has failed; its error is noted.
+#[derive(Debug)]
+pub(super) struct Failed;
+
+/// What could be written: whether there is a value.
+type Written = Result<bool, Failed>;
+
+/// Writes one answer.
+pub(super) struct Writer {
+    /// The JSON so far.
+    pub out: Vec<u8>,
+    /// What failed.
+    pub errors: Vec<ServerError>,
+    path: Vec<PathSegment>,
+}
+
+impl Writer {
+    /// A writer for the value of the field at `path`.
+    pub fn at(path: Vec<PathSegment>) -> Self {
+        Self { out: Vec::with_capacity(2048), errors: Vec::new(), path }
+    }
+
+    fn fail(&mut self, mut error: ServerError, pos: Pos) -> Failed {
+        error.locations = vec![pos];
+        error.path.clone_from(&self.path);
+        self.errors.push(error);
+        Failed
+    }
+
+    fn broken(&mut self, cause: &impl std::fmt::Display, pos: Pos) -> Failed {
+        self.fail(ServerError::new(cause.to_string(), None), pos)
+    }
+
+    fn put(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn key(&mut self, key: &str, first: bool) {
+        self.put(if first { "{\"" } else { ",\"" });
+        self.put(key);
+        self.put("\":");
+    }
+
+    fn text(&mut self, text: &str) {
+        write_text(text, &mut self.out);
+    }
+
+    fn item(&mut self, position: usize) {
+        if position > 0 {
+            self.out.push(b',');
+        }
+        self.path.push(PathSegment::Index(position));
+    }
+
+    /// An object of plain parts.
+    fn object<T>(
+        &mut self,
+        parts: &[(&async_graphql::Name, T)],
+        mut part: impl FnMut(&mut Self, &T) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        for (position, (key, one)) in parts.iter().enumerate() {
+            self.key(key, position == 0);
+            self.path.push(PathSegment::Field(key.to_string()));
+            part(self, one)?;
+            self.path.pop();
+        }
+        self.put(if parts.is_empty() { "{}" } else { "}" });
+        Ok(())
+    }
+
+    /// Records of several kinds; null where there is none, or where it cannot be written.
+    pub fn nodes<'p>(
+        &mut self,
+        found: impl Iterator<Item = Option<(&'p Rows<'p>, &'p Level, usize)>>,
+    ) {
+        self.out.push(b'[');
+        for (position, found) in found.enumerate() {
+            self.item(position);
+            let (start, depth) = (self.out.len(), self.path.len());
+            let written = found.map(|(plan, level, row)| self.row(plan, 0, level, row));
+            if !matches!(written, Some(Ok(()))) {
+                self.path.truncate(depth);
+                self.out.truncate(start);
+                self.put("null");
+            }
+            self.path.pop();
+        }
+        self.out.push(b']');
+    }
+
+    /// What a selection makes of a row.
+    pub fn row(
+        &mut self,
+        plan: &Rows<'_>,
+        selection: usize,
+        level: &Level,
+        row: usize,
+    ) -> Result<(), Failed> {
+        let fields = &plan.selections[selection];
+        let children = level.children.get(selection);
+        for (position, field) in fields.iter().enumerate() {
+            self.key(field.key, position == 0);
+            self.path.push(PathSegment::Field(field.key.to_string()));
+            let (start, depth) = (self.out.len(), self.path.len());
+            let child = children.and_then(|children| children.get(position));
+            let child = child.unwrap_or(&Child::Cells);
+            let written = self.value(plan, field, &level.rows[row], row, child);
+            match written {
+                Ok(true) => {}
+                Ok(false) | Err(Failed) if field.nullable => {
+                    self.path.truncate(depth);
+                    self.out.truncate(start);
+                    self.put("null");
+                }
+                Ok(false) => {
+                    let cause = format!("{} is null", field.key);
+                    return Err(self.broken(&cause, field.ask.pos));
+                }
+                Err(Failed) => return Err(Failed),
+            }
+            self.path.pop();
+        }
+        self.put(if fields.is_empty() { "{}" } else { "}" });
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        plan: &Rows<'_>,
+        field: &Selected<'_>,
+        row: &QueryResult,
+        position: usize,
+        child: &Child,
+    ) -> Written {
+        let pos = field.ask.pos;
+        match (&field.what, child) {
+            (What::Typename, _) => {
+                self.text(plan.record.name);
+                Ok(true)
+            }
+            (What::Forbidden, _) => {
+                let message = "your role does not allow this; an administrator can change it";
+                Err(self.fail(error(Code::Forbidden, message), pos))
+            }
+            (What::Scalar(cell, scalar), _) => {
+                let written = write_cell(row, *cell, scalar, &mut self.out);
+                written.map_err(|cause| self.broken(&cause, pos))
+            }
+            (What::Money(cells, parts), _) => match read_money(row, *cells) {
+                Ok(Some(amount)) => self.money(amount, parts).map(|()| true),
+                Ok(None) => Ok(false),
+                Err(cause) => Err(self.broken(&cause, pos)),
+            },
+            (What::One(cell, inner), Child::One(level, at)) => {
+                let key = reference(row, *cell).map_err(|cause| self.broken(&cause, pos))?;
+                match key.and_then(|key| at.get(&key)) {
+                    Some(found) => self.row(inner, 0, level, *found).map(|()| true),
+                    None => Ok(false),
+                }
+            }
+            (What::Single(_, _, inner), Child::One(level, at)) => {
+                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                match key.and_then(|key| at.get(&key)) {
+                    Some(found) => self.row(inner, 0, level, *found).map(|()| true),
+                    None => Ok(false),
+                }
+            }
+            (What::List(_, _, inner), Child::List(level, at)) => {
+                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let found = key.and_then(|key| at.get(&key)).cloned().unwrap_or_default();
+                self.out.push(b'[');
+                for (position, index) in found.enumerate() {
+                    self.item(position);
+                    self.row(inner, 0, level, index)?;
+                    self.path.pop();
+                }
+                self.out.push(b']');
+                Ok(true)
+            }
+            (What::Many(_, connection), Child::Many(level, at, totals)) => {
+                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let key = key.unwrap_or_default();
+                let found = at.get(&key).cloned().unwrap_or_default();
+                let total = totals.get(&key).copied().unwrap_or_default();
+                self.connection(connection, level, found, total, pos).map(|()| true)
+            }
+            (What::Batch(_, _, parts), Child::Batch(data)) => match data.get(position) {
+                Some(Datum::Money(amount)) => self.money(*amount, parts).map(|()| true),
+                Some(Datum::Amounts(amounts)) => {
+                    self.out.push(b'[');
+                    for (position, amount) in amounts.iter().enumerate() {
+                        self.item(position);
+                        self.money(*amount, parts)?;
+                        self.path.pop();
+                    }
+                    self.out.push(b']');
+                    Ok(true)
+                }
+                Some(Datum::Null) | None => Ok(false),
+            },
+            _ => Err(self.broken(&"what belongs to the row was not loaded", pos)),
+        }
+    }
+
+    fn money(
+        &mut self,
+        amount: Money,
+        parts: &[(&async_graphql::Name, Part)],
+    ) -> Result<(), Failed> {
+        self.object(parts, |writer, part| {
+            match part {
+                Part::Typename => writer.text("Money"),
+                Part::Amount => writer.text(&amount.to_decimal().to_string()),
+                Part::Currency => writer.text(amount.currency.code()),
+            }
+            Ok(())
+        })
+    }
+
+    /// A page: of the level's rows those in `found`, of which the one past the page's size only says
+    /// that there are more.
+    pub fn connection(
+        &mut self,
+        plan: &Connection<'_>,
+        level: &Level,
+        found: std::ops::Range<usize>,
+        total: i64,
+        pos: Pos,
+    ) -> Result<(), Failed> {
+        let size = usize::try_from(plan.paging.size).unwrap_or(usize::MAX);
+        let more = found.len() > size;
+        // Backwards, the rows are turned round already, so the one too many comes first.
+        let found = match (more, plan.paging.page.backwards) {
+            (true, true) => found.start + 1..found.end,
+            (true, false) => found.start..found.end - 1,
+            (false, _) => found,
+        };
+        self.object(&plan.parts, |writer, part| {
+            match part {
+                ConnectionPart::Typename => {
+                    writer.text(&format!("{}Connection", plan.rows.record.name));
+                }
+                ConnectionPart::TotalCount => writer.put(&total.to_string()),
+                ConnectionPart::Nodes(selection) => {
+                    writer.out.push(b'[');
+                    for (position, index) in found.clone().enumerate() {
+                        writer.item(position);
+                        writer.row(&plan.rows, *selection, level, index)?;
+                        writer.path.pop();
+                    }
+                    writer.out.push(b']');
+                }
+                ConnectionPart::Edges(parts) => {
+                    writer.out.push(b'[');
+                    for (position, index) in found.clone().enumerate() {
+                        writer.item(position);
+                        writer.edge(plan, parts, level, index, pos)?;
+                        writer.path.pop();
+                    }
+                    writer.out.push(b']');
+                }
+                ConnectionPart::PageInfo(parts) => {
+                    writer.page_info(plan, parts, level, found.clone(), more, pos)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn edge(
+        &mut self,
+        plan: &Connection<'_>,
+        parts: &[(&async_graphql::Name, EdgePart)],
+        level: &Level,
+        index: usize,
+        pos: Pos,
+    ) -> Result<(), Failed> {
+        self.object(parts, |writer, part| match part {
+            EdgePart::Typename => {
+                writer.text(&format!("{}Edge", plan.rows.record.name));
+                Ok(())
+            }
+            EdgePart::Cursor => writer.cursor(plan, &level.rows[index], pos),
+            EdgePart::Node(selection) => writer.row(&plan.rows, *selection, level, index),
+        })
+    }
+
+    fn cursor(&mut self, plan: &Connection<'_>, row: &QueryResult, pos: Pos) -> Result<(), Failed> {
+        let place = plan.paging.page.order.place(row, &plan.order_cells, 0);
+        let place = place.map_err(|cause| self.broken(&cause, pos))?;
+        self.text(&place.encode());
+        Ok(())
+    }
+
+    fn page_info(
+        &mut self,
+        plan: &Connection<'_>,
+        parts: &[(&async_graphql::Name, InfoPart)],
+        level: &Level,
+        mut found: std::ops::Range<usize>,
+        more: bool,
+        pos: Pos,
+    ) -> Result<(), Failed> {
+        let paging = &plan.paging;
+        let backwards = paging.page.backwards;
+        let has_next = if backwards { paging.before } else { more };
+        let has_previous = if backwards { more } else { paging.after };
+        let (start, end) = (found.clone().next(), found.next_back());
+        self.object(parts, |writer, part| {
+            let edge = match part {
+                InfoPart::Typename => {
+                    writer.text("PageInfo");
+                    return Ok(());
+                }
+                InfoPart::HasNext => {
+                    writer.put(&has_next.to_string());
+                    return Ok(());
+                }
+                InfoPart::HasPrevious => {
+                    writer.put(&has_previous.to_string());
+                    return Ok(());
+                }
+                InfoPart::Start => start,
+                InfoPart::End => end,
+            };
+            match edge {
+                Some(index) => writer.cursor(plan, &level.rows[index], pos),
+                None => {
+                    writer.put("null");
+                    Ok(())
+                }
+            }
+        })
+    }
+}
