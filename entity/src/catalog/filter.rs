@@ -10,7 +10,7 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, Query};
 use sea_orm::{Condition, Value};
 use serde_json::{Map, Value as Json};
 use type_safe_id::{DynamicType, TypeSafeId};
@@ -68,7 +68,8 @@ fn complement(condition: Condition) -> Condition {
     if condition.is_empty() {
         return Condition::all().add(Expr::val(false));
     }
-    Condition::all().add(Expr::cust_with_exprs("(?) IS NOT TRUE", [Expr::from(condition)]))
+    let known = Func::coalesce([Expr::from(condition), Expr::val(false)]);
+    Condition::all().add(Expr::from(known).not())
 }
 
 impl Compiler<'_> {

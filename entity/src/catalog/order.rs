@@ -1,6 +1,6 @@
 //! Orders of lists, and the places in them.
 
-use sea_orm::sea_query::{Expr, ExprTrait, NullOrdering, Order as Way, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Order as Way, SelectStatement};
 use sea_orm::{Condition, DbErr, QueryResult};
 use serde_json::Value as Json;
 
@@ -22,6 +22,22 @@ pub struct Ordering {
     pub descending: bool,
     /// Whether rows without a value come first.
     pub nulls_first: bool,
+}
+
+impl Ordering {
+    /// Whether the term that goes the column's way is “has no value” rather than “has one”.
+    fn is_null_key(&self) -> bool {
+        self.descending == self.nulls_first
+    }
+
+    /// The term that decides where rows without a value stand; `None` where all have one.
+    fn presence(&self, record: &Record) -> Option<Expr> {
+        let column = record.column(self.column);
+        self.nullable.then(|| match self.is_null_key() {
+            true => column.is_null(),
+            false => column.is_not_null(),
+        })
+    }
 }
 
 /// In which order a list is. The id decides among equals, and goes the way of the last field, so that
@@ -91,47 +107,46 @@ impl Order {
 
     /// Orders `query`, or the other way round when it goes `backwards`.
     pub(super) fn apply(&self, record: &Record, backwards: bool, query: &mut SelectStatement) {
-        for (expression, way, nulls) in self.terms(record, backwards) {
-            match nulls {
-                Some(nulls) => query.order_by_expr_with_nulls(expression, way, nulls),
-                None => query.order_by_expr(expression, way),
-            };
+        for (expression, way) in self.terms(record, backwards) {
+            query.order_by_expr(expression, way);
         }
     }
 
-    /// What rows are ordered by. Only what can be missing says where missing values stand, since an
-    /// index serves an order only when they agree.
-    pub(super) fn terms(
-        &self,
-        record: &Record,
-        backwards: bool,
-    ) -> Vec<(Expr, Way, Option<NullOrdering>)> {
+    /// What rows are ordered by. Where a value can be missing, whether it is decides first, by a term of
+    /// its own that goes the same way: `NULLS LAST` is in no index that serves both directions.
+    pub(super) fn terms(&self, record: &Record, backwards: bool) -> Vec<(Expr, Way)> {
         let way = |descending: bool| if descending == backwards { Way::Asc } else { Way::Desc };
-        let mut terms = Vec::with_capacity(self.0.len() + 1);
+        let mut terms = Vec::with_capacity(self.0.len() + 2);
         for order in &self.0 {
-            let nulls = order.nullable.then_some(match order.nulls_first == backwards {
-                true => NullOrdering::Last,
-                false => NullOrdering::First,
-            });
-            terms.push((record.column(order.column), way(order.descending), nulls));
+            let way = way(order.descending);
+            terms.extend(order.presence(record).map(|presence| (presence, way.clone())));
+            terms.push((record.column(order.column), way));
         }
-        terms.push((record.column("id"), way(self.is_descending()), None));
+        terms.push((record.column("id"), way(self.is_descending())));
         terms
     }
 
     /// The rows that come after `cursor`, or before it.
     #[must_use]
     pub fn beyond(&self, record: &Record, cursor: Cursor, after: bool) -> Condition {
-        let same_way =
-            self.0.iter().all(|order| order.descending == self.is_descending() && !order.nullable);
         let upwards = self.is_descending() != after;
-        if same_way {
+        let same_way = self.0.iter().all(|order| order.descending == self.is_descending());
+        if same_way && cursor.keys.iter().all(Option::is_some) {
             // A comparison of rows is a range of an index; the disjunction below is not.
-            let columns = self.0.iter().map(|order| record.column(order.column));
-            let columns = Expr::tuple(columns.chain([record.column("id")]));
-            let keys = cursor.keys.into_iter().flatten().map(Expr::val);
-            let keys = Expr::tuple(keys.chain([Expr::val(cursor.id)]));
-            let past = if upwards { columns.gt(keys) } else { columns.lt(keys) };
+            let mut columns = Vec::with_capacity(self.0.len() + 2);
+            let mut values = Vec::with_capacity(columns.capacity());
+            for (order, key) in self.0.iter().zip(cursor.keys.into_iter().flatten()) {
+                if let Some(presence) = order.presence(record) {
+                    columns.push(presence);
+                    values.push(Expr::val(!order.is_null_key()));
+                }
+                columns.push(record.column(order.column));
+                values.push(Expr::val(key));
+            }
+            columns.push(record.column("id"));
+            values.push(Expr::val(cursor.id));
+            let (columns, values) = (Expr::tuple(columns), Expr::tuple(values));
+            let past = if upwards { columns.gt(values) } else { columns.lt(values) };
             return Condition::all().add(past);
         }
         let mut any = Condition::any();

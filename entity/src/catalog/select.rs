@@ -108,11 +108,8 @@ pub fn pages(
     page: &Page,
 ) -> SelectStatement {
     let mut window = WindowStatement::partition_by_custom(format!("\"{column}\""));
-    for (expression, way, nulls) in page.order.terms(record, page.backwards) {
-        match nulls {
-            Some(nulls) => window.order_by_expr_with_nulls(expression, way, nulls),
-            None => window.order_by_expr(expression, way),
-        };
+    for (expression, way) in page.order.terms(record, page.backwards) {
+        window.order_by_expr(expression, way);
     }
     let name = |index: usize| Alias::new(format!("c{index}"));
     let mut inner = Query::select();
