@@ -27,6 +27,7 @@ choice! {
 pub struct UserQuery;
 
 /// Reading users.
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
 #[Object]
 impl UserQuery {
     /// The user whose token the request carries.

@@ -73,7 +73,7 @@ fn ranges(rows: &[QueryResult], parent: usize) -> Result<HashMap<Uuid, Range<usi
     Ok(found)
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     /// Runs a statement.
     pub async fn query(&self, statement: &SelectStatement) -> Result<Vec<QueryResult>, DbErr> {
         self.statements.fetch_add(1, Ordering::Relaxed);

@@ -167,7 +167,7 @@ pub(super) fn argument(query: &QueryEnv, ask: Ask<'_>, name: &str) -> Json {
     value.ok().and_then(|value| value.into_json().ok()).unwrap_or_default()
 }
 
-fn invalid(error: CatalogError) -> Fault {
+fn invalid(error: &CatalogError) -> Fault {
     match error {
         CatalogError::Invalid { .. } => Fault::coded(Code::BadRequest, error.to_string()),
         CatalogError::Forbidden(_) => Fault::coded(Code::Forbidden, error.to_string()),
@@ -256,7 +256,7 @@ impl<'a> Planner<'a> {
             };
             let what = match field.guard {
                 Some(needed) if !self.viewer.may(needed) => What::Forbidden,
-                _ => self.what(rows, &field.shape, ask, inner(&asks))?,
+                _ => self.what(rows, &field.shape, ask, &inner(&asks))?,
             };
             selection.push(Selected { key, ask, nullable: field.nullable, what });
         }
@@ -269,28 +269,28 @@ impl<'a> Planner<'a> {
         rows: &mut Rows<'a>,
         shape: &'static Shape,
         ask: Ask<'a>,
-        sets: Sets<'a>,
+        sets: &[&'a SelectionSet],
     ) -> Result<What<'a>, Fault> {
         Ok(match shape {
             Shape::Scalar { column, scalar } => What::Scalar(rows.cell(column), scalar),
             Shape::Money { amount, currency } => {
-                What::Money((rows.cell(amount), rows.cell(currency)), self.money(&sets)?)
+                What::Money((rows.cell(amount), rows.cell(currency)), self.money(sets)?)
             }
             Shape::One { column, target } => {
-                What::One(rows.cell(column), self.rows(target(), &sets)?)
+                What::One(rows.cell(column), self.rows(target(), sets)?)
             }
             Shape::Single { column, target, only } => {
-                let mut inner = self.rows(target(), &sets)?;
+                let mut inner = self.rows(target(), sets)?;
                 inner.cell(column);
                 What::Single(column, *only, inner)
             }
             Shape::List { column, target, order, .. } => {
-                let mut inner = self.rows(target(), &sets)?;
+                let mut inner = self.rows(target(), sets)?;
                 inner.cell(column);
                 What::List(column, order, inner)
             }
             Shape::Many { column, target } => {
-                let mut connection = self.connection(target(), ask, &sets)?;
+                let mut connection = self.connection(target(), ask, sets)?;
                 connection.rows.cell(column);
                 What::Many(column, connection)
             }
@@ -299,7 +299,7 @@ impl<'a> Planner<'a> {
                 let arguments = arguments
                     .map(|one| (one.name.to_owned(), argument(self.query, ask, one.name)))
                     .collect::<serde_json::Map<_, _>>();
-                What::Batch(batch.run, arguments.into(), self.money(&sets)?)
+                What::Batch(batch.run, arguments.into(), self.money(sets)?)
             }
             Shape::Search { .. } => What::Typename,
         })
@@ -380,14 +380,19 @@ impl<'a> Planner<'a> {
             let message = "a page holds 0 to 100 records; page on with `after` or `before`";
             Fault::bad_request(message)
         })?;
-        let order = Order::parse(record, &argument("orderBy"), "orderBy").map_err(invalid)?;
+        let order = Order::parse(record, &argument("orderBy"), "orderBy")
+            .map_err(|error| invalid(&error))?;
         let filter = condition(record, &argument("filter"), self.viewer, "filter");
-        let counted = record.listed().add(filter.map_err(invalid)?);
+        let counted = record.listed().add(filter.map_err(|error| invalid(&error))?);
         let mut filter = counted.clone();
         for (name, cursor, after) in [("after", &after, true), ("before", &before, false)] {
             if let Some(text) = cursor.as_str() {
                 let cursor = Cursor::decode(text, &order.signature(), order.0.len(), name);
-                filter = filter.add(order.beyond(record, cursor.map_err(invalid)?, after));
+                filter = filter.add(order.beyond(
+                    record,
+                    cursor.map_err(|error| invalid(&error))?,
+                    after,
+                ));
             }
         }
         Ok(Paging {

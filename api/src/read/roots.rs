@@ -141,7 +141,11 @@ fn writer(ctx: &ContextSelectionSet<'_>) -> Writer {
 }
 
 /// The written value, or null; what failed on the way is noted.
-fn nullable(ctx: &ContextSelectionSet<'_>, writer: Writer, written: Result<bool, Failed>) -> Value {
+fn nullable(
+    ctx: &ContextSelectionSet<'_>,
+    writer: Writer,
+    written: &Result<bool, Failed>,
+) -> Value {
     for error in writer.errors {
         ctx.add_error(error);
     }
@@ -220,7 +224,7 @@ pub(super) async fn by_id(
         true => Ok(false),
         false => writer.row(&plan, 0, &level, 0).map(|()| true),
     };
-    Ok(nullable(ctx, writer, written))
+    Ok(nullable(ctx, writer, &written))
 }
 
 async fn list(
@@ -285,5 +289,5 @@ async fn nodes(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> Serv
         let (plan, level, at) = found.get(record.prefix)?;
         Some((plan, level, *at.get(&id)?))
     }));
-    Ok(nullable(ctx, writer, Ok(true)))
+    Ok(nullable(ctx, writer, &Ok(true)))
 }

@@ -337,13 +337,11 @@ impl Writer {
                 InfoPart::Start => start,
                 InfoPart::End => end,
             };
-            match edge {
-                Some(index) => writer.cursor(plan, &level.rows[index], pos),
-                None => {
-                    writer.put("null");
-                    Ok(())
-                }
+            if let Some(index) = edge {
+                return writer.cursor(plan, &level.rows[index], pos);
             }
+            writer.put("null");
+            Ok(())
         })
     }
 }

@@ -11,6 +11,10 @@ use crate::id::Id;
 use crate::money::Money;
 
 /// A field of a record.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a field is used for are independent choices"
+)]
 pub struct Field {
     /// Its name, such as `displayName`.
     pub name: String,
@@ -226,6 +230,7 @@ fn scalar<C: ColumnTrait>(column: C, scalar: Scalar) -> Field {
 }
 
 /// The record's own id.
+#[must_use]
 pub fn id<I: Id>() -> Field {
     Field::new(Shape::Scalar { column: "id", scalar: Scalar::Id(I::PREFIX) }, false)
 }

@@ -219,15 +219,13 @@ pub(crate) fn balance_field<'a>(
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
     async move {
         let asked = arguments["currency"].as_str().and_then(|code| code.parse().ok());
-        let own: HashMap<CustomerId, Currency> = match asked {
-            Some(_) => HashMap::new(),
-            None => {
-                let query = customer::Entity::find().select_only();
-                let query = query.columns([customer::Column::Id, customer::Column::Currency]);
-                let query = query.filter(customer::Column::Id.is_in(ids.iter().copied()));
-                query.into_tuple::<(CustomerId, Currency)>().all(db).await?.into_iter().collect()
-            }
-        };
+        let mut own: HashMap<CustomerId, Currency> = HashMap::new();
+        if asked.is_none() {
+            let query = customer::Entity::find().select_only();
+            let query = query.columns([customer::Column::Id, customer::Column::Currency]);
+            let query = query.filter(customer::Column::Id.is_in(ids.iter().copied()));
+            own.extend(query.into_tuple::<(CustomerId, Currency)>().all(db).await?);
+        }
         let mut balances = balances_of(db, ids, arguments).await?;
         let in_currency = |id: &Uuid| {
             let id = CustomerId(*id);
