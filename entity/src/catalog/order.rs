@@ -149,6 +149,12 @@ impl Order {
             let past = if upwards { columns.gt(values) } else { columns.lt(values) };
             return Condition::all().add(past);
         }
+        let bound = self.0.first().zip(cursor.keys.first()).and_then(|(order, key)| {
+            // Where no value is missing, a bound of the first column is a range of its index.
+            let key = key.clone().filter(|_| !order.nullable)?;
+            let column = record.column(order.column);
+            Some(if order.descending == after { column.lte(key) } else { column.gte(key) })
+        });
         let mut any = Condition::any();
         let mut equal = Condition::all();
         for (order, key) in self.0.iter().zip(cursor.keys) {
@@ -163,7 +169,8 @@ impl Order {
             });
         }
         let id = record.column("id");
-        any.add(equal.add(if upwards { id.gt(cursor.id) } else { id.lt(cursor.id) }))
+        let any = any.add(equal.add(if upwards { id.gt(cursor.id) } else { id.lt(cursor.id) }));
+        Condition::all().add_option(bound).add(any)
     }
 }
 
