@@ -13,6 +13,7 @@ pub mod error;
 pub mod finance;
 pub mod id;
 pub mod money;
+pub mod search;
 pub mod text;
 
 pub use error::Error;

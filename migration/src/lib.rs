@@ -1,16 +1,19 @@
 //! The schema's history. Each step is one transaction on both databases, and several processes may
 //! start at once: the first migrates, the others wait for it.
 
+pub use sea_orm_migration::prelude::MigratorTrait;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait,
 };
 
 mod column;
+mod fold;
 mod m20261122_000001_access;
 mod m20261122_000002_customers;
 mod m20261122_000003_finance;
 mod m20261122_000004_automation;
+mod m20261125_000008_finding;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -23,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_customers::Migration),
             Box::new(m20261122_000003_finance::Migration),
             Box::new(m20261122_000004_automation::Migration),
+            Box::new(m20261125_000008_finding::Migration),
         ]
     }
 }

@@ -8,11 +8,12 @@ use async_graphql::parser::types::{Field as Asked, Selection, SelectionSet};
 use async_graphql::{ContextSelectionSet, Name, Positioned, QueryEnv, Value};
 use entity::access::Viewer;
 use entity::catalog::{
-    Batched, CatalogError, Cursor, Order, Page, Record, Scalar, Shape, condition,
+    Batched, CatalogError, Cursor, Order, Page, Record, Scalar, Scope, Shape, condition,
 };
 use sea_orm::Condition;
 use serde_json::Value as Json;
 
+use crate::context::Ask as _;
 use crate::error::Fault;
 use crate::http::errors::Code;
 
@@ -149,8 +150,8 @@ pub(super) struct Paging {
 pub(super) struct Planner<'a> {
     /// The request.
     pub query: &'a QueryEnv,
-    /// Who asks.
-    pub viewer: &'a Viewer,
+    /// Who asks, of which database.
+    pub scope: Scope<'a>,
 }
 
 /// What a field is asked with; null when it is absent.
@@ -177,7 +178,8 @@ fn invalid(error: &CatalogError) -> Fault {
 impl<'a> Planner<'a> {
     /// The planner of a request.
     pub fn new(ctx: &ContextSelectionSet<'a>, viewer: &'a Viewer) -> Self {
-        Self { query: ctx.query_env, viewer }
+        let backend = ctx.reader().get_database_backend();
+        Self { query: ctx.query_env, scope: Scope { viewer, backend } }
     }
 
     /// The fields that are asked of a type in some selection sets, by their keys, in the order in
@@ -255,7 +257,7 @@ impl<'a> Planner<'a> {
                 continue;
             };
             let what = match field.guard {
-                Some(needed) if !self.viewer.may(needed) => What::Forbidden,
+                Some(needed) if !self.scope.viewer.may(needed) => What::Forbidden,
                 _ => self.what(rows, &field.shape, ask, &inner(&asks))?,
             };
             selection.push(Selected { key, ask, nullable: field.nullable, what });
@@ -301,7 +303,7 @@ impl<'a> Planner<'a> {
                     .collect::<serde_json::Map<_, _>>();
                 What::Batch(batch.run, arguments.into(), self.money(sets)?)
             }
-            Shape::Search { .. } => What::Typename,
+            Shape::Search => What::Typename,
         })
     }
 
@@ -382,7 +384,7 @@ impl<'a> Planner<'a> {
         })?;
         let order = Order::parse(record, &argument("orderBy"), "orderBy")
             .map_err(|error| invalid(&error))?;
-        let filter = condition(record, &argument("filter"), self.viewer, "filter");
+        let filter = condition(record, &argument("filter"), self.scope, "filter");
         let counted = record.listed().add(filter.map_err(|error| invalid(&error))?);
         let mut filter = counted.clone();
         for (name, cursor, after) in [("after", &after, true), ("before", &before, false)] {

@@ -146,7 +146,7 @@ fn shown(registry: &mut Registry, field: &Field) -> MetaField {
     let meta = |ty: &str| meta_field(&field.name, &field.about, ty);
     match &field.shape {
         Shape::Scalar { scalar, .. } => meta(&format!("{}{required}", scalar_type(scalar))),
-        Shape::Search { .. } => meta("String"),
+        Shape::Search => meta("String"),
         Shape::Money { .. } => meta(&format!("Money{required}")),
         Shape::One { target, .. } | Shape::Single { target, .. } => {
             record(registry, target());
@@ -253,7 +253,7 @@ fn filter(registry: &mut Registry, record: &Record) {
         let ty = match &field.shape {
             Shape::Scalar { scalar, .. } => comparison(registry, scalar),
             Shape::Money { .. } => money_filter(registry),
-            Shape::Search { .. } => "String".to_owned(),
+            Shape::Search => "String".to_owned(),
             Shape::One { target, .. } => format!("{}Filter", target().name),
             Shape::Many { target, .. } | Shape::List { target, .. } => {
                 quantifiers(registry, target())

@@ -77,11 +77,8 @@ pub enum Shape {
         /// Where the currency is.
         currency: &'static str,
     },
-    /// Words that a folded column is searched for; only a filter.
-    Search {
-        /// The folded column.
-        column: &'static str,
-    },
+    /// Words that the record's `search_text` is searched for; only a filter.
+    Search,
     /// The record that a column refers to; null when there is none, or when the viewer does not see it.
     One {
         /// The column that refers.
@@ -306,9 +303,10 @@ pub fn computed(amount: &'static str) -> Field {
     Field::new(Shape::Money { amount, currency: "currency" }, false)
 }
 
-/// Words without regard to case and diacritics, all of which occur in the folded `column`.
-pub fn search(column: impl ColumnTrait) -> Field {
-    Field::new(Shape::Search { column: column.as_str() }, true).hidden()
+/// Words without regard to case and diacritics, all of which occur in the record's `search_text`.
+#[must_use]
+pub fn search() -> Field {
+    Field::new(Shape::Search, true).hidden()
 }
 
 /// The record that `column` refers to.

@@ -10,35 +10,44 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, Query};
-use sea_orm::{Condition, Value};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
+use sea_orm::{Condition, DbBackend, Value};
 use serde_json::{Map, Value as Json};
 use type_safe_id::{DynamicType, TypeSafeId};
 
 use super::{CatalogError, Field, Record, Scalar, Shape, Target};
 use crate::access::Viewer;
 use crate::money::Currency;
-use crate::text;
+use crate::search::{containing, matches, starting};
 
 /// How deep filters may lie within one another.
 const DEEPEST: usize = 12;
 
-/// What `filter`, a JSON object in the form of the record's filter type, means for the `viewer`.
+/// For whom and for which database a filter is compiled.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// Who asks.
+    pub viewer: &'a Viewer,
+    /// The database that runs it.
+    pub backend: DbBackend,
+}
+
+/// What `filter`, a JSON object in the form of the record's filter type, means in `scope`.
 ///
 /// # Errors
 /// [`CatalogError`] with the place in the filter.
 pub fn condition(
     record: &Record,
     filter: &Json,
-    viewer: &Viewer,
+    scope: Scope<'_>,
     at: &str,
 ) -> Result<Condition, CatalogError> {
-    Compiler { viewer, depth: 0 }.object(record, filter, at)
+    Compiler { scope, depth: 0 }.object(record, filter, at)
 }
 
 #[derive(Clone, Copy)]
 struct Compiler<'a> {
-    viewer: &'a Viewer,
+    scope: Scope<'a>,
     depth: usize,
 }
 
@@ -121,7 +130,7 @@ impl Compiler<'_> {
         given: &Json,
         at: &str,
     ) -> Result<Condition, CatalogError> {
-        if field.guard.is_some_and(|needed| !self.viewer.may(needed)) {
+        if field.guard.is_some_and(|needed| !self.scope.viewer.may(needed)) {
             return Err(CatalogError::Forbidden(at.to_owned()));
         }
         match &field.shape {
@@ -131,9 +140,9 @@ impl Compiler<'_> {
             Shape::Money { amount, currency } => {
                 amount_condition(&record.column(amount), &record.column(currency), given, at)
             }
-            Shape::Search { column } => {
+            Shape::Search => {
                 let Some(words) = given.as_str() else { return invalid(at, "this is text") };
-                Ok(search(&record.column(column), words))
+                Ok(matches(self.scope.backend, record.table, words))
             }
             Shape::One { column, target } => {
                 let filter = self.related(*target, given, at)?;
@@ -177,10 +186,10 @@ impl Compiler<'_> {
 
     fn related(self, target: Target, given: &Json, at: &str) -> Result<Related, CatalogError> {
         let target = target();
-        if target.read.is_some_and(|needed| !self.viewer.may(needed)) {
+        if target.read.is_some_and(|needed| !self.scope.viewer.may(needed)) {
             return Err(CatalogError::Forbidden(at.to_owned()));
         }
-        let visible = target.visible(self.viewer);
+        let visible = target.visible(self.scope.viewer);
         Ok(Related { target, visible, filter: self.object(target, given, at)? })
     }
 }
@@ -203,19 +212,6 @@ impl Related {
             .cond_where(self.filter);
         query
     }
-}
-
-/// Words that a folded column is searched for. Every word has to occur; `%` and `_` mean themselves.
-#[must_use]
-pub fn search(column: &Expr, words: &str) -> Condition {
-    let folded = text::fold(words);
-    let words = folded.split(' ').filter(|word| !word.is_empty());
-    words.fold(Condition::all(), |all, word| all.add(column.clone().like(like("%", word))))
-}
-
-fn like(before: &str, part: &str) -> LikeExpr {
-    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    LikeExpr::new(format!("{before}{escaped}%")).escape('\\')
 }
 
 /// The operators that a scalar has, as the API's filter types name them.
@@ -266,8 +262,8 @@ fn scalar_condition(
             "ne" => column.is_not_in(one()?),
             "in" => column.is_in(some()?),
             "notIn" => column.is_not_in(some()?),
-            "contains" => column.like(like("%", part()?)),
-            "startsWith" => column.like(like("", part()?)),
+            "contains" => column.like(containing(part()?)),
+            "startsWith" => column.like(starting(part()?)),
             "isNull" if operand == &Json::Bool(true) => column.is_null(),
             "isNull" => column.is_not_null(),
             comparison => {

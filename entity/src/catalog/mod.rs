@@ -43,7 +43,7 @@ pub use field::{
     date, day, decimal, id, instant, json, list, long, many, money, one, search, single, text,
     truth, uuid, whole,
 };
-pub use filter::{condition, operators};
+pub use filter::{Scope, condition, operators};
 pub use order::{Order, Ordering};
 pub use select::{Page, by_keys, count, counts, page, pages};
 

@@ -8,6 +8,7 @@ use crate::access::{Actor, Permission};
 use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{ContactId, CustomerId, Id, UserId};
+use crate::search::searched;
 
 /// A contact.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -26,6 +27,8 @@ pub struct Model {
     pub email: Option<String>,
     /// Where calls reach them.
     pub phone: Option<String>,
+    /// Folded name and ways to reach them, for searching.
+    pub search_text: String,
     /// Whether receipts and statements go to them instead of the customer's own address.
     pub billing: bool,
     /// When the row came to be.
@@ -45,6 +48,9 @@ catalog! {
     Contact of Entity, read by Permission::ReadCustomers;
     /// Their id.
     id: id::<ContactId>().filtered(),
+    /// Words that occur in name, e-mail address or telephone number, without regard to case and
+    /// diacritics: `nguyen` finds `Nguyễn`. Every word has to occur.
+    search: search(),
     /// The customer they are at.
     customer: one::<customer::Entity>(Column::CustomerId),
     /// What they are called.
@@ -57,6 +63,14 @@ catalog! {
     phone: text(Column::Phone).filtered(),
     /// Whether receipts and statements go to them instead of the customer's own address.
     billing: truth(Column::Billing).filtered(),
+}
+
+impl Model {
+    /// What the contact is found by.
+    #[must_use]
+    pub fn searched(&self) -> String {
+        searched([Some(&self.name), self.email.as_ref(), self.phone.as_ref()])
+    }
 }
 
 /// A contact to be.
@@ -94,10 +108,12 @@ pub async fn add(
             role: parse_text("contacts", new.role, 100)?,
             email: new.email.as_deref().map(parse_email).transpose()?,
             phone: parse_text("contacts", new.phone, 64)?,
+            search_text: String::new(),
             billing: new.billing,
             created_at: now,
             created_by: actor.user(),
         };
+        let row = Model { search_text: row.searched(), ..row };
         rows.push(row.into_active_model().reset_all());
     }
     if !rows.is_empty() {

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
 use crate::id::{CustomerId, Id, JobId, UserId};
 use crate::money::Currency;
-use crate::text::fold;
+use crate::search::searched;
 
 /// What kind of party a customer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -151,7 +151,7 @@ catalog! {
     id: id::<CustomerId>().filtered(),
     /// Words that occur in name, number, e-mail address or telephone number, without regard to case
     /// and diacritics: `nguyen` finds `Nguyễn`. Every word has to occur.
-    search: search(Column::SearchText),
+    search: search(),
     /// Counts up with every change; give it back as `expectedVersion`.
     version: whole(Column::Version),
     /// The number that people and other systems know it by; null when it has none.
@@ -397,12 +397,7 @@ impl Model {
     /// What the customer is found by.
     #[must_use]
     pub fn searched(&self) -> String {
-        let parts = [
-            Some(&self.display_name),
-            self.number.as_ref(),
-            self.email.as_ref(),
-            self.phone.as_ref(),
-        ];
-        fold(&parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" "))
+        let (number, email) = (self.number.as_ref(), self.email.as_ref());
+        searched([Some(&self.display_name), number, email, self.phone.as_ref()])
     }
 }

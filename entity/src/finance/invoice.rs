@@ -21,6 +21,7 @@ use crate::customers::{customer, parse_text};
 use crate::error::Error;
 use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
 use crate::money::{Currency, Money};
+use crate::search::searched;
 use crate::text;
 
 /// How far an invoice is settled.
@@ -72,6 +73,8 @@ pub struct Model {
     pub disputed: bool,
     /// The customer's order number or the like.
     pub reference: Option<String>,
+    /// Folded number and reference, for searching.
+    pub search_text: String,
     /// The import it came by.
     pub import_job_id: Option<JobId>,
     /// When the row came to be.
@@ -97,6 +100,9 @@ catalog! {
     Invoice (invoice, invoices) of Entity, read by Permission::ReadFinance;
     /// Its id.
     id: id::<InvoiceId>().filtered(),
+    /// Words that occur in number or reference, without regard to case and diacritics. Every word has
+    /// to occur.
+    search: search(),
     /// Counts up with every change of what is paid or credited.
     version: whole(Column::Version),
     /// Its number: gapless in its year, or another system's for an imported one.
@@ -150,6 +156,12 @@ impl Model {
     #[must_use]
     pub fn open(&self) -> Money {
         Money::new(self.total - self.paid - self.credited, self.currency)
+    }
+
+    /// What the invoice is found by.
+    #[must_use]
+    pub fn searched(&self) -> String {
+        searched([Some(&self.number), self.reference.as_ref()])
     }
 
     /// # Errors
@@ -244,6 +256,7 @@ pub async fn issue(
         due_on: new.due_on,
         disputed: false,
         reference: parse_text("reference", new.reference, 200)?,
+        search_text: String::new(),
         import_job_id: None,
         created_at: now,
         created_by: actor.user(),
@@ -251,6 +264,7 @@ pub async fn issue(
         updated_by: actor.user(),
         version: 1,
     };
+    let row = Model { search_text: row.searched(), ..row };
     let row = row.into_active_model().reset_all().insert(txn).await?;
     let lines = lines.into_iter().map(|line| line.into_active_model().reset_all());
     invoice_line::Entity::insert_many(lines).exec(txn).await?;

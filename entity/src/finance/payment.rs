@@ -18,6 +18,7 @@ use crate::db::sum;
 use crate::error::Error;
 use crate::id::{AllocationId, CustomerId, Id, InvoiceId, JobId, PaymentId, UserId};
 use crate::money::{Currency, Money};
+use crate::search::searched;
 use crate::text;
 
 /// How money came in.
@@ -75,6 +76,8 @@ pub struct Model {
     pub received_on: Date,
     /// The bank's or the customer's reference.
     pub reference: Option<String>,
+    /// The folded reference, for searching.
+    pub search_text: String,
     /// The day it was taken back.
     pub reversed_on: Option<Date>,
     /// Why.
@@ -107,6 +110,9 @@ catalog! {
     Payment (payment, payments) of Entity, read by Permission::ReadFinance;
     /// Its id.
     id: id::<PaymentId>().filtered(),
+    /// Words that occur in the reference, without regard to case and diacritics. Every word has to
+    /// occur.
+    search: search(),
     /// Counts up with every change.
     version: whole(Column::Version),
     /// The id of who paid.
@@ -229,6 +235,7 @@ pub async fn record(
         amount,
         allocated,
         received_on,
+        search_text: searched([reference.as_ref()]),
         reference,
         reversed_on: None,
         reversal_reason: None,

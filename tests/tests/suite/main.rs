@@ -2,6 +2,7 @@
 
 mod access;
 mod customers;
+mod finding;
 mod given;
 mod imports;
 mod invoices;

@@ -16,6 +16,7 @@ use crate::finance::invoice::{self, Settlement};
 use crate::finance::ledger::{self, Account, Source};
 use crate::finance::{allocation, invoice_line, payment, receipt};
 use crate::id::{AllocationId, Id, InvoiceLineId, ReceiptId};
+use crate::text::fold;
 
 /// How many values one statement binds at most: the limit of SQLite, the lower one.
 const BINDS: usize = 32_766;
@@ -102,6 +103,7 @@ impl Paying {
             allocated: self.amount.minor,
             received_on: self.received_on,
             reference: Some(self.number.clone()),
+            search_text: fold(&self.number),
             reversed_on: None,
             reversal_reason: None,
             import_job_id: terms.job(),

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::finance::invoice;
 use crate::id::{AddressId, CustomerId, Id, InvoiceId, JobId, PaymentId};
 use crate::money::Money;
+use crate::text::fold;
 
 /// What applies to a whole import.
 pub struct Terms {
@@ -209,6 +210,7 @@ impl Plan {
             due_on: row.due_on,
             disputed: row.disputed.unwrap_or_default(),
             reference: None,
+            search_text: fold(&row.number),
             import_job_id: terms.job(),
             created_at: now,
             created_by: terms.actor().user(),
