@@ -76,6 +76,8 @@ impl Db {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(Duration::from_secs(10))
+                // LIKE tells upper from lower case, as it does on PostgreSQL.
+                .pragma("case_sensitive_like", "ON")
         });
         if let Some(path) = url.strip_prefix("sqlite://")
             && let Some(folder) = Path::new(path.split('?').next().unwrap_or(path)).parent()

@@ -24,6 +24,9 @@ pub struct Reply {
     /// Top-level errors: syntax, authentication, limits, faults.
     #[serde(default)]
     pub errors: Vec<Value>,
+    /// What it cost, and the like.
+    #[serde(default)]
+    pub extensions: Value,
 }
 
 impl Reply {

@@ -1,6 +1,6 @@
-//! The guard and the hygiene of errors as one async-graphql extension, so that they hold for every transport.
+//! The guard, the hygiene of errors and the completion of answers as one async-graphql extension, so that they hold for every transport.
 //!
-//! Invariant: there is one extension, not three. async-graphql boxes a future per field and extension.
+//! Invariant: there is one extension, not several. async-graphql boxes a future per field and extension.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -14,6 +14,7 @@ use async_graphql::{
     Name, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables, value,
 };
 
+use super::complete::Asked;
 use super::errors::{Code, coded, conceal, error};
 use super::guard::{Admitted, Limits, admit};
 use super::request::RequestId;
@@ -36,13 +37,20 @@ impl Surface {
 
 impl ExtensionFactory for Surface {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Guarded { limits: self.limits, cost: OnceLock::new() })
+        Arc::new(Guarded {
+            limits: self.limits,
+            cost: OnceLock::new(),
+            asked: OnceLock::new(),
+            statements: OnceLock::new(),
+        })
     }
 }
 
 struct Guarded {
     limits: Limits,
     cost: OnceLock<Value>,
+    asked: OnceLock<Asked>,
+    statements: OnceLock<usize>,
 }
 
 impl Guarded {
@@ -78,10 +86,8 @@ impl Extension for Guarded {
     async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
         let mut response = next.run(ctx).await;
         if let Some(mut cost) = self.cost.get().cloned() {
-            let statements = ctx.data_opt::<Session>();
-            let statements = statements.map(|session| session.statements.load(Ordering::Relaxed));
-            if let (Value::Object(cost), Some(statements)) = (&mut cost, statements) {
-                cost.insert(Name::new("statements"), statements.into());
+            if let (Value::Object(cost), Some(statements)) = (&mut cost, self.statements.get()) {
+                cost.insert(Name::new("statements"), (*statements).into());
             }
             response.extensions.insert("cost".to_owned(), cost);
         }
@@ -106,7 +112,10 @@ impl Extension for Guarded {
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
         // The document is parsed already, so only async-graphql's own limits can refuse it here.
-        next.run(ctx, query, variables).await.map_err(|refused| coded(refused, Code::TooComplex))
+        let parsed = next.run(ctx, query, variables).await;
+        let document = parsed.map_err(|refused| coded(refused, Code::TooComplex))?;
+        self.asked.get_or_init(|| Asked::new(&document, variables));
+        Ok(document)
     }
 
     async fn validation(
@@ -131,6 +140,13 @@ impl Extension for Guarded {
         next: NextExecute<'_>,
     ) -> Response {
         let mut response = next.run(ctx, operation_name).await;
+        if let Some(session) = ctx.data_opt::<Session>() {
+            self.statements.get_or_init(|| session.statements.load(Ordering::Relaxed));
+        }
+        if let Some(asked) = self.asked.get() {
+            let data = std::mem::take(&mut response.data);
+            response.data = asked.complete(&ctx.schema_env.registry, operation_name, data);
+        }
         if !response.errors.is_empty() {
             let unknown = RequestId::unknown();
             let request_id = ctx.data_opt::<RequestId>().unwrap_or(&unknown);

@@ -5,6 +5,7 @@
 
 pub mod admission;
 mod answer;
+mod complete;
 pub mod console;
 pub mod errors;
 pub mod extension;

@@ -1,6 +1,6 @@
 //! Loading a plan: one statement for each relation and level, whatever the number of rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,10 +41,21 @@ pub(super) enum Child {
     One(Level, HashMap<Uuid, usize>),
     /// For a parent, which rows.
     List(Level, HashMap<Uuid, Range<usize>>),
-    /// For a parent, its page and how many records there are.
-    Many(Level, HashMap<Uuid, Range<usize>>, HashMap<Uuid, i64>),
+    /// For a parent, its page.
+    Many(Level, HashMap<Uuid, Found>),
     /// For a row, what code made of it.
     Batch(Vec<Datum>),
+}
+
+/// A page of a list, of the rows of a level.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    /// Which rows.
+    pub rows: Range<usize>,
+    /// Whether more lie beyond it.
+    pub more: bool,
+    /// How many records the whole list has, if that is asked for.
+    pub total: i64,
 }
 
 /// The value of a cell that refers.
@@ -73,6 +84,28 @@ fn ranges(rows: &[QueryResult], parent: usize) -> Result<HashMap<Uuid, Range<usi
     Ok(found)
 }
 
+/// Of each parent no more than `size` rows, which lie together, and which parents have more.
+fn within(
+    rows: Vec<QueryResult>,
+    parent: usize,
+    size: usize,
+) -> Result<(Vec<QueryResult>, HashSet<Uuid>), DbErr> {
+    let (mut kept, mut more) = (Vec::with_capacity(rows.len()), HashSet::new());
+    let (mut current, mut count) = (None, 0);
+    for row in rows {
+        let key = reference(&row, parent)?;
+        count = if key == current { count + 1 } else { 1 };
+        current = key;
+        match key {
+            Some(key) if count > size => {
+                more.insert(key);
+            }
+            _ => kept.push(row),
+        }
+    }
+    Ok((kept, more))
+}
+
 impl Reader<'_> {
     /// Runs a statement.
     pub async fn query(&self, statement: &SelectStatement) -> Result<Vec<QueryResult>, DbErr> {
@@ -85,18 +118,22 @@ impl Reader<'_> {
         self.by_keys(plan, "id", ids, None).await
     }
 
-    /// A page of a list, and how many records the list has if that is asked for.
-    pub async fn page(&self, plan: &Connection<'_>) -> Result<(Level, i64), DbErr> {
+    /// A page of a list.
+    pub async fn page(&self, plan: &Connection<'_>) -> Result<(Level, Found), DbErr> {
         let Connection { rows, paging, .. } = plan;
         let statement = catalog::page(rows.record, self.viewer, &rows.cells, &paging.page);
         let found = async {
             let mut found = self.query(&statement).await?;
+            let more = found.len() > paging.size;
+            found.truncate(paging.size);
             if paging.page.backwards {
                 found.reverse();
             }
-            self.level(rows, found).await
+            Ok::<_, DbErr>((self.level(rows, found).await?, more))
         };
-        futures::try_join!(found, self.total(plan))
+        let ((level, more), total) = futures::try_join!(found, self.total(plan))?;
+        let found = Found { rows: 0..level.rows.len(), more, total };
+        Ok((level, found))
     }
 
     async fn total(&self, plan: &Connection<'_>) -> Result<i64, DbErr> {
@@ -216,11 +253,12 @@ impl Reader<'_> {
                 parents,
                 &paging.page,
             );
-            let mut found = self.query(&statement).await?;
+            let parent = rows.index(column);
+            let (mut found, more) = within(self.query(&statement).await?, parent, paging.size)?;
             if paging.page.backwards {
                 found.reverse();
             }
-            self.level(rows, found).await
+            Ok::<_, DbErr>((self.level(rows, found).await?, more))
         };
         let totals = async {
             if !plan.counts() {
@@ -236,9 +274,17 @@ impl Reader<'_> {
             }
             Ok(totals)
         };
-        let (level, totals) = futures::try_join!(found, totals)?;
-        let at = ranges(&level.rows, rows.index(column))?;
-        Ok(Child::Many(level, at, totals))
+        let ((level, more), totals) = futures::try_join!(found, totals)?;
+        let mut ranges = ranges(&level.rows, rows.index(column))?;
+        let pages = ids.iter().map(|id| {
+            let page = Found {
+                rows: ranges.remove(id).unwrap_or_default(),
+                more: more.contains(id),
+                total: totals.get(id).copied().unwrap_or_default(),
+            };
+            (*id, page)
+        });
+        Ok(Child::Many(level, pages.collect()))
     }
 
     async fn batch(

@@ -5,7 +5,7 @@
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field as Asked, Selection, SelectionSet};
-use async_graphql::{ContextSelectionSet, Name, Positioned, QueryEnv, Value};
+use async_graphql::{ContextSelectionSet, Name, Positioned, QueryEnv, QueryPathSegment, Value};
 use entity::access::Viewer;
 use entity::catalog::{
     Batched, CatalogError, Cursor, Order, Page, Record, Scalar, Scope, Shape, condition,
@@ -18,9 +18,9 @@ use crate::error::Fault;
 use crate::http::errors::Code;
 
 /// The default and the most that a page holds.
-const DEFAULT: u64 = 25;
+const DEFAULT: usize = 25;
 /// See [`DEFAULT`].
-const MOST: u64 = 100;
+const MOST: usize = 100;
 
 type Ask<'a> = &'a Positioned<Asked>;
 type Sets<'a> = Vec<&'a SelectionSet>;
@@ -138,7 +138,7 @@ pub(super) struct Paging {
     /// What is counted.
     pub counted: Condition,
     /// How many records the page holds.
-    pub size: u64,
+    pub size: usize,
     /// Whether `after` was given.
     pub after: bool,
     /// Whether `before` was given.
@@ -172,6 +172,46 @@ fn invalid(error: &CatalogError) -> Fault {
     match error {
         CatalogError::Invalid { .. } => Fault::coded(Code::BadRequest, error.to_string()),
         CatalogError::Forbidden(_) => Fault::coded(Code::Forbidden, error.to_string()),
+    }
+}
+
+/// What is asked of the field that is being resolved: the selection sets of all fields with its path, since
+/// a key may stand in several fragments.
+pub(super) fn asked<'a>(ctx: &ContextSelectionSet<'a>) -> Sets<'a> {
+    let query: &'a QueryEnv = ctx.query_env;
+    let mut sets = vec![&query.operation.node.selection_set.node];
+    let path = ctx.path_node.iter().flat_map(|node| std::iter::once(node).chain(node.parents()));
+    let keys = path.filter_map(|node| match node.segment {
+        QueryPathSegment::Name(name) => Some(name),
+        QueryPathSegment::Index(_) => None,
+    });
+    for key in keys.collect::<Vec<_>>().into_iter().rev() {
+        let mut found = Vec::new();
+        descend(query, &sets, key, &mut found);
+        sets = found;
+    }
+    sets
+}
+
+/// Adds the selection sets of the fields with a key.
+fn descend<'a>(query: &'a QueryEnv, sets: &[&'a SelectionSet], key: &str, found: &mut Sets<'a>) {
+    for item in sets.iter().flat_map(|set| &set.items) {
+        let inner = match &item.node {
+            Selection::Field(field) => {
+                if field.node.response_key().node.as_str() == key {
+                    found.push(&field.node.selection_set.node);
+                }
+                continue;
+            }
+            Selection::FragmentSpread(spread) => {
+                let fragment = query.fragments.get(&spread.node.fragment_name.node);
+                fragment.map(|fragment| &fragment.node.selection_set)
+            }
+            Selection::InlineFragment(fragment) => Some(&fragment.node.selection_set),
+        };
+        if let Some(inner) = inner {
+            descend(query, &[&inner.node], key, found);
+        }
     }
 }
 
@@ -374,8 +414,8 @@ impl<'a> Planner<'a> {
             (Some(_), Some(_)) => {
                 return Err(Fault::bad_request("give `first` or `last`, not both"));
             }
-            (None, Some(last)) => (u64::try_from(last).ok(), true),
-            (Some(first), None) => (u64::try_from(first).ok(), false),
+            (None, Some(last)) => (usize::try_from(last).ok(), true),
+            (Some(first), None) => (usize::try_from(first).ok(), false),
             (None, None) => (Some(DEFAULT), before.is_string()),
         };
         let size = size.filter(|size| *size <= MOST).ok_or_else(|| {
@@ -398,7 +438,7 @@ impl<'a> Planner<'a> {
             }
         }
         Ok(Paging {
-            page: Page { order, filter, limit: size + 1, backwards },
+            page: Page { order, filter, limit: size as u64 + 1, backwards },
             counted,
             size,
             after: after.is_string(),

@@ -15,7 +15,7 @@ use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
 use super::load::{Level, Reader};
-use super::plan::{Planner, Rows, argument};
+use super::plan::{Planner, Rows, argument, asked};
 use super::register;
 use super::write::{Failed, Writer};
 use crate::context::{Ask, Session};
@@ -208,7 +208,7 @@ pub(super) async fn by_id(
         None => viewer(ctx, pos)?,
     };
     let found = async {
-        let plan = Planner::new(ctx, &viewer).rows(record, &[&ctx.item.node])?;
+        let plan = Planner::new(ctx, &viewer).rows(record, &asked(ctx))?;
         let level = reader(ctx, &viewer).by_ids(&plan, &[id]).await?;
         Ok::<_, Fault>((plan, level))
     };
@@ -236,13 +236,12 @@ async fn list(
     let viewer = viewer(ctx, pos)?;
     admit(&viewer, record, pos)?;
     let planner = Planner::new(ctx, &viewer);
-    let plan = planner.connection(record, field, &[&ctx.item.node]);
+    let plan = planner.connection(record, field, &asked(ctx));
     let plan = plan.map_err(|fault| failed(fault, pos))?;
-    let (level, total) =
+    let (level, found) =
         reader(ctx, &viewer).page(&plan).await.map_err(|error| failed(error, pos))?;
     let mut writer = writer(ctx);
-    let all = 0..level.rows.len();
-    let written = writer.connection(&plan, &level, all, total, pos);
+    let written = writer.connection(&plan, &level, &found, pos);
     let mut errors = writer.errors.into_iter();
     // A list is never null: what cannot be written takes the whole answer with it.
     let first = if written.is_err() { errors.next() } else { None };
@@ -271,7 +270,7 @@ async fn nodes(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> Serv
     }
     let (planner, reader) = (Planner::new(ctx, &viewer), reader(ctx, &viewer));
     let load = async |record: &'static Record, ids: Vec<Uuid>| {
-        let plan = planner.rows(record, &[&ctx.item.node])?;
+        let plan = planner.rows(record, &asked(ctx))?;
         let level = reader.by_ids(&plan, &ids).await?;
         let mut at = HashMap::with_capacity(ids.len());
         for (index, row) in level.rows.iter().enumerate() {

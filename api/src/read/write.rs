@@ -8,7 +8,7 @@ use entity::catalog::{Datum, read_money, write_cell, write_text};
 use entity::money::Money;
 use sea_orm::QueryResult;
 
-use super::load::{Child, Level, reference};
+use super::load::{Child, Found, Level, reference};
 use super::plan::{Connection, ConnectionPart, EdgePart, InfoPart, Part, Rows, Selected, What};
 use crate::http::errors::{Code, error};
 
@@ -191,12 +191,10 @@ impl Writer {
                 self.out.push(b']');
                 Ok(true)
             }
-            (What::Many(_, connection), Child::Many(level, at, totals)) => {
+            (What::Many(_, connection), Child::Many(level, pages)) => {
                 let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
-                let key = key.unwrap_or_default();
-                let found = at.get(&key).cloned().unwrap_or_default();
-                let total = totals.get(&key).copied().unwrap_or_default();
-                self.connection(connection, level, found, total, pos).map(|()| true)
+                let found = key.and_then(|key| pages.get(&key)).cloned().unwrap_or_default();
+                self.connection(connection, level, &found, pos).map(|()| true)
             }
             (What::Batch(_, _, parts), Child::Batch(data)) => match data.get(position) {
                 Some(Datum::Money(amount)) => self.money(*amount, parts).map(|()| true),
@@ -231,33 +229,23 @@ impl Writer {
         })
     }
 
-    /// A page: of the level's rows those in `found`, of which the one past the page's size only says
-    /// that there are more.
+    /// A page of the level's rows.
     pub fn connection(
         &mut self,
         plan: &Connection<'_>,
         level: &Level,
-        found: std::ops::Range<usize>,
-        total: i64,
+        found: &Found,
         pos: Pos,
     ) -> Result<(), Failed> {
-        let size = usize::try_from(plan.paging.size).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        // Backwards, the rows are turned round already, so the one too many comes first.
-        let found = match (more, plan.paging.page.backwards) {
-            (true, true) => found.start + 1..found.end,
-            (true, false) => found.start..found.end - 1,
-            (false, _) => found,
-        };
         self.object(&plan.parts, |writer, part| {
             match part {
                 ConnectionPart::Typename => {
                     writer.text(&format!("{}Connection", plan.rows.record.name));
                 }
-                ConnectionPart::TotalCount => writer.put(&total.to_string()),
+                ConnectionPart::TotalCount => writer.put(&found.total.to_string()),
                 ConnectionPart::Nodes(selection) => {
                     writer.out.push(b'[');
-                    for (position, index) in found.clone().enumerate() {
+                    for (position, index) in found.rows.clone().enumerate() {
                         writer.item(position);
                         writer.row(&plan.rows, *selection, level, index)?;
                         writer.path.pop();
@@ -266,7 +254,7 @@ impl Writer {
                 }
                 ConnectionPart::Edges(parts) => {
                     writer.out.push(b'[');
-                    for (position, index) in found.clone().enumerate() {
+                    for (position, index) in found.rows.clone().enumerate() {
                         writer.item(position);
                         writer.edge(plan, parts, level, index, pos)?;
                         writer.path.pop();
@@ -274,7 +262,7 @@ impl Writer {
                     writer.out.push(b']');
                 }
                 ConnectionPart::PageInfo(parts) => {
-                    writer.page_info(plan, parts, level, found.clone(), more, pos)?;
+                    writer.page_info(plan, parts, level, found, pos)?;
                 }
             }
             Ok(())
@@ -311,15 +299,14 @@ impl Writer {
         plan: &Connection<'_>,
         parts: &[(&async_graphql::Name, InfoPart)],
         level: &Level,
-        mut found: std::ops::Range<usize>,
-        more: bool,
+        found: &Found,
         pos: Pos,
     ) -> Result<(), Failed> {
         let paging = &plan.paging;
         let backwards = paging.page.backwards;
-        let has_next = if backwards { paging.before } else { more };
-        let has_previous = if backwards { more } else { paging.after };
-        let (start, end) = (found.clone().next(), found.next_back());
+        let has_next = if backwards { paging.before } else { found.more };
+        let has_previous = if backwards { found.more } else { paging.after };
+        let (start, end) = (found.rows.clone().next(), found.rows.clone().next_back());
         self.object(parts, |writer, part| {
             let edge = match part {
                 InfoPart::Typename => {

@@ -8,5 +8,6 @@ mod imports;
 mod invoices;
 mod lists;
 mod payments;
+mod reading;
 mod receipts;
 mod schema;

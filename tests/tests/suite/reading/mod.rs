@@ -1,0 +1,238 @@
+//! Reading: whatever is asked, the answer is the one that goes through everything row by row, and it
+//! takes one statement for each relation and level.
+
+mod ask;
+mod draw;
+mod naive;
+mod rows;
+
+use std::str::FromStr;
+
+use entity::access::{Role, Viewer};
+use entity::id::UserId;
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use tests::app::App;
+use tests::on_both_stacks;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+use type_safe_id::{DynamicType, TypeSafeId};
+
+use self::ask::{Choices, Document};
+use self::draw::Draw;
+use self::naive::{CURSOR, Naive};
+use self::rows::Rows;
+use crate::given::{CREATE_CUSTOMER, ISSUE_INVOICE, RECORD_PAYMENT, REVERSE_PAYMENT};
+
+/// Customers with all that hangs on them: diacritics, nothing where there can be nothing, several
+/// currencies, things paid, part paid, overpaid and reversed.
+async fn company(app: &App) {
+    let names = [
+        "Nguyễn Đức Anh",
+        "SIA Ķīpsala",
+        "100% Bánh_mì",
+        "Ba'nh \"mi\"",
+        "bakery",
+        "Bakery",
+        "Øl & Brød",
+    ];
+    for (index, name) in names.into_iter().enumerate() {
+        let some = |text: String| (index % 3 != 0).then_some(text);
+        let currency = ["VND", "EUR", "KWD"][index % 3];
+        let stage = ["PROSPECT", "CUSTOMER", "LAPSED"][index % 3];
+        let input = json!({
+            "kind": if index % 2 == 0 { "ORGANISATION" } else { "PERSON" },
+            "stage": stage,
+            "displayName": name, "currency": currency, "number": some(format!("K{}", 9 - index)),
+            "email": some(format!("{index}@example.vn")), "preferredChannel": some("EMAIL".to_owned()),
+            "contacts": (0..index % 3).map(|at| json!({ "name": format!("Lan {at}"), "billing": at == 1,
+                "email": (at == 1).then_some("lan@example.vn") })).collect::<Vec<_>>(),
+            "addresses": (0..index % 2).map(|_| json!({ "kind": "BILLING", "lines": "1 Hàng Bạc\nHà Nội",
+                "city": "Hà Nội" })).collect::<Vec<_>>(),
+        });
+        let made = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+        for at in 0..index % 4 {
+            let lines: Vec<_> = (0..=at)
+                .map(|at| {
+                    json!({ "description": "Consulting", "quantity": "1.5",
+                "unitPrice": format!("{}", 1000 * (at + 1)), "taxRate": "0.1" })
+                })
+                .collect();
+            let input = json!({ "customerId": made["id"], "currency": currency, "lines": lines,
+                "dueOn": format!("2026-12-{:02}", 10 + at), "reference": some(format!("PO-{at}")) });
+            app.make("invoice", ISSUE_INVOICE, json!({ "input": input })).await;
+        }
+        for at in 0..index % 3 {
+            let amount = json!({ "amount": format!("{}", 1500 * (at + 1)), "currency": currency });
+            let input = json!({ "customerId": made["id"], "amount": amount, "reference": some("FT".to_owned()) });
+            let key = format!("{index} {at}");
+            let paid =
+                app.make("payment", RECORD_PAYMENT, json!({ "input": input, "key": key })).await;
+            if at == 1 {
+                app.make(
+                    "payment",
+                    REVERSE_PAYMENT,
+                    json!({ "id": paid["id"], "reason": "bounced" }),
+                )
+                .await;
+            }
+        }
+    }
+    app.drain().await;
+}
+
+/// Whether an answer is the expected one, whatever its cursors are.
+fn is_like(found: &Value, expected: &Value) -> bool {
+    match (found, expected) {
+        (Value::Object(found), Value::Object(expected)) => {
+            found.len() == expected.len()
+                && expected
+                    .iter()
+                    .all(|(key, value)| found.get(key).is_some_and(|found| is_like(found, value)))
+        }
+        (Value::Array(found), Value::Array(expected)) => {
+            found.len() == expected.len()
+                && found.iter().zip(expected).all(|(found, expected)| is_like(found, expected))
+        }
+        (Value::String(found), Value::String(expected)) if expected == CURSOR => !found.is_empty(),
+        _ => found == expected,
+    }
+}
+
+/// Asks one random request and compares the answer.
+async fn compare(
+    app: &App,
+    rows: &Rows,
+    viewers: &[(String, Viewer)],
+    choices: &[u16],
+) -> Result<(), TestCaseError> {
+    let mut choices = Choices(choices);
+    let (token, viewer) = choices.pick(viewers);
+    let query = Draw { choices, rows, viewer, aliases: 0 }.query();
+    let (document, variables) = Document::of(&query);
+    let reply = app.send_as(Some(token), &document, variables.clone()).await;
+    if reply.error_code() == Some("TOO_COMPLEX") {
+        return Err(TestCaseError::reject("it costs too much"));
+    }
+    let mut naive = Naive::new(rows, viewer);
+    let data = naive.query(&query);
+    let errors: Vec<_> = reply
+        .errors
+        .iter()
+        .map(|error| json!([error["path"], error["extensions"]["code"]]))
+        .collect();
+    let expected: Vec<_> = naive.errors.iter().map(|(path, code)| json!([path, code])).collect();
+    // Once a field is null, what else has failed in it need not be told.
+    let is_right = errors.iter().all(|error| expected.contains(error))
+        && errors.is_empty() == expected.is_empty();
+    if is_right && is_like(&reply.data, &data) {
+        return Ok(());
+    }
+    Err(TestCaseError::fail(format!(
+        "as {:?}: {document}\nwith {variables}\nanswers {:#}\nwith errors {:#?}\ninstead of {data:#}\nwith errors {expected:#?}",
+        viewer.role, reply.data, reply.errors
+    )))
+}
+
+on_both_stacks! {
+    async fn whatever_is_asked_the_answer_is_that_of_the_naive_reader(app: App) {
+        company(app).await;
+        let delete = "UPDATE customer SET deleted_at = created_at WHERE number = 'K4'";
+        app.db.reader().execute_unprepared(delete).await.expect("a deleted customer");
+        let mut viewers = Vec::new();
+        for role in [Role::Administrator, Role::Sales, Role::Auditor, Role::Accountant] {
+            let token = app.token_of(role).await;
+            let me = app.send_as(Some(&token), "{ me { id } }", Value::Null).await;
+            let user = me.data["me"]["id"].as_str().and_then(|id| TypeSafeId::<DynamicType>::from_str(id).ok());
+            let user = UserId(user.expect("an id").uuid());
+            viewers.push((token, Viewer { user, role }));
+        }
+        let rows = Rows::load(app.db.reader()).await;
+        let handle = Handle::current();
+        let config = Config { cases: 600, max_global_rejects: 200, failure_persistence: None, ..Config::default() };
+        let outcome = block_in_place(|| {
+            TestRunner::new(config).run(&vec(any::<u16>(), 0..300), |choices| {
+                handle.block_on(compare(app, &rows, &viewers, &choices))
+            })
+        });
+        if let Err(failure) = outcome {
+            panic!("{failure}");
+        }
+    }
+
+    async fn a_request_takes_one_statement_for_each_relation_and_level(app: App) {
+        company(app).await;
+        let query = "query ($first: Int) { customers(first: $first) { totalCount nodes {
+            owner { name } contacts { name } balance { amount }
+            invoices(first: 2, orderBy: [{ field: TOTAL, direction: DESC }]) { totalCount nodes { number
+              lines { description } allocations { payment { receipt { number } customer { displayName } } } } }
+            payments { edges { cursor node { amount { amount } } } } } } }";
+        let mut answers = Vec::new();
+        for first in [1, 3, 7, 40] {
+            let reply = app.send(query, json!({ "first": first })).await;
+            assert_eq!(reply.errors, Vec::<Value>::new());
+            answers.push(reply.extensions["cost"]["statements"].clone());
+        }
+        // The first customer has no invoice, and nobody an owner: what there is nothing of is not read.
+        // customers, their count, contacts, balances and own currencies, invoices, their counts, payments;
+        // and further on lines, allocations, payments, receipts, customers.
+        assert_eq!(answers, [json!(7), json!(12), json!(12), json!(12)]);
+    }
+
+    async fn lists_within_records_are_paged_for_each_of_them(app: App) {
+        company(app).await;
+        let query = "query ($after: String, $id: ID!) { customer(id: $id) { invoices(first: 2, after: $after,
+            orderBy: [{ field: TOTAL, direction: DESC }]) { totalCount nodes { id } pageInfo { hasNextPage endCursor } } } }";
+        let all = "{ customers { nodes { id invoices(orderBy: [{ field: TOTAL, direction: DESC }]) { nodes { id } } } } }";
+        let data = app.ask(all, Value::Null).await;
+        for customer in data["customers"]["nodes"].as_array().expect("nodes") {
+            let (mut after, mut found) = (Value::Null, Vec::new());
+            loop {
+                let page = app.ask(query, json!({ "id": customer["id"], "after": after })).await;
+                let page = &page["customer"]["invoices"];
+                found.extend(page["nodes"].as_array().expect("nodes").clone());
+                let whole = customer["invoices"]["nodes"].as_array().map(Vec::len);
+                assert_eq!(page["totalCount"].as_u64(), whole.map(|whole| whole as u64));
+                after = page["pageInfo"]["endCursor"].clone();
+                if page["pageInfo"]["hasNextPage"] == json!(false) {
+                    break;
+                }
+            }
+            assert_eq!(json!(found), customer["invoices"]["nodes"]);
+        }
+    }
+
+    async fn what_a_role_may_not_see_is_null_with_a_reason_and_cannot_be_compared(app: App) {
+        company(app).await;
+        let sales = app.token_of(Role::Sales).await;
+        let data = app.ask("{ customers(first: 1) { nodes { id } } }", Value::Null).await;
+        let id = &data["customers"]["nodes"][0]["id"];
+        let query = "query ($id: ID!) { one: customer(id: $id) { displayName balance { amount } }
+            other: customer(id: $id) { displayName invoices { totalCount nodes { id } } } }";
+        let reply = app.send_as(Some(&sales), query, json!({ "id": id })).await;
+        assert_eq!(reply.data, json!({ "one": null, "other": { "displayName": "Nguyễn Đức Anh",
+            "invoices": { "totalCount": 0, "nodes": [] } } }));
+        assert_eq!(reply.error_code(), Some("FORBIDDEN"));
+        assert_eq!(reply.errors[0]["path"], json!(["one", "balance"]));
+        for filter in [json!({ "invoices": { "some": {} } }), json!({ "not": { "payments": { "none": {} } } })] {
+            let query = "query ($filter: CustomerFilter) { customers(filter: $filter) { nodes { id } } }";
+            let reply = app.send_as(Some(&sales), query, json!({ "filter": filter })).await;
+            assert_eq!(reply.error_code(), Some("FORBIDDEN"), "{filter}");
+            assert_eq!(reply.data, Value::Null);
+        }
+    }
+
+    async fn a_key_that_stands_in_several_fragments_is_one_field(app: App) {
+        company(app).await;
+        let query = "query { ...A ...B me { name } me { email } } fragment A on Query { customers(first: 1) { nodes { displayName } } }
+            fragment B on Query { customers(first: 1) { nodes { kind } totalCount } }";
+        let data = app.ask(query, Value::Null).await;
+        assert_eq!(data, json!({
+            "customers": { "nodes": [{ "displayName": "Nguyễn Đức Anh", "kind": "ORGANISATION" }], "totalCount": 7 },
+            "me": { "name": "Lê Minh Châu", "email": "accountant@rapport.example" },
+        }));
+    }
+}
