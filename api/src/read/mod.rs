@@ -10,6 +10,7 @@
 //! the number of statements hold by construction.
 
 mod fetched;
+mod groups;
 mod load;
 mod plan;
 mod register;

@@ -22,7 +22,7 @@ const DEFAULT: usize = 25;
 /// See [`DEFAULT`].
 const MOST: usize = 100;
 
-type Ask<'a> = &'a Positioned<Asked>;
+pub(super) type Ask<'a> = &'a Positioned<Asked>;
 type Sets<'a> = Vec<&'a SelectionSet>;
 
 /// The rows of one kind that are read together, and what is made of each.
@@ -168,7 +168,7 @@ pub(super) fn argument(query: &QueryEnv, ask: Ask<'_>, name: &str) -> Json {
     value.ok().and_then(|value| value.into_json().ok()).unwrap_or_default()
 }
 
-fn invalid(error: &CatalogError) -> Fault {
+pub(super) fn invalid(error: &CatalogError) -> Fault {
     match error {
         CatalogError::Invalid { .. } => Fault::coded(Code::BadRequest, error.to_string()),
         CatalogError::Forbidden(_) => Fault::coded(Code::Forbidden, error.to_string()),
@@ -255,7 +255,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The fields of a plain object type.
-    fn parts<T>(
+    pub(super) fn parts<T>(
         self,
         sets: &[&'a SelectionSet],
         name: &str,
@@ -347,7 +347,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn money(self, sets: &[&'a SelectionSet]) -> Result<Vec<(&'a Name, Part)>, Fault> {
+    pub(super) fn money(self, sets: &[&'a SelectionSet]) -> Result<Vec<(&'a Name, Part)>, Fault> {
         self.parts(sets, "Money", |ask, _| {
             Ok(Some(match ask.node.name.node.as_str() {
                 "amount" => Part::Amount,

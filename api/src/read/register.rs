@@ -124,7 +124,7 @@ fn foundations(registry: &mut Registry) {
 }
 
 /// The API's type of a scalar.
-fn scalar_type(scalar: &Scalar) -> &'static str {
+pub(super) fn scalar_type(scalar: &Scalar) -> &'static str {
     match scalar {
         Scalar::Id(_) => "ID",
         Scalar::Text => "String",
@@ -353,7 +353,8 @@ pub(super) fn object(
     }
 }
 
-fn input(
+/// An input type.
+pub(super) fn input(
     registry: &mut Registry,
     name: &str,
     about: &str,
@@ -373,7 +374,8 @@ fn input(
     registry.types.insert(name.to_owned(), input);
 }
 
-fn enumeration<'a>(
+/// An enum.
+pub(super) fn enumeration<'a>(
     registry: &mut Registry,
     name: &str,
     about: &str,

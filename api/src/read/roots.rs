@@ -14,6 +14,7 @@ use entity::catalog::{Record, by_prefix, records};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
+use super::groups;
 use super::load::{Level, Reader};
 use super::plan::{Planner, Rows, argument, asked};
 use super::register;
@@ -62,6 +63,9 @@ impl OutputType for Roots {
                 );
                 fields.push(register::listing(record, &about));
             }
+            if is_grouped(record) {
+                fields.push(groups::register(registry, record));
+            }
         }
         let name = Self::type_name().into_owned();
         let object = register::object(&name, "Reading records.", fields);
@@ -88,12 +92,11 @@ impl ContainerType for Roots {
         let found = match name {
             "node" => node(&set, field).await,
             "nodes" => nodes(&set, field).await,
-            _ => match records().into_iter().find(|record| record.one == name) {
-                Some(record) => one(&set, field, record).await,
-                None => match records().into_iter().find(|record| record.many == name) {
-                    Some(record) => list(&set, field, record).await,
-                    None => return Ok(None),
-                },
+            _ => match root(name) {
+                Some((record, Root::One)) => one(&set, field, record).await,
+                Some((record, Root::Many)) => list(&set, field, record).await,
+                Some((record, Root::Groups)) => groups::resolve(&set, field, record).await,
+                None => return Ok(None),
             },
         };
         found.map(Some).map_err(|error| match error.path.is_empty() {
@@ -101,6 +104,35 @@ impl ContainerType for Roots {
             false => error,
         })
     }
+}
+
+/// What a root field gives of a kind of record.
+enum Root {
+    /// The one with an id.
+    One,
+    /// A page of all.
+    Many,
+    /// All in groups.
+    Groups,
+}
+
+/// What the root field with a name gives.
+fn root(name: &str) -> Option<(&'static Record, Root)> {
+    let kind = |record: &Record| {
+        if record.one == name {
+            return Some(Root::One);
+        }
+        if record.many == name {
+            return Some(Root::Many);
+        }
+        let grouped = name.strip_suffix("Groups") == Some(record.one) && is_grouped(record);
+        grouped.then_some(Root::Groups)
+    };
+    records().into_iter().find_map(|record| Some((record, kind(record)?)))
+}
+
+fn is_grouped(record: &Record) -> bool {
+    !record.one.is_empty() && record.fields.iter().any(|field| field.grouped)
 }
 
 fn by_any_id() -> MetaField {
@@ -123,20 +155,23 @@ fn by_any_ids() -> MetaField {
 }
 
 /// A fault as an error at the place of the field.
-fn failed(fault: impl Into<Fault>, pos: Pos) -> ServerError {
+pub(super) fn failed(fault: impl Into<Fault>, pos: Pos) -> ServerError {
     async_graphql::Error::from(fault.into()).into_server_error(pos)
 }
 
-fn viewer(ctx: &ContextSelectionSet<'_>, pos: Pos) -> ServerResult<Viewer> {
+/// Who asks.
+pub(super) fn viewer(ctx: &ContextSelectionSet<'_>, pos: Pos) -> ServerResult<Viewer> {
     ctx.viewer().map_err(|fault| failed(fault, pos))
 }
 
-fn reader<'a>(ctx: &'a ContextSelectionSet<'_>, viewer: &'a Viewer) -> Reader<'a> {
+/// Reads for the viewer.
+pub(super) fn reader<'a>(ctx: &'a ContextSelectionSet<'_>, viewer: &'a Viewer) -> Reader<'a> {
     let session: &Session = ctx.data_unchecked();
     Reader { db: ctx.reader(), viewer, statements: &session.statements }
 }
 
-fn writer(ctx: &ContextSelectionSet<'_>) -> Writer {
+/// Writes the field's value.
+pub(super) fn writer(ctx: &ContextSelectionSet<'_>) -> Writer {
     Writer::at(ctx.set_error_path(ServerError::new("", None)).path)
 }
 
@@ -156,7 +191,7 @@ fn nullable(
 }
 
 /// Refuses who may read nothing of a kind.
-fn admit(viewer: &Viewer, record: &Record, pos: Pos) -> ServerResult<()> {
+pub(super) fn admit(viewer: &Viewer, record: &Record, pos: Pos) -> ServerResult<()> {
     if record.read.is_none_or(|needed| viewer.may(needed)) {
         return Ok(());
     }

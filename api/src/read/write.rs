@@ -45,7 +45,8 @@ impl Writer {
         self.fail(ServerError::new(cause.to_string(), None), pos)
     }
 
-    fn put(&mut self, text: &str) {
+    /// JSON as it is.
+    pub(super) fn put(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 
@@ -55,7 +56,8 @@ impl Writer {
         self.put("\":");
     }
 
-    fn text(&mut self, text: &str) {
+    /// A JSON string.
+    pub(super) fn text(&mut self, text: &str) {
         write_text(text, &mut self.out);
     }
 
@@ -67,7 +69,7 @@ impl Writer {
     }
 
     /// An object of plain parts.
-    fn object<T>(
+    pub(super) fn object<T>(
         &mut self,
         parts: &[(&async_graphql::Name, T)],
         mut part: impl FnMut(&mut Self, &T) -> Result<(), Failed>,
@@ -79,6 +81,22 @@ impl Writer {
             self.path.pop();
         }
         self.put(if parts.is_empty() { "{}" } else { "}" });
+        Ok(())
+    }
+
+    /// A list of `items`.
+    pub(super) fn list<T>(
+        &mut self,
+        items: &[T],
+        mut item: impl FnMut(&mut Self, &T) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        self.out.push(b'[');
+        for (position, one) in items.iter().enumerate() {
+            self.item(position);
+            item(self, one)?;
+            self.path.pop();
+        }
+        self.out.push(b']');
         Ok(())
     }
 
@@ -214,7 +232,8 @@ impl Writer {
         }
     }
 
-    fn money(
+    /// An amount.
+    pub(super) fn money(
         &mut self,
         amount: Money,
         parts: &[(&async_graphql::Name, Part)],

@@ -180,17 +180,17 @@ catalog! {
     /// The id of whom it is for.
     customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
     /// Whom it is for; null when you may not see them.
-    customer: one::<customer::Entity>(Column::CustomerId),
+    customer: one::<customer::Entity>(Column::CustomerId).grouped(),
     /// The id of the receipt it is about.
     subject_id: uuid::<ReceiptId>(Column::SubjectId).hidden(),
     /// Which template it is written with.
-    kind: choice::<Kind>("MessageKind", Column::Kind).filtered(),
+    kind: choice::<Kind>("MessageKind", Column::Kind).filtered().grouped(),
     /// The way it goes.
-    channel: choice::<Channel>("Channel", Column::Channel).filtered(),
+    channel: choice::<Channel>("Channel", Column::Channel).filtered().grouped(),
     /// How far it has come.
-    state: choice::<State>("MessageState", Column::State).filtered(),
+    state: choice::<State>("MessageState", Column::State).filtered().grouped(),
     /// Why it is there; null when there is nothing to explain.
-    reason: choice::<Reason>("MessageReason", Column::Reason).filtered(),
+    reason: choice::<Reason>("MessageReason", Column::Reason).filtered().grouped(),
     /// What the receiving server said, or what was wrong; null when nothing was.
     detail: text(Column::Detail),
     /// The address it went to; null before it was written.
@@ -206,13 +206,13 @@ catalog! {
     /// How often it was put on the wire.
     attempts: whole(Column::Attempts),
     /// When it may be sent, or sent again.
-    due_at: instant(Column::DueAt).filtered().ordered(),
+    due_at: instant(Column::DueAt).filtered().ordered().grouped(),
     /// When it was last put on the wire; null before that.
     transmitted_at: instant(Column::TransmittedAt),
     /// When its outcome was clear; null while it is under way.
-    settled_at: instant(Column::SettledAt).filtered().ordered(),
+    settled_at: instant(Column::SettledAt).filtered().ordered().grouped(),
     /// When it was planned.
-    created_at: instant(Column::CreatedAt).filtered().ordered(),
+    created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }
 
 /// How long a receipt is worth sending.

@@ -119,6 +119,25 @@ pub(super) fn key(row: &QueryResult, index: usize, scalar: &Scalar) -> Result<Op
     })
 }
 
+/// Writes a key that holds a `scalar` as JSON.
+pub fn write_key(key: &Key, scalar: &Scalar, out: &mut Vec<u8>) {
+    match (key, scalar) {
+        (Key::Text(text), _) => write_text(text, out),
+        (Key::Number(number), Scalar::Scaled(scale)) => {
+            write_text(&Decimal::new(*number, *scale).normalize().to_string(), out);
+        }
+        (Key::Number(number), _) => out.extend_from_slice(number.to_string().as_bytes()),
+        (Key::Truth(truth), _) => out.extend_from_slice(truth.to_string().as_bytes()),
+        (Key::Instant(instant), _) => write_text(&instant.to_rfc3339(), out),
+        (Key::Day(day), _) => write_text(&day.to_string(), out),
+        (Key::Id(id), Scalar::Id(prefix)) => match DynamicType::new(prefix) {
+            Ok(prefix) => write_text(&TypeSafeId::from_type_and_uuid(prefix, *id).to_string(), out),
+            Err(_) => out.extend_from_slice(b"null"),
+        },
+        (Key::Id(id), _) => write_text(&id.to_string(), out),
+    }
+}
+
 /// Writes `text` as a JSON string.
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
     if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {

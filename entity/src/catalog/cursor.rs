@@ -21,7 +21,7 @@ pub struct Cursor {
 }
 
 /// A value that rows are ordered by.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Key {
     /// Text.

@@ -30,6 +30,10 @@ pub struct Field {
     pub filtered: bool,
     /// Whether lists can be ordered by it.
     pub ordered: bool,
+    /// Whether records can be grouped by it.
+    pub grouped: bool,
+    /// Whether it is added up in groups.
+    pub summed: bool,
     /// Whether it is only compared, never shown.
     pub hidden: bool,
 }
@@ -165,6 +169,8 @@ impl Field {
             guard: None,
             filtered: false,
             ordered: false,
+            grouped: false,
+            summed: false,
             hidden: false,
         }
     }
@@ -185,6 +191,18 @@ impl Field {
     #[must_use]
     pub fn ordered(self) -> Self {
         Self { ordered: true, ..self }
+    }
+
+    /// The same, and records can be grouped by it.
+    #[must_use]
+    pub fn grouped(self) -> Self {
+        Self { grouped: true, ..self }
+    }
+
+    /// The same, and it is added up in groups.
+    #[must_use]
+    pub fn summed(self) -> Self {
+        Self { summed: true, ..self }
     }
 
     /// The same for filters alone.

@@ -32,6 +32,18 @@ pub struct Scope<'a> {
     pub backend: DbBackend,
 }
 
+impl Scope<'_> {
+    /// Whether who asks may compare and group by the field at all, and see what it refers to.
+    #[must_use]
+    pub fn sees(self, field: &Field) -> bool {
+        let target = match &field.shape {
+            Shape::One { target, .. } => target().read,
+            _ => None,
+        };
+        [field.guard, target].into_iter().flatten().all(|needed| self.viewer.may(needed))
+    }
+}
+
 /// What `filter`, a JSON object in the form of the record's filter type, means in `scope`.
 ///
 /// # Errors
@@ -130,7 +142,7 @@ impl Compiler<'_> {
         given: &Json,
         at: &str,
     ) -> Result<Condition, CatalogError> {
-        if field.guard.is_some_and(|needed| !self.scope.viewer.may(needed)) {
+        if !self.scope.sees(field) {
             return Err(CatalogError::Forbidden(at.to_owned()));
         }
         match &field.shape {

@@ -25,7 +25,9 @@ mod cell;
 mod cursor;
 mod field;
 mod filter;
+mod group;
 mod order;
+mod period;
 mod select;
 
 use std::borrow::Cow;
@@ -36,7 +38,7 @@ use sea_orm::{Condition, DbErr};
 use crate::access::{Permission, Viewer};
 
 pub use all::{by_prefix, records};
-pub use cell::{read_money, write_cell, write_text};
+pub use cell::{read_money, write_cell, write_key, write_text};
 pub use cursor::{Cursor, Key};
 pub use field::{
     Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, choice, computed, currency,
@@ -44,6 +46,7 @@ pub use field::{
     truth, uuid, whole,
 };
 pub use filter::{Scope, condition, operators};
+pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};
 pub use order::{Order, Ordering};
 pub use select::{Page, by_keys, count, counts, page, pages};
 

@@ -24,7 +24,7 @@ pub struct Page {
     pub backwards: bool,
 }
 
-fn base(record: &Record, viewer: &Viewer, cells: &[&'static str]) -> SelectStatement {
+pub(super) fn base(record: &Record, viewer: &Viewer, cells: &[&'static str]) -> SelectStatement {
     let mut query = Query::select();
     query.from(record.table).cond_where(record.visible(viewer));
     for cell in cells {

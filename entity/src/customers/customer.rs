@@ -157,17 +157,17 @@ catalog! {
     /// The number that people and other systems know it by; null when it has none.
     number: text(Column::Number).filtered().ordered(),
     /// What kind of party it is.
-    kind: choice::<Kind>("CustomerKind", Column::Kind).filtered(),
+    kind: choice::<Kind>("CustomerKind", Column::Kind).filtered().grouped(),
     /// How far the relation has come.
-    stage: choice::<LifecycleStage>("LifecycleStage", Column::Stage).filtered(),
+    stage: choice::<LifecycleStage>("LifecycleStage", Column::Stage).filtered().grouped(),
     /// What it is called.
     display_name: text(Column::DisplayName).filtered().ordered(),
     /// The id of who looks after it.
     owner_id: uuid::<UserId>(Column::OwnerId).hidden(),
     /// Who looks after it; null when nobody does.
-    owner: one::<user::Entity>(Column::OwnerId),
+    owner: one::<user::Entity>(Column::OwnerId).grouped(),
     /// How it likes to be reached; null when it has not said.
-    preferred_channel: choice::<Channel>("Channel", Column::PreferredChannel).filtered(),
+    preferred_channel: choice::<Channel>("Channel", Column::PreferredChannel).filtered().grouped(),
     /// Where mail reaches it; null when it is not known. Receipts go to its billing contacts first.
     email: text(Column::Email).filtered(),
     /// Where calls reach it; null when it is not known.
@@ -175,11 +175,11 @@ catalog! {
     /// Its tax number, as documents show it; null when it is not known.
     tax_number: text(Column::TaxNumber).filtered(),
     /// The language it is written to in, as a tag such as `vi` or `en-GB`.
-    language: text(Column::Language).filtered(),
+    language: text(Column::Language).filtered().grouped(),
     /// The IANA time zone it lives in, such as `Asia/Ho_Chi_Minh`.
     time_zone: text(Column::TimeZone).filtered(),
     /// The currency it is usually invoiced in.
-    currency: currency(Column::Currency).filtered(),
+    currency: currency(Column::Currency).filtered().grouped(),
     /// What it owes in `currency` (its own when absent) at the end of `asOf` (now when absent):
     /// open invoices less money received that settles none yet. Negative: we owe it.
     balance: batch(false, vec![IN_CURRENCY, AS_OF], ledger::balance_field)
@@ -202,7 +202,7 @@ catalog! {
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out.
     deleted_at: instant(Column::DeletedAt),
     /// When it was added.
-    created_at: instant(Column::CreatedAt).filtered().ordered(),
+    created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
     /// When it was last changed.
     updated_at: instant(Column::UpdatedAt).filtered().ordered(),
 }

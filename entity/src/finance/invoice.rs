@@ -110,29 +110,29 @@ catalog! {
     /// The id of who owes it.
     customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
     /// Who owes it; null when you may not see them.
-    customer: one::<customer::Entity>(Column::CustomerId),
+    customer: one::<customer::Entity>(Column::CustomerId).grouped(),
     /// How far it is settled.
-    state: choice::<State>("InvoiceState", Column::State).filtered(),
+    state: choice::<State>("InvoiceState", Column::State).filtered().grouped(),
     /// Its currency.
-    currency: currency(Column::Currency).filtered(),
+    currency: currency(Column::Currency).filtered().grouped(),
     /// What it comes to without tax.
-    net: money(Column::Net),
+    net: money(Column::Net).summed(),
     /// The tax in it.
-    tax: money(Column::Tax),
+    tax: money(Column::Tax).summed(),
     /// What it comes to with tax. As an order it is sensible within one currency.
-    total: money(Column::Total).filtered().ordered(),
+    total: money(Column::Total).filtered().ordered().summed(),
     /// What was paid of it.
-    paid: money(Column::Paid),
+    paid: money(Column::Paid).summed(),
     /// What credit notes took back of it.
-    credited: money(Column::Credited),
+    credited: money(Column::Credited).summed(),
     /// What is still to be paid: total less paid less credited.
-    open: computed("(total - paid - credited)").filtered(),
+    open: computed("(total - paid - credited)").filtered().summed(),
     /// Its date.
-    issued_on: day(Column::IssuedOn).filtered().ordered(),
+    issued_on: day(Column::IssuedOn).filtered().ordered().grouped(),
     /// When it has to be paid.
-    due_on: day(Column::DueOn).filtered().ordered(),
+    due_on: day(Column::DueOn).filtered().ordered().grouped(),
     /// Whether the customer disputes it.
-    disputed: truth(Column::Disputed).filtered(),
+    disputed: truth(Column::Disputed).filtered().grouped(),
     /// The customer's order number or the like; null when there is none.
     reference: text(Column::Reference).filtered(),
     /// What it is for, in the order of the document.
@@ -148,7 +148,7 @@ catalog! {
         credit_note::Column::InvoiceId, credit_note::Column::Id, 2,
     ),
     /// When it was added.
-    created_at: instant(Column::CreatedAt).filtered().ordered(),
+    created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }
 
 impl Model {

@@ -118,19 +118,19 @@ catalog! {
     /// The id of who paid.
     customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
     /// Who paid; null when you may not see them.
-    customer: one::<customer::Entity>(Column::CustomerId),
+    customer: one::<customer::Entity>(Column::CustomerId).grouped(),
     /// Whether it holds.
-    state: choice::<State>("PaymentState", Column::State).filtered(),
+    state: choice::<State>("PaymentState", Column::State).filtered().grouped(),
     /// How the money came in.
-    method: choice::<Method>("PaymentMethod", Column::Method).filtered(),
+    method: choice::<Method>("PaymentMethod", Column::Method).filtered().grouped(),
     /// How much came in. As an order it is sensible within one currency.
-    amount: money(Column::Amount).filtered().ordered(),
+    amount: money(Column::Amount).filtered().ordered().summed(),
     /// What of it settles invoices.
-    allocated: money(Column::Allocated),
+    allocated: money(Column::Allocated).summed(),
     /// What settles no invoice yet and is kept for the customer; nothing once it was taken back.
-    unapplied: computed(UNAPPLIED).filtered(),
+    unapplied: computed(UNAPPLIED).filtered().summed(),
     /// The day the money came in.
-    received_on: day(Column::ReceivedOn).filtered().ordered(),
+    received_on: day(Column::ReceivedOn).filtered().ordered().grouped(),
     /// The bank's or the customer's reference; null when there is none.
     reference: text(Column::Reference).filtered(),
     /// The day it was taken back; null while it holds.
@@ -150,7 +150,7 @@ catalog! {
         receipt::Column::PaymentId, receipt::Column::Kind, "CANCELLATION",
     ),
     /// When it was recorded.
-    created_at: instant(Column::CreatedAt).filtered().ordered(),
+    created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }
 
 impl Model {

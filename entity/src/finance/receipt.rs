@@ -64,9 +64,9 @@ catalog! {
     /// Its number, gapless in its series and year.
     number: text(Column::Number).filtered().ordered(),
     /// What it says.
-    kind: choice::<Kind>("ReceiptKind", Column::Kind).filtered(),
+    kind: choice::<Kind>("ReceiptKind", Column::Kind).filtered().grouped(),
     /// Its date.
-    issued_on: day(Column::IssuedOn).filtered().ordered(),
+    issued_on: day(Column::IssuedOn).filtered().ordered().grouped(),
     /// The payment it is for.
     payment: one::<payment::Entity>(Column::PaymentId),
     /// The receipt that this cancellation cancels; null for a receipt.
@@ -75,7 +75,7 @@ catalog! {
     /// not why.
     messages: list::<message::Entity, _>(message::Column::SubjectId, message::Column::Id, 3),
     /// When it was issued.
-    created_at: instant(Column::CreatedAt).filtered().ordered(),
+    created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }
 
 /// Issues the next receipt for a payment. Draws a number, so call it last in a transaction.

@@ -2,8 +2,6 @@
 
 use entity::customers::{contact, customer};
 use entity::finance::{invoice, payment};
-use entity::id::{CustomerId, Id};
-use entity::money::Currency;
 use entity::search::matches;
 use entity::text::fold;
 use migration::{Migrator, MigratorTrait};
@@ -15,11 +13,13 @@ use sea_orm::{
     Statement, TransactionTrait,
 };
 use serde_json::json;
-use tests::app::App;
+use tests::app::{App, beginning};
 use tests::on_both_stacks;
 use uuid::Uuid;
 
-use crate::given::{CREATE_CUSTOMER, RECORD_PAYMENT, invoice as issue, payment as pay};
+use crate::given::{
+    CREATE_CUSTOMER, RECORD_PAYMENT, customer_row, invoice as issue, payment as pay,
+};
 
 const UPDATE: &str = "mutation ($id: ID!, $name: String!) {
   updateCustomer(id: $id, input: { displayName: $name }) { customer { id } userErrors { code } } }";
@@ -64,35 +64,6 @@ async fn plan(db: &impl ConnectionTrait, statement: Statement) -> String {
     steps.collect::<Result<Vec<_>, _>>().expect("steps").join("\n")
 }
 
-/// A customer that nobody typed in.
-fn row(name: &str) -> customer::Model {
-    let now = tests::app::beginning();
-    let row = customer::Model {
-        id: CustomerId::new(now),
-        number: None,
-        kind: customer::Kind::Person,
-        stage: customer::LifecycleStage::Prospect,
-        display_name: name.to_owned(),
-        search_text: String::new(),
-        owner_id: None,
-        preferred_channel: None,
-        email: None,
-        phone: None,
-        tax_number: None,
-        language: "vi".to_owned(),
-        time_zone: "UTC".to_owned(),
-        currency: Currency::VND,
-        import_job_id: None,
-        deleted_at: None,
-        created_at: now,
-        created_by: None,
-        updated_at: now,
-        updated_by: None,
-        version: 1,
-    };
-    customer::Model { search_text: row.searched(), ..row }
-}
-
 /// Some texts of the form of `pattern`, the same ones each time.
 fn texts(runner: &mut TestRunner, count: usize, pattern: &str) -> Vec<String> {
     let tree = proptest::collection::vec(pattern, count).new_tree(runner);
@@ -104,7 +75,7 @@ on_both_stacks! {
         let mut runner = TestRunner::deterministic();
         let names = texts(&mut runner, 300, r#"[aAbđĐ%_"\\*' .ễềıİßĪķ日本\u{301}x]{0,9}"#);
         let words = texts(&mut runner, 300, r#"[aAbđ%_"\\*' .ềıİß日x]{1,4}"#);
-        let rows: Vec<_> = names.iter().map(|name| row(name)).collect();
+        let rows: Vec<_> = names.iter().map(|name| customer_row(name, beginning())).collect();
         let insert = rows.iter().cloned().map(|row| row.into_active_model().reset_all());
         let insert = customer::Entity::insert_many(insert);
         insert.exec_without_returning(app.db.reader()).await.expect("rows");

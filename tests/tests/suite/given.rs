@@ -1,5 +1,9 @@
 //! What tests begin with.
 
+use chrono::{DateTime, Utc};
+use entity::customers::customer;
+use entity::id::{CustomerId, Id};
+use entity::money::Currency;
 use serde_json::{Value, json};
 use tests::app::App;
 
@@ -46,4 +50,32 @@ pub async fn invoice(app: &App, customer: &str, amount: &str, currency: &str) ->
 pub fn payment(customer: &str, amount: &str, currency: &str, key: &str) -> Value {
     let amount = json!({ "amount": amount, "currency": currency });
     json!({ "input": { "customerId": customer, "amount": amount, "reference": "FT26" }, "key": key })
+}
+
+/// A customer that nobody typed in, added at `now`.
+pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
+    let row = customer::Model {
+        id: CustomerId::new(now),
+        number: None,
+        kind: customer::Kind::Person,
+        stage: customer::LifecycleStage::Prospect,
+        display_name: name.to_owned(),
+        search_text: String::new(),
+        owner_id: None,
+        preferred_channel: None,
+        email: None,
+        phone: None,
+        tax_number: None,
+        language: "vi".to_owned(),
+        time_zone: "UTC".to_owned(),
+        currency: Currency::VND,
+        import_job_id: None,
+        deleted_at: None,
+        created_at: now,
+        created_by: None,
+        updated_at: now,
+        updated_by: None,
+        version: 1,
+    };
+    customer::Model { search_text: row.searched(), ..row }
 }

@@ -4,6 +4,7 @@ mod access;
 mod customers;
 mod finding;
 mod given;
+mod groups;
 mod imports;
 mod invoices;
 mod lists;
