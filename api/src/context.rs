@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use async_graphql::{Context, ContextBase, Guard, ID, InputType};
+use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use entity::access::{Actor, Permission, Viewer};
 use entity::automation::idempotency::{self, Request};
@@ -37,6 +38,8 @@ pub struct Shared {
 pub struct Session {
     /// Who asks; nobody before logging in.
     pub viewer: Option<Viewer>,
+    /// What they have shown to be known by, to ask again while they follow something.
+    pub credentials: HeaderMap,
     /// Counts the statements that read records.
     pub statements: AtomicUsize,
 }
@@ -73,6 +76,35 @@ impl<T> Ask for ContextBase<'_, T> {
             let message = "log in first: send `Authorization: Bearer` with the token from `login`";
             Fault::coded(Code::Unauthenticated, message)
         })
+    }
+}
+
+/// What it takes to go on after the request: the process, and what the viewer is known by.
+pub struct Follow {
+    /// What the process has.
+    pub shared: Shared,
+    credentials: HeaderMap,
+}
+
+impl Follow {
+    /// Of the request's viewer.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`.
+    pub fn of(ctx: &Context<'_>) -> Result<Self, Fault> {
+        ctx.viewer()?;
+        let credentials = ctx.data_unchecked::<Session>().credentials.clone();
+        Ok(Self { shared: ctx.shared().clone(), credentials })
+    }
+
+    /// Who the viewer is right now, with the rights that they have right now.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` once what they are known by is not good any more.
+    pub async fn viewer(&self) -> Result<Viewer, Fault> {
+        let viewer = crate::serve::viewer(&self.shared, &self.credentials).await;
+        let viewer = viewer.map_err(|failure| Fault::coded(failure.code(), failure.message()))?;
+        viewer.ok_or_else(|| Fault::coded(Code::Unauthenticated, "log in again"))
     }
 }
 

@@ -65,7 +65,7 @@ impl UserError {
 
 /// A fault: it ends as a top-level error. It has no `Display`, so that `?` cannot turn a refusal
 /// into one unseen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fault(async_graphql::Error);
 
 impl Fault {

@@ -14,6 +14,7 @@ pub mod error;
 pub mod finance;
 pub mod http;
 mod id;
+pub mod live;
 mod payload;
 pub mod read;
 pub mod scalar;

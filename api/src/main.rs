@@ -9,6 +9,7 @@ use api::cli::{demo, import, seed};
 use api::config::Server;
 use api::context::Shared;
 use api::http::server::{Patience, serve};
+use api::http::socket::Rules;
 use api::serve::{DEMO_EMAIL, DEMO_PASSWORD, Development, EXAMPLE_OPEN, Parts, routes};
 use clap::{Parser, Subcommand};
 use entity::clock::Clock;
@@ -120,6 +121,7 @@ async fn serve_all(
         proxies: server.proxies,
         cors_origins: server.cors_origins,
         max_requests: server.max_requests,
+        sockets: Rules::default(),
         development,
     })?;
     let listener = TcpListener::bind(server.listen).await.map_err(|error| {

@@ -1,6 +1,6 @@
 //! The schema: the slices' queries and mutations, merged slice by slice.
 
-use async_graphql::{EmptySubscription, MergedObject, Schema, SchemaBuilder};
+use async_graphql::{MergedObject, Schema, SchemaBuilder};
 
 use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
 use crate::customers::CustomerMutation;
@@ -9,6 +9,7 @@ use crate::finance::{
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
+use crate::live::Subscription;
 use crate::read::Roots;
 
 #[derive(MergedObject, Default)]
@@ -26,12 +27,12 @@ pub struct Query(Roots, AccessQueries, InvoiceQuery);
 pub struct Mutation(LoginMutation, CustomerMutation, FinanceMutations);
 
 /// Rapport's schema.
-pub type RapportSchema = Schema<Query, Mutation, EmptySubscription>;
+pub type RapportSchema = Schema<Query, Mutation, Subscription>;
 
 /// The schema within `limits`, without what the process has.
 #[must_use]
-pub fn builder(limits: Limits) -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+pub fn builder(limits: Limits) -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .extension(Surface::new(limits))
 }
 

@@ -11,6 +11,7 @@ use entity::access::Viewer;
 use entity::db::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
 use object_store::ObjectStore;
+use uuid::Uuid;
 
 use crate::context::{Session, Shared};
 use crate::http::admission::Admission;
@@ -21,7 +22,8 @@ use crate::http::guard::Limits;
 use crate::http::health::Checks;
 use crate::http::request::{Observer, Peer};
 use crate::http::server::Stop;
-use crate::http::{console, finish, headers, health, mailbox};
+use crate::http::socket::{Origins, Rules};
+use crate::http::{console, finish, headers, health, mailbox, socket};
 use crate::schema::builder;
 use crate::upload::{self, Uploads};
 
@@ -47,6 +49,8 @@ pub struct Parts {
     pub cors_origins: Vec<String>,
     /// Requests at once.
     pub max_requests: usize,
+    /// What sockets keep to.
+    pub sockets: Rules,
     /// What only developers see.
     pub development: Option<Development>,
 }
@@ -81,7 +85,13 @@ impl Authenticate for Access {
 
     async fn authenticate(&self, headers: &HeaderMap, _: Peer) -> Result<Session, Failure> {
         let viewer = viewer(&self.0, headers).await?;
-        Ok(Session { viewer, ..Session::default() })
+        let credentials = headers.get(AUTHORIZATION).into_iter();
+        let credentials = credentials.map(|value| (AUTHORIZATION, value.clone())).collect();
+        Ok(Session { viewer, credentials, ..Session::default() })
+    }
+
+    fn account(session: &Session) -> Option<Uuid> {
+        session.viewer.map(|viewer| viewer.user.into())
     }
 }
 
@@ -125,8 +135,13 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
     let executor = schema.data(shared.clone()).finish();
     let ready = readiness(shared.db.clone()).until(stop.asked.clone());
     let access = Access(shared.clone());
-    let mut routes = Endpoint { executor, access, limits, admission, timeout: TIMEOUT }
+    let endpoint = Endpoint { executor, access, limits, admission, timeout: TIMEOUT };
+    let endpoint = Arc::new(endpoint);
+    let origins = Origins::new(parts.cors_origins.iter().cloned());
+    let sockets = socket::router(Arc::clone(&endpoint), origins, parts.sockets, stop.clone());
+    let mut routes = endpoint
         .router()
+        .merge(sockets)
         .merge(health::router(ready, parts.metrics))
         .merge(upload::router(Uploads { shared: shared.clone(), files: parts.files }));
     if let Some(development) = parts.development {

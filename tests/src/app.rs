@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::access::token::Tokens;
 use api::context::Shared;
 use api::http::server::{Patience, serve};
+use api::http::socket::Rules;
 use api::serve::{Parts, routes};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
@@ -30,6 +31,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::config::Stack;
+use worker::feed::Signal;
 use worker::mail::transport::{Mailbox, Transport};
 use worker::runtime::Runtime;
 
@@ -73,6 +75,8 @@ pub struct App {
     pub db: Db,
     /// The clock, to turn.
     pub clock: Clock,
+    /// What wakes the workers and tells followers, to lose things on purpose.
+    pub signal: Signal,
     /// What customers got.
     pub mailbox: Mailbox,
     /// Host and port of the API.
@@ -143,7 +147,7 @@ impl App {
         };
         let transport = Some(Transport::Memory(mailbox.clone()));
         let signal = shared.signal.clone();
-        let workers = Runtime::new(&stack, db.clone(), clock.clone(), signal, transport)?;
+        let workers = Runtime::new(&stack, db.clone(), clock.clone(), signal.clone(), transport)?;
         let tokens = Arc::clone(&shared.tokens);
         let (router, stop) = routes(Parts {
             shared,
@@ -152,6 +156,7 @@ impl App {
             proxies: 0,
             cors_origins: Vec::new(),
             max_requests: 256,
+            sockets: Rules { recheck: Duration::from_millis(200), ..Rules::default() },
             development: None,
         })?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -163,6 +168,7 @@ impl App {
         Ok(Self {
             db,
             clock,
+            signal,
             mailbox,
             address,
             tokens,

@@ -4,4 +4,5 @@
 pub mod app;
 pub mod chaos;
 pub mod graphql;
+pub mod socket;
 pub mod stack;

@@ -12,7 +12,7 @@ use entity::db::Db;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::feed::{Due, DueKind, Publisher, Signal};
+use crate::feed::{Changes, Due, DueKind, Publisher, Signal};
 use crate::finance::receipt;
 
 /// How many events are relayed at once.
@@ -50,13 +50,16 @@ pub struct Relay {
     pub messages: Publisher,
     /// The feed of jobs.
     pub jobs: Publisher,
+    /// Wakes the relay, and tells followers what changed.
+    pub signal: Signal,
     /// How often and how long.
     pub pace: Pace,
 }
 
 impl Relay {
     /// Relays until `shutdown`. A failure is logged and tried again at the next look.
-    pub async fn run(self, mut signal: Signal, shutdown: CancellationToken) {
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut signal = self.signal.clone();
         let mut look = tokio::time::interval(self.pace.interval);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -97,25 +100,26 @@ impl Relay {
         Ok(relayed || messages || jobs)
     }
 
-    /// Plans what follows from events.
+    /// Plans what follows from events, and tells those who follow the customers they are about.
     async fn relay_events(&self) -> Result<bool, entity::Error> {
         let now = self.clock.now();
         let relayed = self.db.write(move |txn| {
             async move {
                 let events = event::take_pending(txn, EVENTS).await?;
                 if events.is_empty() {
-                    return Ok(0);
+                    return Ok(events);
                 }
                 let receipts = receipt::planned(txn, &events).await?;
                 message::plan_receipts(txn, &receipts, now).await?;
                 event::mark_relayed(txn, events.iter().map(|event| event.id), now).await?;
-                Ok(events.len())
+                Ok(events)
             }
             .boxed()
         });
         let relayed = relayed.await?;
-        metrics::counter!("rapport_events_relayed_total").increment(relayed as u64);
-        Ok(relayed > 0)
+        metrics::counter!("rapport_events_relayed_total").increment(relayed.len() as u64);
+        self.signal.tell(Changes::customers(relayed.iter().filter_map(|event| event.customer_id)));
+        Ok(!relayed.is_empty())
     }
 
     async fn expire(&self) -> Result<(u64, u64), entity::Error> {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, Stack};
 use crate::document::{DocumentError, Documents};
-use crate::feed::{self, Due, DueKind, Feed, FeedError, Signal};
+use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
 use crate::mail::transport::Transport;
 use crate::relay::{Pace, Relay, chain};
@@ -44,7 +44,6 @@ pub struct Runtime {
     jobs: Jobs,
     message_feed: Feed,
     job_feed: Feed,
-    signal: Signal,
     senders: usize,
 }
 
@@ -54,6 +53,7 @@ struct Jobs {
     db: Db,
     clock: Clock,
     files: Arc<dyn ObjectStore>,
+    signal: Signal,
     lease: Duration,
 }
 
@@ -78,7 +78,14 @@ impl Runtime {
         let requeue = TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
         let pace = Pace { interval: Duration::from_secs(1), requeue };
         Ok(Self {
-            relay: Relay { db: db.clone(), clock: clock.clone(), messages, jobs, pace },
+            relay: Relay {
+                db: db.clone(),
+                clock: clock.clone(),
+                messages,
+                jobs,
+                signal: signal.clone(),
+                pace,
+            },
             sender: Sender {
                 db: db.clone(),
                 clock: clock.clone(),
@@ -89,10 +96,9 @@ impl Runtime {
                 lease,
                 retry: Duration::from_secs(stack.mail_retry_s),
             },
-            jobs: Jobs { db, clock, files: stack.files()?, lease },
+            jobs: Jobs { db, clock, files: stack.files()?, signal, lease },
             message_feed,
             job_feed,
-            signal,
             senders: usize::from(stack.senders),
         })
     }
@@ -102,7 +108,7 @@ impl Runtime {
     /// # Errors
     /// When a part ended by itself.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
-        let Self { relay, sender, jobs, message_feed, job_feed, signal, senders } = self;
+        let Self { relay, sender, jobs, message_feed, job_feed, senders } = self;
         let db = relay.db.clone();
         let documents = sender.documents.clone();
         let send_messages = move |due: Due| {
@@ -120,7 +126,7 @@ impl Runtime {
             ended
         };
         let (relayed, sent, worked, ()) = tokio::join!(
-            guarded(relay.run(signal, shutdown.clone()).map(Ok).boxed()),
+            guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
             keep_house(db, documents, shutdown.clone()),
@@ -147,11 +153,13 @@ impl Jobs {
             let until = now + self.lease();
             let leased = self.db.write(move |txn| job::lease(txn, id, until, now).boxed());
             let Some(job) = leased.await? else { continue };
+            self.signal.tell(Changes::job(id));
             let done = match job.kind {
                 job::Kind::ImportReceivables => {
                     import::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
                 }
             };
+            self.signal.tell(Changes::job(id));
             done.inspect_err(|error| {
                 tracing::warn!(job = %id.0, error = %chain(error), "a job is due again");
             })?;

@@ -5,12 +5,28 @@
 
 use async_graphql::{Response, Value};
 
+/// Whether execution has begun: errors of a request have no path; those of execution do, and come with
+/// data.
+pub fn has_begun(response: &Response) -> bool {
+    response.data != Value::Null || response.errors.iter().any(|error| !error.path.is_empty())
+}
+
 /// Writes `{"errors", "data", "extensions"}`. `data` is absent, not null, if execution has not `begun`.
 ///
 /// # Errors
 /// When something of it cannot be JSON.
 pub fn write(response: &Response, begun: bool) -> serde_json::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(256 + size(&response.data));
+    let mut out = Vec::new();
+    write_to(&mut out, response, begun)?;
+    Ok(out)
+}
+
+/// The same behind what `out` has already.
+///
+/// # Errors
+/// When something of it cannot be JSON.
+pub fn write_to(out: &mut Vec<u8>, response: &Response, begun: bool) -> serde_json::Result<()> {
+    out.reserve(256 + size(&response.data));
     let mut separator = b'{';
     let mut key = |out: &mut Vec<u8>, name: &str| {
         out.push(std::mem::replace(&mut separator, b','));
@@ -19,19 +35,20 @@ pub fn write(response: &Response, begun: bool) -> serde_json::Result<Vec<u8>> {
         out.extend_from_slice(b"\":");
     };
     if !response.errors.is_empty() {
-        key(&mut out, "errors");
-        serde_json::to_writer(&mut out, &response.errors)?;
+        key(out, "errors");
+        serde_json::to_writer(&mut *out, &response.errors)?;
     }
     if begun {
-        key(&mut out, "data");
-        write_value(&response.data, &mut out)?;
+        key(out, "data");
+        write_value(&response.data, out)?;
     }
     if !response.extensions.is_empty() {
-        key(&mut out, "extensions");
-        serde_json::to_writer(&mut out, &response.extensions)?;
+        key(out, "extensions");
+        serde_json::to_writer(&mut *out, &response.extensions)?;
     }
-    out.extend_from_slice(if out.is_empty() { b"{}" } else { b"}" });
-    Ok(out)
+    let is_empty = response.errors.is_empty() && !begun && response.extensions.is_empty();
+    out.extend_from_slice(if is_empty { b"{}" } else { b"}" });
+    Ok(())
 }
 
 /// About how long the finished parts are.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_graphql::ServerError;
-use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, UPGRADE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -15,6 +15,7 @@ use super::request::RequestId;
 #[derive(Debug)]
 pub struct Failure {
     status: StatusCode,
+    code: Code,
     headers: HeaderMap,
     error: Box<ServerError>,
     media: Media,
@@ -26,6 +27,7 @@ impl Failure {
     pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self {
             status,
+            code,
             headers: HeaderMap::new(),
             error: Box::new(error(code, message)),
             media: Media::Json,
@@ -71,7 +73,8 @@ impl Failure {
     pub fn internal(request_id: &RequestId) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let error = Box::new(fault(request_id));
-        Self { status, headers: HeaderMap::new(), error, media: Media::Json }
+        let code = Code::Internal;
+        Self { status, code, headers: HeaderMap::new(), error, media: Media::Json }
     }
 
     /// 405, with the methods that would do.
@@ -79,6 +82,24 @@ impl Failure {
     pub fn method(allow: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, message)
             .header(ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// What kind of refusal it is.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.error.message
+    }
+
+    /// The error by itself, for a transport without statuses and headers.
+    #[must_use]
+    pub fn into_error(self) -> ServerError {
+        *self.error
     }
 
     /// The same refusal for a body that was not read to its end: what follows on the connection
@@ -92,6 +113,12 @@ impl Failure {
     #[must_use]
     pub fn in_media(self, media: Media) -> Self {
         Self { media, ..self }
+    }
+
+    /// The same refusal of a request that should have been for a WebSocket.
+    #[must_use]
+    pub fn upgrading(self) -> Self {
+        self.header(UPGRADE, HeaderValue::from_static("websocket"))
     }
 
     fn retry_after(self, after: Duration) -> Self {

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request as GraphqlRequest, Response as GraphqlResponse};
-use async_graphql::{ServerError, Value};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::admission::Admission;
 use super::answer;
@@ -41,6 +42,9 @@ pub trait Authenticate: Send + Sync + 'static {
         headers: &HeaderMap,
         peer: Peer,
     ) -> impl Future<Output = Result<Self::Viewer, Failure>> + Send;
+
+    /// Whose requests and sockets the viewer's are counted among; `None` for nobody.
+    fn account(viewer: &Self::Viewer) -> Option<Uuid>;
 }
 
 /// The GraphQL endpoint of a schema.
@@ -60,8 +64,8 @@ pub struct Endpoint<E, A> {
 
 impl<E: Executor, A: Authenticate> Endpoint<E, A> {
     /// The route `/graphql`.
-    pub fn router(self) -> Router {
-        Router::new().route("/graphql", any(handle::<E, A>)).with_state(Arc::new(self))
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new().route("/graphql", any(handle::<E, A>)).with_state(Arc::clone(self))
     }
 
     async fn answer(&self, http: Request, id: &RequestId) -> Result<GraphqlAnswer, Failure> {
@@ -102,7 +106,7 @@ impl<E: Executor, A: Authenticate> Endpoint<E, A> {
     }
 
     /// Executes in a task of its own, which keeps its `place` until it has ended.
-    async fn run(
+    pub(super) async fn run(
         &self,
         operation: OperationType,
         request: GraphqlRequest,
@@ -147,13 +151,8 @@ impl GraphqlAnswer {
         Self(GraphqlResponse::from_errors(vec![error]))
     }
 
-    /// Errors of a request have no path; those of execution do, and come with data.
-    fn has_begun(&self) -> bool {
-        self.0.data != Value::Null || self.0.errors.iter().any(|error| !error.path.is_empty())
-    }
-
     fn into_response(self, media: Media, id: &RequestId) -> Result<Response, Failure> {
-        let begun = self.has_begun();
+        let begun = answer::has_begun(&self.0);
         let Self(response) = self;
         let body = answer::write(&response, begun).map_err(|cause| {
             tracing::error!(request_id = %id, %cause, "an answer cannot be written as JSON");

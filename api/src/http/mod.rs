@@ -19,6 +19,7 @@ pub mod negotiate;
 mod params;
 pub mod request;
 pub mod server;
+pub mod socket;
 #[cfg(test)]
 mod toy;
 

@@ -21,9 +21,10 @@ use super::failure::Failure;
 /// A client that needs longer than this for its body is slow on purpose.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
+/// The parameters of a request, as they come in JSON.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Params {
+pub struct Params {
     query: Option<String>,
     operation_name: Option<String>,
     variables: Option<Variables>,
@@ -120,7 +121,11 @@ fn embedded<T: for<'a> Deserialize<'a>>(
         .map_err(|_| Failure::bad_request(format!("`{name}` is not a JSON object.")))
 }
 
-fn request(params: Params) -> Result<Request, Failure> {
+/// The request that parameters describe.
+///
+/// # Errors
+/// 400 if the document is missing.
+pub fn request(params: Params) -> Result<Request, Failure> {
     let query = params.query.filter(|query| !query.is_empty());
     let query = query.ok_or_else(|| Failure::bad_request("The parameter `query` is missing."))?;
     let mut request = Request::new(query).variables(params.variables.unwrap_or_default());

@@ -1,7 +1,7 @@
 //! A schema without Rapport behind it, for the tests of the HTTP surface.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_graphql::{Context, Error, ErrorExtensions, Object, Schema, SimpleObject, Subscription};
@@ -11,11 +11,12 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use chrono::DateTime;
 use entity::clock::Clock;
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use super::admission::Admission;
 use super::extension::Surface;
@@ -23,6 +24,8 @@ use super::failure::Failure;
 use super::graphql::{Authenticate, Endpoint};
 use super::guard::Limits;
 use super::request::{Observer, Peer, RequestId};
+use super::server::Stop;
+use super::socket::{self, Origins, Rules};
 
 /// The tests' hands on what the schema does.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Hands {
     pub finished: Arc<AtomicUsize>,
     /// A slow field waits here until a test lets it go on.
     pub gate: Arc<Semaphore>,
+    /// Makes every token bad.
+    pub revoked: Arc<AtomicBool>,
 }
 
 pub struct Viewer(pub Option<String>);
@@ -102,9 +107,39 @@ impl Ticks {
     async fn fault(&self) -> impl Stream<Item = Result<i32, Error>> {
         stream::iter([Err(std::io::Error::other("the secret of a stream").into())])
     }
+    /// Counts up.
+    async fn count(&self, to: i32) -> impl Stream<Item = i32> {
+        stream::iter(1..=to)
+    }
+    /// As many long words as somebody reads; counts what was made.
+    async fn flood(&self, ctx: &Context<'_>) -> impl Stream<Item = String> + use<> {
+        let begun = Arc::clone(&ctx.data_unchecked::<Hands>().begun);
+        stream::repeat_with(move || {
+            begun.fetch_add(1, Ordering::SeqCst);
+            "x".repeat(64 << 10)
+        })
+    }
+    /// Nothing, until it is given up.
+    async fn silence(&self, ctx: &Context<'_>) -> impl Stream<Item = i32> + use<> {
+        let ended = Ended(ctx.data_unchecked::<Hands>().clone());
+        ended.0.begun.fetch_add(1, Ordering::SeqCst);
+        stream::pending().inspect(move |_: &i32| drop(ended.0.clone()))
+    }
+    async fn panic(&self, number: Option<i32>) -> impl Stream<Item = i32> {
+        stream::once(async move { number.expect("the secret of a panic") })
+    }
 }
 
-pub struct Access;
+/// Counts what has ended.
+struct Ended(Hands);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.finished.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub struct Access(Arc<AtomicBool>);
 
 impl Authenticate for Access {
     type Viewer = Viewer;
@@ -114,9 +149,13 @@ impl Authenticate for Access {
             return Ok(Viewer(None));
         };
         match value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")) {
-            Some("lan") => Ok(Viewer(Some("lan".into()))),
+            Some("lan") if !self.0.load(Ordering::SeqCst) => Ok(Viewer(Some("lan".into()))),
             _ => Err(Failure::unauthenticated("Sign in again.")),
         }
+    }
+
+    fn account(viewer: &Viewer) -> Option<Uuid> {
+        viewer.0.is_some().then_some(Uuid::from_u128(1))
     }
 }
 
@@ -124,6 +163,7 @@ pub struct Toy {
     pub router: Router,
     pub hands: Hands,
     pub admission: Admission,
+    pub stop: Stop,
 }
 
 pub fn schema(limits: Limits) -> (Schema<Query, Mutation, Ticks>, Hands) {
@@ -131,6 +171,7 @@ pub fn schema(limits: Limits) -> (Schema<Query, Mutation, Ticks>, Hands) {
         begun: Arc::default(),
         finished: Arc::default(),
         gate: Arc::new(Semaphore::new(0)),
+        revoked: Arc::default(),
     };
     let schema = Schema::build(Query, Mutation, Ticks)
         .data(hands.clone())
@@ -144,13 +185,22 @@ pub fn toy() -> Toy {
 }
 
 pub fn toy_with(admission: Admission, timeout: Duration) -> Toy {
+    toy_of(admission, timeout, Rules::default())
+}
+
+pub fn toy_of(admission: Admission, timeout: Duration, rules: Rules) -> Toy {
     let limits = Limits::default();
     let (executor, hands) = schema(limits);
-    let endpoint =
-        Endpoint { executor, access: Access, limits, admission: admission.clone(), timeout };
+    let access = Access(Arc::clone(&hands.revoked));
+    let endpoint = Endpoint { executor, access, limits, admission: admission.clone(), timeout };
+    let endpoint = Arc::new(endpoint);
+    let stop = Stop { running: admission.running().clone(), ..Stop::default() };
+    let origins = Origins::new(["https://crm.example.com"]);
+    let sockets = socket::router(Arc::clone(&endpoint), origins, rules, stop.clone());
     let cors = super::headers::cors(["https://crm.example.com"]).unwrap();
     let observer = Observer { clock: Clock::manual(DateTime::UNIX_EPOCH), proxies: 0 };
-    Toy { router: super::finish(endpoint.router(), observer, cors), hands, admission }
+    let router = super::finish(endpoint.router().merge(sockets), observer, cors);
+    Toy { router, hands, admission, stop }
 }
 
 impl Toy {

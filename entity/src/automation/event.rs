@@ -149,3 +149,26 @@ pub async fn pending(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     use sea_orm::PaginatorTrait;
     Entity::find().filter(Column::RelayedAt.is_null()).count(db).await
 }
+
+/// Up to `limit` customers to whom something happened since `since`.
+///
+/// # Errors
+/// The database.
+pub async fn customers_since(
+    db: &impl ConnectionTrait,
+    since: DateTimeUtc,
+    limit: u64,
+) -> Result<Vec<CustomerId>, DbErr> {
+    // Ids are ordered by time, and their index is there already.
+    let millis = u128::try_from(since.timestamp_millis()).unwrap_or_default();
+    Entity::find()
+        .select_only()
+        .distinct()
+        .column(Column::CustomerId)
+        .filter(Column::Id.gte(Uuid::from_u128(millis << 80)))
+        .filter(Column::CustomerId.is_not_null())
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}

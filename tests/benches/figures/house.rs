@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::access::token::Tokens;
 use api::context::Shared;
 use api::http::server::{Patience, serve};
+use api::http::socket::Rules;
 use api::serve::{Parts, routes};
 use clap::Parser;
 use entity::access::{Actor, Role, organisation, user};
@@ -128,6 +129,7 @@ impl Rapport {
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             proxies: 0,
             cors_origins: Vec::new(),
+            sockets: Rules::default(),
             max_requests: 256,
             development: None,
         })?;

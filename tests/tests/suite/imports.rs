@@ -31,11 +31,21 @@ async fn upload(app: &App, token: &str, body: &str) -> (u16, Value) {
     (status.as_u16(), serde_json::from_slice(&body).unwrap_or_default())
 }
 
-async fn import(app: &App, key: &str, receipts: bool) -> Value {
+/// Starts an import of a small file; its job.
+pub async fn start(app: &App, key: &str) -> String {
+    let job = begin(app, key, false).await;
+    job["id"].as_str().expect("an id").to_owned()
+}
+
+async fn begin(app: &App, key: &str, receipts: bool) -> Value {
     let (status, file) = upload(app, &app.token(), FILE).await;
     assert_eq!(status, 201, "{file}");
     let variables = json!({ "file": file["id"], "key": key, "receipts": receipts });
-    let job = app.make("job", IMPORT, variables).await;
+    app.make("job", IMPORT, variables).await
+}
+
+async fn import(app: &App, key: &str, receipts: bool) -> Value {
+    let job = begin(app, key, receipts).await;
     app.drain().await;
     app.ask(JOB, json!({ "id": job["id"] })).await["job"].clone()
 }

@@ -8,6 +8,7 @@ mod groups;
 mod imports;
 mod invoices;
 mod lists;
+mod live;
 mod payments;
 mod reading;
 mod receipts;

@@ -9,7 +9,9 @@
 //! group; handlers cannot tell which.
 
 mod backoff;
+mod changes;
 mod publisher;
+mod pubsub;
 mod reader;
 mod run;
 mod signal;
@@ -29,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+pub use changes::{Changes, Follower};
 pub use publisher::Publisher;
 pub use run::run;
 pub use signal::Signal;

@@ -1,42 +1,97 @@
-//! "Something was committed": the wake-up from whoever writes to the relays.
+//! What whoever writes tells the others: "something was committed" to the relays, and "these records
+//! changed" to those who follow them live.
 //!
-//! Invariant: best effort in both directions. A lost signal costs a relay's polling interval and
-//! nothing else, so raising one never blocks and never fails.
+//! Invariant: best effort in every direction, so telling never blocks and never fails. A lost wake-up
+//! costs a relay's polling interval; a lost change is noticed, and followers are told that they have
+//! missed something and look at the rows themselves.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::StreamExt;
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, AsyncConnectionConfig, Client, RedisResult};
-use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use redis::Client;
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::FeedError;
-use super::backoff::Backoff;
+use super::changes::{Changes, Follower};
+use super::pubsub::{self, Channels};
 
-const CONNECT: Duration = Duration::from_secs(2);
-/// A subscription over which nothing came for so long is asked whether it still lives.
-const SILENCE: Duration = Duration::from_secs(15);
+/// How much may be on its way to a follower before it has missed something.
+const AHEAD: usize = 64;
 
-/// Wakes relays up. Every clone hears every signal; signals raised while it does not listen become one.
+/// What was not said yet.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// Whether the relays are to look.
+    pub wake: bool,
+    /// What changed.
+    pub changes: Changes,
+}
+
+/// Where words wait to be said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unsaid(Arc<Mutex<Words>>);
+
+impl Unsaid {
+    /// What waits; nothing does afterwards.
+    pub fn take(&self) -> Words {
+        self.with(std::mem::take)
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Words) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Where words are heard.
+#[derive(Clone)]
+pub(super) struct Ears {
+    /// Wakes relays.
+    pub wake: watch::Sender<()>,
+    /// Reaches followers.
+    pub news: broadcast::Sender<Arc<Changes>>,
+}
+
+impl Ears {
+    fn new() -> (Self, watch::Receiver<()>) {
+        let (wake, wakes) = watch::channel(());
+        (Self { wake, news: broadcast::Sender::new(AHEAD) }, wakes)
+    }
+
+    /// Passes words on to everybody in the process.
+    pub fn hear(&self, words: Words) {
+        if words.wake {
+            self.wake.send_replace(());
+        }
+        if !words.changes.is_empty() {
+            // Nobody follows: nothing is lost.
+            let _ = self.news.send(Arc::new(words.changes));
+        }
+    }
+}
+
+/// Wakes relays up, and tells followers what changed. Every clone hears every signal; signals raised
+/// while it does not listen become one.
 #[derive(Clone)]
 pub struct Signal {
-    raise: mpsc::Sender<()>,
+    unsaid: Unsaid,
+    bell: mpsc::Sender<()>,
     wakes: watch::Receiver<()>,
+    news: broadcast::Sender<Arc<Changes>>,
 }
 
 impl Signal {
     /// A signal within the process. Needs a Tokio runtime.
     #[must_use]
     pub fn embedded() -> Self {
-        let (raise, mut raises) = mpsc::channel(1);
-        let (wake, wakes) = watch::channel(());
+        let (bell, mut rings) = mpsc::channel(1);
+        let (ears, wakes) = Ears::new();
+        let (unsaid, news) = (Unsaid::default(), ears.news.clone());
+        let words = unsaid.clone();
         tokio::spawn(async move {
-            while raises.recv().await.is_some() {
-                wake.send_replace(());
+            while rings.recv().await.is_some() {
+                ears.hear(words.take());
             }
         });
-        Self { raise, wakes }
+        Self { unsaid, bell, wakes, news }
     }
 
     /// A signal to all processes on a Redis with the same prefix. Needs a Tokio runtime; Redis may be
@@ -46,23 +101,39 @@ impl Signal {
     /// `Address` if the URL cannot be parsed.
     pub fn redis(url: &str, prefix: &str) -> Result<Self, FeedError> {
         let client = Client::open(url).map_err(FeedError::Address)?;
-        let channel = format!("{prefix}:wake");
-        let (raise, raises) = mpsc::channel(1);
-        let (wake, wakes) = watch::channel(());
-        tokio::spawn(speak(client.clone(), channel.clone(), raises));
+        let channels = Channels::of(prefix);
+        let (bell, rings) = mpsc::channel(1);
+        let (ears, wakes) = Ears::new();
+        let (unsaid, news) = (Unsaid::default(), ears.news.clone());
+        tokio::spawn(pubsub::speak(client.clone(), channels.clone(), rings, unsaid.clone()));
         tokio::spawn(async move {
+            let wake = ears.wake.clone();
             tokio::select! {
-                () = listen(client, channel, &wake) => {}
+                () = pubsub::listen(client, channels, ears) => {}
                 () = wake.closed() => {}
             }
         });
-        Ok(Self { raise, wakes })
+        Ok(Self { unsaid, bell, wakes, news })
     }
 
     /// Says that something was committed. Returns at once.
     pub fn raise(&self) {
-        // A full channel means that a signal is on its way already.
-        let _ = self.raise.try_send(());
+        self.unsaid.with(|words| words.wake = true);
+        self.ring();
+    }
+
+    /// Says which records changed, after that was committed. Returns at once.
+    pub fn tell(&self, changes: Changes) {
+        if !changes.is_empty() {
+            self.unsaid.with(|words| words.changes.merge(changes));
+            self.ring();
+        }
+    }
+
+    /// Follows what is told from now on.
+    #[must_use]
+    pub fn follow(&self) -> Follower {
+        Follower::new(self.news.subscribe())
     }
 
     /// Waits for a signal raised since this clone last waited.
@@ -72,78 +143,9 @@ impl Signal {
             std::future::pending::<()>().await;
         }
     }
-}
 
-/// Publishes what is raised, until all signals are dropped. What Redis does not take is lost.
-async fn speak(client: Client, channel: String, mut raises: mpsc::Receiver<()>) {
-    let mut connection: Option<MultiplexedConnection> = None;
-    let mut backoff = Backoff::new();
-    while raises.recv().await.is_some() {
-        match publish(&client, &channel, &mut connection).await {
-            Ok(()) => backoff.reset(),
-            Err(error) => {
-                tracing::debug!(%error, "a wake-up was lost");
-                connection = None;
-                backoff.wait().await;
-            }
-        }
-    }
-}
-
-async fn publish(
-    client: &Client,
-    channel: &str,
-    connection: &mut Option<MultiplexedConnection>,
-) -> RedisResult<()> {
-    let redis = if let Some(redis) = connection {
-        redis
-    } else {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(CONNECT));
-        connection.insert(client.get_multiplexed_async_connection_with_config(&config).await?)
-    };
-    redis.publish(channel, "").await
-}
-
-/// Subscribes for ever.
-async fn listen(client: Client, channel: String, wake: &watch::Sender<()>) {
-    let mut backoff = Backoff::new();
-    loop {
-        let ended = subscribe(&client, &channel, wake, &mut backoff).await;
-        tracing::debug!(error = ?ended.err(), "the wake-ups are subscribed to anew");
-        backoff.wait().await;
-    }
-}
-
-async fn subscribe(
-    client: &Client,
-    channel: &str,
-    wake: &watch::Sender<()>,
-    backoff: &mut Backoff,
-) -> RedisResult<()> {
-    let connect = async {
-        let mut pubsub = client.get_async_pubsub().await?;
-        pubsub.subscribe(channel).await?;
-        RedisResult::Ok(pubsub.split())
-    };
-    let Ok(connected) = timeout(CONNECT, connect).await else {
-        return Ok(());
-    };
-    let (mut sink, mut messages) = connected?;
-    backoff.reset();
-    // Something may have been committed while nobody listened.
-    wake.send_replace(());
-    loop {
-        match timeout(SILENCE, messages.next()).await {
-            Ok(Some(_)) => wake.send_replace(()),
-            Ok(None) => return Ok(()),
-            Err(_) => match timeout(CONNECT, sink.ping::<redis::Value>()).await {
-                Ok(pong) => {
-                    pong?;
-                }
-                Err(_) => return Ok(()),
-            },
-        }
+    fn ring(&self) {
+        // A full channel means that it is heard soon anyway.
+        let _ = self.bell.try_send(());
     }
 }
