@@ -6,19 +6,23 @@ use async_graphql::{Enum, ErrorExtensions, SimpleObject};
 use entity::Error;
 use entity::access::AccessError;
 use entity::automation::AutomationError;
+use entity::catalog::CatalogError;
 use entity::customers::CustomersError;
 use entity::finance::FinanceError;
 use sea_orm::DbErr;
+use serde::{Deserialize, Serialize};
 
 use crate::http::errors::Code;
 
 /// What kind of expected failure a mutation met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize, Deserialize)]
 pub enum ErrorCode {
     /// The value has not the form or range that its field takes.
     Invalid,
     /// The record that an id names does not exist, or may not be seen.
     NotFound,
+    /// Your role does not allow it.
+    Forbidden,
     /// Another record has the value, and it has to be unique.
     NotUnique,
     /// The record was changed meanwhile; load it again.
@@ -38,7 +42,7 @@ pub enum ErrorCode {
 }
 
 /// An expected failure of a mutation. Nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject, Serialize, Deserialize)]
 pub struct UserError {
     /// What kind of failure, for programs.
     pub code: ErrorCode,
@@ -112,6 +116,14 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
         Error::Invalid { field, .. } => {
             return Ok(vec![UserError::new(ErrorCode::Invalid, &error, &["input", field])]);
         }
+        Error::Catalog(CatalogError::Invalid { at, message }) => {
+            let path: Vec<_> = at.split('.').collect();
+            return Ok(vec![UserError::new(ErrorCode::Invalid, message, &path)]);
+        }
+        Error::Catalog(CatalogError::Forbidden(at)) => {
+            let path: Vec<_> = at.split('.').collect();
+            return Ok(vec![UserError::new(ErrorCode::Forbidden, &error, &path)]);
+        }
         Error::StaleVersion { .. } => (ErrorCode::StaleVersion, &["expectedVersion"]),
         Error::Access(error) => access(error),
         Error::Customers(error) => customers(error),
@@ -137,10 +149,18 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
 
 fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
     match error {
-        CustomersError::NotFound => (ErrorCode::NotFound, &[]),
+        CustomersError::NotFound
+        | CustomersError::NoSuchContact
+        | CustomersError::NoSuchAddress => (ErrorCode::NotFound, &[]),
         CustomersError::NoSuchOwner => (ErrorCode::NotFound, &["input", "ownerId"]),
         CustomersError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
         CustomersError::CurrencyInUse => (ErrorCode::InvalidState, &["input", "currency"]),
+        CustomersError::NotDeleted
+        | CustomersError::Merged
+        | CustomersError::HasRecords
+        | CustomersError::MatchDeleted => (ErrorCode::InvalidState, &[]),
+        CustomersError::NoMatchKey(_) => (ErrorCode::Invalid, &[]),
+        CustomersError::Ambiguous(_) | CustomersError::RowTwice => (ErrorCode::NotUnique, &[]),
     }
 }
 
@@ -173,9 +193,12 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
             (ErrorCode::IdempotencyKeyReused, &["idempotencyKey"])
         }
         AutomationError::IdempotencyKeyMalformed => (ErrorCode::Invalid, &["idempotencyKey"]),
-        AutomationError::StillOnItsWay => (ErrorCode::InvalidState, &[]),
         AutomationError::TooManyCopies(_) => (ErrorCode::RateLimited, &[]),
         AutomationError::JobNotFound => (ErrorCode::NotFound, &[]),
+        AutomationError::StillOnItsWay
+        | AutomationError::JobStarted
+        | AutomationError::JobEnded
+        | AutomationError::NotCancellable => (ErrorCode::InvalidState, &[]),
         AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),
     }
 }

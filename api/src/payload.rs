@@ -1,4 +1,6 @@
-//! Payloads of mutations: the record, or why there is none.
+//! What mutations take and give: changes of fields; the record, or why there is none.
+
+use async_graphql::MaybeUndefined;
 
 /// Declares a mutation's payload: `{ <record>, userErrors }`, made of the outcome of a write.
 macro_rules! payload {
@@ -24,3 +26,13 @@ macro_rules! payload {
     };
 }
 pub(crate) use payload;
+
+/// What a field of an input changes: the outer `None` keeps it, an inner `None` clears it.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+pub fn change<T>(given: MaybeUndefined<T>) -> Option<Option<T>> {
+    match given {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}

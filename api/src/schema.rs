@@ -3,7 +3,11 @@
 use async_graphql::{MergedObject, Schema, SchemaBuilder};
 
 use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
-use crate::customers::CustomerMutation;
+use crate::automation::JobMutation;
+use crate::customers::{
+    AddressMutation, ContactMutation, CustomerBulkMutation, CustomerMutation,
+    CustomerRemovalMutation, CustomerUpsertMutation,
+};
 use crate::finance::{
     ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
 };
@@ -16,6 +20,16 @@ use crate::read::Roots;
 struct AccessQueries(OrganisationQuery, UserQuery);
 
 #[derive(MergedObject, Default)]
+struct CustomersMutations(
+    CustomerMutation,
+    CustomerRemovalMutation,
+    CustomerUpsertMutation,
+    CustomerBulkMutation,
+    ContactMutation,
+    AddressMutation,
+);
+
+#[derive(MergedObject, Default)]
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
 /// Everything that can be read.
@@ -24,7 +38,7 @@ pub struct Query(Roots, AccessQueries, InvoiceQuery);
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(LoginMutation, CustomerMutation, FinanceMutations);
+pub struct Mutation(LoginMutation, CustomersMutations, FinanceMutations, JobMutation);
 
 /// Rapport's schema.
 pub type RapportSchema = Schema<Query, Mutation, Subscription>;

@@ -4,6 +4,7 @@ use sea_orm::{DbErr, SqlErr};
 
 use crate::access::AccessError;
 use crate::automation::AutomationError;
+use crate::catalog::CatalogError;
 use crate::customers::CustomersError;
 use crate::finance::FinanceError;
 
@@ -22,6 +23,9 @@ pub enum Error {
     /// Messages, jobs and repeated requests.
     #[error(transparent)]
     Automation(#[from] AutomationError),
+    /// A filter or an order that cannot be carried out.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
     /// A value that is not what its field takes.
     #[error("{message}")]
     Invalid {

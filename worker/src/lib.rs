@@ -4,6 +4,7 @@
 //! effect of once.
 
 pub mod config;
+pub mod customers;
 pub mod document;
 pub mod feed;
 pub mod finance;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use entity::automation::{event, job, message};
 use entity::clock::Clock;
+use entity::customers::customer;
 use entity::db::Db;
 use entity::id::{JobId, MessageId};
 use futures::FutureExt;
@@ -17,6 +18,7 @@ use sea_orm::{ActiveEnum, Iterable};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigError, Stack};
+use crate::customers::bulk;
 use crate::document::{DocumentError, Documents};
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
@@ -59,6 +61,9 @@ struct Jobs {
 
 /// How many jobs a process works on at once.
 const JOBS: usize = 2;
+
+/// How many customers are indexed in one transaction.
+const INDEXED: u64 = 500;
 
 impl Runtime {
     /// The workers that `stack` describes, with their own `transport` if one is given.
@@ -158,6 +163,11 @@ impl Jobs {
                 job::Kind::ImportReceivables => {
                     import::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
                 }
+                job::Kind::UpdateCustomers | job::Kind::DeleteCustomers => {
+                    bulk::run(&self.db, &self.clock, &job, self.lease).await
+                }
+                // It was done when it was written down.
+                job::Kind::UpsertCustomers => Ok(()),
             };
             self.signal.tell(Changes::job(id));
             done.inspect_err(|error| {
@@ -176,6 +186,7 @@ async fn keep_house(db: Db, documents: Documents, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             _ = look.tick() => documents.rest(),
         }
+        index_customers(&db).await;
         if let Ok(events) = event::pending(db.reader()).await {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
             metrics::gauge!("rapport_events_pending").set(events as f64);
@@ -186,6 +197,21 @@ async fn keep_house(db: Db, documents: Documents, shutdown: CancellationToken) {
                 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
                 metrics::gauge!("rapport_messages", "state" => state.to_value())
                     .set(count.map_or(0, |(_, count)| *count) as f64);
+            }
+        }
+    }
+}
+
+/// Indexes customers that were written by something that knows no keys, such as an older Rapport.
+async fn index_customers(db: &Db) {
+    loop {
+        let indexed = db.write(|txn| customer::index_missing(txn, INDEXED).boxed()).await;
+        match indexed {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "customers could not be indexed");
+                return;
             }
         }
     }

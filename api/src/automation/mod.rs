@@ -3,5 +3,5 @@
 mod job;
 mod message;
 
-pub use job::{JobKind, JobState};
+pub use job::{JobKind, JobMutation, JobState};
 pub use message::{MessageKind, MessageReason, MessageState};

@@ -1,10 +1,16 @@
 //! Customers: their choices, and changing them. What is read of them is in the catalogue.
 
+mod bulk;
 mod mutation;
+mod removal;
+mod upsert;
 
 use crate::choice::choice;
 
+pub use bulk::CustomerBulkMutation;
 pub use mutation::CustomerMutation;
+pub use removal::CustomerRemovalMutation;
+pub use upsert::CustomerUpsertMutation;
 
 choice! {
     /// What kind of party a customer is.

@@ -4,6 +4,9 @@ mod address;
 mod contact;
 mod customer;
 
-pub use address::{AddressInput, AddressKind};
-pub use contact::ContactInput;
-pub use customer::{Channel, CustomerKind, CustomerMutation, LifecycleStage};
+pub use address::{AddressInput, AddressKind, AddressMutation};
+pub use contact::{ContactInput, ContactMutation};
+pub use customer::{
+    Channel, CustomerBulkMutation, CustomerKind, CustomerMutation, CustomerRemovalMutation,
+    CustomerUpsertMutation, LifecycleStage,
+};

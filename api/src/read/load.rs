@@ -73,6 +73,15 @@ fn references(rows: &[QueryResult], cell: usize) -> Result<Vec<Uuid>, DbErr> {
     Ok(keys)
 }
 
+/// Which row is whose.
+fn places(rows: &[QueryResult]) -> Result<HashMap<Uuid, usize>, DbErr> {
+    let mut at = HashMap::with_capacity(rows.len());
+    for (index, row) in rows.iter().enumerate() {
+        at.extend(reference(row, 0)?.map(|id| (id, index)));
+    }
+    Ok(at)
+}
+
 /// For each parent, which rows are its own; they lie together.
 fn ranges(rows: &[QueryResult], parent: usize) -> Result<HashMap<Uuid, Range<usize>>, DbErr> {
     let mut found: HashMap<Uuid, Range<usize>> = HashMap::new();
@@ -116,6 +125,38 @@ impl Reader<'_> {
     /// The records with the ids that the viewer sees, in any order.
     pub async fn by_ids(&self, plan: &Rows<'_>, ids: &[Uuid]) -> Result<Level, DbErr> {
         self.by_keys(plan, "id", ids, None).await
+    }
+
+    /// The records with the ids that the viewer sees, and which row is whose. A record that became part of
+    /// another one is the other one; `merged` is the cell that says so.
+    pub async fn current(
+        &self,
+        plan: &Rows<'_>,
+        merged: Option<usize>,
+        ids: &[Uuid],
+    ) -> Result<(Level, HashMap<Uuid, usize>), DbErr> {
+        let level = self.by_ids(plan, ids).await?;
+        let at = places(&level.rows)?;
+        let mut became = HashMap::new();
+        if let Some(merged) = merged {
+            for row in &level.rows {
+                if let (Some(id), Some(other)) = (reference(row, 0)?, reference(row, merged)?) {
+                    became.insert(id, other);
+                }
+            }
+        }
+        if became.is_empty() {
+            return Ok((level, at));
+        }
+        let ids = ids.iter().map(|id| *became.get(id).unwrap_or(id)).collect::<Vec<_>>();
+        let level = self.by_ids(plan, &ids).await?;
+        let mut at = places(&level.rows)?;
+        for (id, other) in became {
+            if let Some(index) = at.get(&other).copied() {
+                at.insert(id, index);
+            }
+        }
+        Ok((level, at))
     }
 
     /// A page of a list.
@@ -192,10 +233,7 @@ impl Reader<'_> {
         match what {
             What::One(cell, plan) => async {
                 let level = self.by_ids(plan, &references(rows, *cell)?).await?;
-                let at = level.rows.iter().enumerate();
-                let at = at.map(|(index, row)| Ok((reference(row, 0)?, index)));
-                let at = at.collect::<Result<Vec<_>, DbErr>>()?.into_iter();
-                let at = at.filter_map(|(key, index)| Some((key?, index))).collect();
+                let at = places(&level.rows)?;
                 Ok(Child::One(level, at))
             }
             .boxed(),

@@ -11,11 +11,13 @@
 
 mod fetched;
 mod groups;
+mod input;
 mod load;
 mod plan;
 mod register;
 mod roots;
 mod write;
 
-pub use fetched::Fetched;
+pub use fetched::{Among, Fetched, Together};
+pub use input::FilterOf;
 pub use roots::Roots;

@@ -424,8 +424,9 @@ impl<'a> Planner<'a> {
         })?;
         let order = Order::parse(record, &argument("orderBy"), "orderBy")
             .map_err(|error| invalid(&error))?;
-        let filter = condition(record, &argument("filter"), self.scope, "filter");
-        let counted = record.listed().add(filter.map_err(|error| invalid(&error))?);
+        let given = argument("filter");
+        let filter = condition(record, &given, self.scope, "filter");
+        let counted = record.listed(&given).add(filter.map_err(|error| invalid(&error))?);
         let mut filter = counted.clone();
         for (name, cursor, after) in [("after", &after, true), ("before", &before, false)] {
             if let Some(text) = cursor.as_str() {

@@ -54,7 +54,9 @@ impl OutputType for Roots {
             }
             if !record.many.is_empty() {
                 let deleted = match record.deleted {
-                    Some(_) => " Deleted ones are left out.",
+                    Some(_) => {
+                        " Deleted ones are left out, unless the filter compares since when they are."
+                    }
                     None => "",
                 };
                 let about = format!(
@@ -192,7 +194,7 @@ fn nullable(
 
 /// Refuses who may read nothing of a kind.
 pub(super) fn admit(viewer: &Viewer, record: &Record, pos: Pos) -> ServerResult<()> {
-    if record.read.is_none_or(|needed| viewer.may(needed)) {
+    if record.is_readable(viewer) {
         return Ok(());
     }
     let message = "your role does not allow this; an administrator can change it";
@@ -242,24 +244,47 @@ pub(super) async fn by_id(
         Some(viewer) => viewer,
         None => viewer(ctx, pos)?,
     };
+    Ok(seen(ctx, pos, &viewer, record, &[id]).await.remove(&id).unwrap_or_default())
+}
+
+/// The records with some ids as the request's viewer sees them.
+pub(super) async fn by_ids(
+    ctx: &ContextSelectionSet<'_>,
+    pos: Pos,
+    record: &'static Record,
+    ids: &[Uuid],
+) -> ServerResult<HashMap<Uuid, Value>> {
+    let viewer = viewer(ctx, pos)?;
+    Ok(seen(ctx, pos, &viewer, record, ids).await)
+}
+
+/// The written records; a fault is noted, and none is there then.
+async fn seen(
+    ctx: &ContextSelectionSet<'_>,
+    pos: Pos,
+    viewer: &Viewer,
+    record: &'static Record,
+    ids: &[Uuid],
+) -> HashMap<Uuid, Value> {
     let found = async {
-        let plan = Planner::new(ctx, &viewer).rows(record, &asked(ctx))?;
-        let level = reader(ctx, &viewer).by_ids(&plan, &[id]).await?;
-        Ok::<_, Fault>((plan, level))
+        let mut plan = Planner::new(ctx, viewer).rows(record, &asked(ctx))?;
+        let merged = record.merged.map(|column| plan.cell(column));
+        let (level, at) = reader(ctx, viewer).current(&plan, merged, ids).await?;
+        Ok::<_, Fault>((plan, level, at))
     };
-    let (plan, level) = match found.await {
+    let (plan, level, at) = match found.await {
         Ok(found) => found,
         Err(fault) => {
             ctx.add_error(ctx.set_error_path(failed(fault, pos)));
-            return Ok(Value::Null);
+            return HashMap::new();
         }
     };
-    let mut writer = writer(ctx);
-    let written = match level.rows.is_empty() {
-        true => Ok(false),
-        false => writer.row(&plan, 0, &level, 0).map(|()| true),
+    let value = |(id, row): (Uuid, usize)| {
+        let mut writer = writer(ctx);
+        let written = writer.row(&plan, 0, &level, row).map(|()| true);
+        (id, nullable(ctx, writer, &written))
     };
-    Ok(nullable(ctx, writer, &written))
+    at.into_iter().map(value).collect()
 }
 
 async fn list(
@@ -305,12 +330,9 @@ async fn nodes(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> Serv
     }
     let (planner, reader) = (Planner::new(ctx, &viewer), reader(ctx, &viewer));
     let load = async |record: &'static Record, ids: Vec<Uuid>| {
-        let plan = planner.rows(record, &asked(ctx))?;
-        let level = reader.by_ids(&plan, &ids).await?;
-        let mut at = HashMap::with_capacity(ids.len());
-        for (index, row) in level.rows.iter().enumerate() {
-            at.extend(super::load::reference(row, 0)?.map(|id| (id, index)));
-        }
+        let mut plan = planner.rows(record, &asked(ctx))?;
+        let merged = record.merged.map(|column| plan.cell(column));
+        let (level, at) = reader.current(&plan, merged, &ids).await?;
         Ok::<_, Fault>((record.prefix, (plan, level, at)))
     };
     let kinds = kinds.into_values().map(|(record, ids)| load(record, ids));

@@ -30,6 +30,8 @@ pub enum Permission {
     ReadCustomers,
     /// Create and change customers.
     WriteCustomers,
+    /// Remove deleted customers for good.
+    PurgeCustomers,
     /// See invoices, payments, receipts, balances and messages.
     ReadFinance,
     /// Issue and void invoices.

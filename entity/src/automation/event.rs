@@ -20,6 +20,36 @@ pub enum Kind {
     /// A customer was changed.
     #[sea_orm(string_value = "customer.updated")]
     CustomerUpdated,
+    /// A customer was deleted; it can be restored.
+    #[sea_orm(string_value = "customer.deleted")]
+    CustomerDeleted,
+    /// The deletion of a customer was taken back.
+    #[sea_orm(string_value = "customer.restored")]
+    CustomerRestored,
+    /// A customer was removed for good.
+    #[sea_orm(string_value = "customer.purged")]
+    CustomerPurged,
+    /// Another customer became part of a customer.
+    #[sea_orm(string_value = "customer.merged")]
+    CustomerMerged,
+    /// A contact was added.
+    #[sea_orm(string_value = "contact.created")]
+    ContactCreated,
+    /// A contact was changed.
+    #[sea_orm(string_value = "contact.updated")]
+    ContactUpdated,
+    /// A contact was removed.
+    #[sea_orm(string_value = "contact.deleted")]
+    ContactDeleted,
+    /// An address was added.
+    #[sea_orm(string_value = "address.created")]
+    AddressCreated,
+    /// An address was changed.
+    #[sea_orm(string_value = "address.updated")]
+    AddressUpdated,
+    /// An address was removed.
+    #[sea_orm(string_value = "address.deleted")]
+    AddressDeleted,
     /// An invoice was issued.
     #[sea_orm(string_value = "invoice.issued")]
     InvoiceIssued,

@@ -7,11 +7,14 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Func, LockBehavior, LockType};
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 
-use super::lease::{Fence, next_fence, not_enqueued};
-use crate::access::{Actor, Permission};
+use super::AutomationError;
+use super::lease::{Fence, Leased, next_fence, not_enqueued};
+use crate::access::{Actor, Permission, Role, Viewer, user};
 use crate::catalog::catalog;
 use crate::error::Error;
-use crate::id::{Id, JobId, UserId};
+use crate::id::{FileId, Id, JobId, UserId};
+
+pub mod target;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -23,6 +26,12 @@ use crate::id::{Id, JobId, UserId};
 pub enum Kind {
     /// Reads a file of receivables.
     ImportReceivables,
+    /// Added or changed customers by the hundred; done at once.
+    UpsertCustomers,
+    /// Changes all customers of a filter.
+    UpdateCustomers,
+    /// Deletes all customers of a filter.
+    DeleteCustomers,
 }
 
 /// How far a job has come.
@@ -33,6 +42,8 @@ pub enum Kind {
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
 pub enum State {
+    /// It shows what it would do, and waits for somebody to start it.
+    Preview,
     /// It will start soon.
     Queued,
     /// It is running.
@@ -41,6 +52,8 @@ pub enum State {
     Succeeded,
     /// It has ended without effect.
     Failed,
+    /// Somebody called it off; what it had done by then stays.
+    Cancelled,
 }
 
 /// A job.
@@ -74,6 +87,10 @@ pub struct Model {
     pub started_at: Option<DateTimeUtc>,
     /// When it ended.
     pub finished_at: Option<DateTimeUtc>,
+    /// The file that it leaves to be fetched.
+    pub result_file_id: Option<FileId>,
+    /// Until when.
+    pub result_expires_at: Option<DateTimeUtc>,
     /// When the row came to be.
     pub created_at: DateTimeUtc,
     /// By whom.
@@ -88,7 +105,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// Long work that a person waits for. It goes on when a machine dies.
-    Job (job, jobs) of Entity, read by Permission::Import;
+    Job (job, jobs) of Entity, read by Permission::Import, own by Column::CreatedBy;
     /// Its id.
     id: id::<JobId>().filtered(),
     /// What it does.
@@ -102,15 +119,22 @@ catalog! {
     /// What came of it, in a form that depends on the kind: counts, sums per currency, and the rows
     /// that were refused with line and reason. Null before it has ended.
     report: json(Column::Report),
+    /// The file that it leaves to be fetched, by who asked for the job, with `GET /jobs/{id}/result`; null
+    /// when it leaves none or not yet.
+    result_file_id: uuid::<FileId>(Column::ResultFileId),
+    /// Until when that file can be fetched; null when there is none.
+    result_expires_at: instant(Column::ResultExpiresAt),
     /// When it first started; null while it is queued.
     started_at: instant(Column::StartedAt),
     /// When it ended; null before that.
     finished_at: instant(Column::FinishedAt),
+    /// Who asked for it; null when Rapport did by itself.
+    created_by: one::<user::Entity>(Column::CreatedBy),
     /// When it was asked for.
     created_at: instant(Column::CreatedAt).filtered().ordered(),
 }
 
-/// Adds a job.
+/// Adds a job that starts soon.
 ///
 /// # Errors
 /// The database.
@@ -121,10 +145,61 @@ pub async fn create(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
+    Ok(new(kind, State::Queued, input, actor, now).insert(txn).await?)
+}
+
+/// Adds a job that waits for somebody to start it.
+///
+/// # Errors
+/// The database.
+pub async fn preview(
+    txn: &impl ConnectionTrait,
+    kind: Kind,
+    input: Json,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    Ok(new(kind, State::Preview, input, actor, now).insert(txn).await?)
+}
+
+/// Notes of how many rows a job is.
+///
+/// # Errors
+/// The database.
+pub async fn count(txn: &impl ConnectionTrait, id: JobId, total: i64) -> Result<Model, Error> {
+    Ok(ActiveModel { id: Set(id), total: Set(Some(total)), ..Default::default() }
+        .update(txn)
+        .await?)
+}
+
+/// Writes down work of `total` rows that was done at once, and what came of it.
+///
+/// # Errors
+/// The database.
+pub async fn record(
+    txn: &impl ConnectionTrait,
+    kind: Kind,
+    input: Json,
+    (report, total): (Json, i64),
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
     let row = ActiveModel {
+        report: Set(Some(report)),
+        done: Set(total),
+        total: Set(Some(total)),
+        started_at: Set(Some(now)),
+        finished_at: Set(Some(now)),
+        ..new(kind, State::Succeeded, input, actor, now)
+    };
+    Ok(row.insert(txn).await?)
+}
+
+fn new(kind: Kind, state: State, input: Json, actor: Actor, now: DateTimeUtc) -> ActiveModel {
+    ActiveModel {
         id: Set(JobId::new(now)),
         kind: Set(kind),
-        state: Set(State::Queued),
+        state: Set(state),
         input: Set(input),
         report: Set(None),
         done: Set(0),
@@ -135,10 +210,73 @@ pub async fn create(
         fence: Set(0),
         started_at: Set(None),
         finished_at: Set(None),
+        result_file_id: Set(None),
+        result_expires_at: Set(None),
         created_at: Set(now),
         created_by: Set(actor.user()),
+    }
+}
+
+/// Starts a job that waits for it. Only who asked for it can.
+///
+/// # Errors
+/// [`AutomationError::JobNotFound`], [`AutomationError::JobStarted`].
+pub async fn start(
+    txn: &impl ConnectionTrait,
+    id: JobId,
+    viewer: Viewer,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let row = lock(txn, id).await?.filter(|row| row.created_by == Some(viewer.user));
+    let row = row.ok_or(AutomationError::JobNotFound)?;
+    if row.state != State::Preview {
+        return Err(AutomationError::JobStarted.into());
+    }
+    let due = ActiveModel { state: Set(State::Queued), due_at: Set(now), ..row.into() };
+    due.update(txn).await?;
+    Ok(())
+}
+
+/// Calls a job off: the batch that is under way ends or is undone, and no other begins. Who asked for it
+/// can, and an administrator.
+///
+/// # Errors
+/// [`AutomationError::JobNotFound`], [`AutomationError::JobEnded`],
+/// [`AutomationError::NotCancellable`].
+pub async fn cancel(
+    txn: &impl ConnectionTrait,
+    id: JobId,
+    viewer: Viewer,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let may =
+        |row: &Model| row.created_by == Some(viewer.user) || viewer.role == Role::Administrator;
+    let row = lock(txn, id).await?.filter(may).ok_or(AutomationError::JobNotFound)?;
+    match (row.state, row.kind) {
+        (State::Succeeded | State::Failed | State::Cancelled, _) => {
+            return Err(AutomationError::JobEnded.into());
+        }
+        // Half an import is no state to leave the books in.
+        (State::Running, Kind::ImportReceivables) => {
+            return Err(AutomationError::NotCancellable.into());
+        }
+        _ => {}
+    }
+    target::clear(txn, id).await?;
+    let called_off = ActiveModel {
+        state: Set(State::Cancelled),
+        finished_at: Set(Some(now)),
+        lease_until: Set(None),
+        // Whoever works on it finds that it is not theirs any more.
+        fence: Set(row.fence + 1),
+        ..row.into()
     };
-    Ok(row.insert(txn).await?)
+    called_off.update(txn).await?;
+    Ok(())
+}
+
+async fn lock(txn: &impl ConnectionTrait, id: JobId) -> Result<Option<Model>, Error> {
+    Ok(Entity::find_by_id(id).lock_exclusive().one(txn).await?)
 }
 
 fn is_due(now: DateTimeUtc) -> sea_orm::Condition {
@@ -235,6 +373,46 @@ pub async fn progress(
         .exec(txn)
         .await?;
     Ok(held.rows_affected == 1)
+}
+
+/// Notes that a leased job has come `by` rows further, and renews its lease. `None`: somebody else has it
+/// now, or it was called off, and the caller must stop.
+///
+/// # Errors
+/// The database.
+pub async fn advance(
+    txn: &impl ConnectionTrait,
+    job: Leased<JobId>,
+    by: usize,
+    until: DateTimeUtc,
+) -> Result<Option<Model>, Error> {
+    let by = i64::try_from(by).unwrap_or(i64::MAX);
+    let held = Entity::update_many()
+        .col_expr(Column::Done, Expr::col(Column::Done).add(by))
+        .col_expr(Column::LeaseUntil, Expr::val(until))
+        .filter(Column::Id.eq(job.id))
+        .filter(Column::Fence.eq(job.fence))
+        .exec_with_returning(txn)
+        .await?;
+    Ok(held.into_iter().next())
+}
+
+/// Notes what came of a leased job so far.
+///
+/// # Errors
+/// The database.
+pub async fn note(
+    txn: &impl ConnectionTrait,
+    job: Leased<JobId>,
+    report: Json,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::Report, Expr::val(report))
+        .filter(Column::Id.eq(job.id))
+        .filter(Column::Fence.eq(job.fence))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// Ends a leased job.

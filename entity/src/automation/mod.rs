@@ -24,6 +24,15 @@ pub enum AutomationError {
     /// No job has the id.
     #[error("there is no such job")]
     JobNotFound,
+    /// It cannot be started twice.
+    #[error("the job was started already")]
+    JobStarted,
+    /// It is over.
+    #[error("the job has ended")]
+    JobEnded,
+    /// It has to come to its end.
+    #[error("an import that is running comes to its end; it can be undone afterwards")]
+    NotCancellable,
     /// No file has the id.
     #[error("there is no such file; upload it to /files first")]
     FileNotFound,

@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
-use sea_orm::{Condition, DbBackend, Value};
+use sea_orm::{Condition, ConnectionTrait, DbBackend, Value};
 use serde_json::{Map, Value as Json};
 use type_safe_id::{DynamicType, TypeSafeId};
 
@@ -32,7 +32,13 @@ pub struct Scope<'a> {
     pub backend: DbBackend,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    /// For `viewer`, and the database that `db` is.
+    #[must_use]
+    pub fn of(db: &impl ConnectionTrait, viewer: &'a Viewer) -> Self {
+        Self { viewer, backend: db.get_database_backend() }
+    }
+
     /// Whether who asks may compare and group by the field at all, and see what it refers to.
     #[must_use]
     pub fn sees(self, field: &Field) -> bool {

@@ -34,6 +34,7 @@ use std::borrow::Cow;
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{Condition, DbErr};
+use serde_json::Value as Json;
 
 use crate::access::{Permission, Viewer};
 
@@ -82,8 +83,12 @@ pub struct Record {
     pub prefix: &'static str,
     /// What a viewer needs for reading any of it; none is needed beyond logging in when absent.
     pub read: Option<Permission>,
+    /// The column that says who a row belongs to: they see it without the permission.
+    pub own: Option<&'static str>,
     /// The column that says since when a row is deleted, where rows can be.
     pub deleted: Option<&'static str>,
+    /// The column that says which row this one became part of, where rows can.
+    pub merged: Option<&'static str>,
     /// Its fields.
     pub fields: Vec<Field>,
 }
@@ -104,21 +109,48 @@ impl Record {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// Whether the viewer may read any of it; otherwise there is nothing to ask for.
+    #[must_use]
+    pub fn is_readable(&self, viewer: &Viewer) -> bool {
+        self.own.is_some() || self.read.is_none_or(|needed| viewer.may(needed))
+    }
+
     /// Which rows the viewer sees.
     #[must_use]
     pub fn visible(&self, viewer: &Viewer) -> Condition {
-        match self.read {
-            Some(needed) if !viewer.may(needed) => Condition::all().add(Expr::val(false)),
+        match (self.read, self.own) {
+            (Some(needed), _) if viewer.may(needed) => Condition::all(),
+            (Some(_), Some(own)) => Condition::all().add(self.column(own).eq(viewer.user.0)),
+            (Some(_), None) => Condition::all().add(Expr::val(false)),
+            (None, _) => Condition::all(),
+        }
+    }
+
+    /// Which rows are in a list with the `filter`: those that are not deleted, unless it says itself
+    /// since when they may be.
+    #[must_use]
+    pub fn listed(&self, filter: &Json) -> Condition {
+        match self.deleted {
+            Some(column) if !self.compares(filter, column) => {
+                Condition::all().add(self.column(column).is_null())
+            }
             _ => Condition::all(),
         }
     }
 
-    /// Which rows are in lists: those that are not deleted.
-    #[must_use]
-    pub fn listed(&self) -> Condition {
-        match self.deleted {
-            Some(column) => Condition::all().add(self.column(column).is_null()),
-            None => Condition::all(),
+    /// Whether a filter compares a column of the record itself.
+    fn compares(&self, filter: &Json, column: &str) -> bool {
+        let is_column = |name: &str| {
+            let field = self.field(name);
+            field.and_then(Field::column).is_some_and(|(known, _)| known == column)
+        };
+        match filter {
+            Json::Object(entries) => entries.iter().any(|(name, value)| match name.as_str() {
+                "and" | "or" | "not" => self.compares(value, column),
+                name => !value.is_null() && is_column(name),
+            }),
+            Json::Array(filters) => filters.iter().any(|filter| self.compares(filter, column)),
+            _ => false,
         }
     }
 
@@ -178,7 +210,8 @@ macro_rules! catalog {
     (
         $(#[doc = $about:literal])*
         $name:ident $(($one:ident $(, $many:ident)?))? of $entity:ty
-            $(, read by $read:expr)? $(, deleted by $deleted:expr)?;
+            $(, read by $read:expr)? $(, own by $own:expr)? $(, deleted by $deleted:expr)?
+            $(, merged by $merged:expr)?;
         $($(#[doc = $doc:literal])* $field:ident: $shape:expr,)+
     ) => {
         impl $crate::catalog::Cataloged for $entity {
@@ -195,7 +228,9 @@ macro_rules! catalog {
                             prefix: <<<$entity as sea_orm::EntityTrait>::PrimaryKey as
                                 sea_orm::PrimaryKeyTrait>::ValueType as $crate::id::Id>::PREFIX,
                             read: None$(.or(Some($read)))?,
+                            own: None$(.or(Some(sea_orm::IdenStatic::as_str(&$own))))?,
                             deleted: None$(.or(Some(sea_orm::IdenStatic::as_str(&$deleted))))?,
+                            merged: None$(.or(Some(sea_orm::IdenStatic::as_str(&$merged))))?,
                             fields: vec![
                                 $(($shape).named(stringify!($field), prose(&[$($doc),*])),)+
                             ],

@@ -1,25 +1,40 @@
 //! A customer: an organisation or a person, from the first contact on.
 //!
-//! Invariant: `search_text` is the folded form of everything a person would look it up by.
+//! Invariant: `search_text` is the folded form of everything a person would look it up by, and the keys
+//! are what duplicates are found by; both follow from the other columns. A customer that was merged into
+//! another one is deleted and points to one that is not merged itself.
 
-use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DeriveActiveEnum, EnumIter};
+use sea_orm::sea_query::LockType;
+use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 
-use super::address::NewAddress;
-use super::contact::NewContact;
-use super::{CustomersError, address, contact, parse_email, parse_required, parse_text};
-use crate::access::{Actor, Permission, organisation, user};
-use crate::automation::{event, message};
+use super::{CustomersError, address, contact};
+use crate::access::{Permission, user};
+use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
-use crate::id::{CustomerId, Id, JobId, UserId};
+use crate::id::{CustomerId, JobId, UserId};
 use crate::money::Currency;
 use crate::search::searched;
 
+pub mod bulk;
+mod change;
+mod create;
+mod key;
+mod removal;
+mod upsert;
+
+pub use change::{Change, update};
+pub use create::{NewCustomer, create};
+pub use key::{index_missing, phone_key, tax_key};
+pub use removal::{delete, purge, restore};
+pub use upsert::{MatchOn, Upserted, upsert};
+
 /// What kind of party a customer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",
@@ -33,7 +48,8 @@ pub enum Kind {
 }
 
 /// How far the relation has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",
@@ -51,7 +67,10 @@ pub enum LifecycleStage {
 }
 
 /// A way to reach a customer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",
@@ -93,6 +112,14 @@ pub struct Model {
     pub display_name: String,
     /// Folded name, number and address, for searching.
     pub search_text: String,
+    /// The folded name, for finding duplicates; `None` until the row was indexed.
+    pub name_key: Option<String>,
+    /// The e-mail address in lower case.
+    pub email_key: Option<String>,
+    /// The last digits of the telephone number.
+    pub phone_key: Option<String>,
+    /// The tax number without punctuation.
+    pub tax_key: Option<String>,
     /// Who looks after it.
     pub owner_id: Option<UserId>,
     /// How it likes to be reached.
@@ -113,6 +140,8 @@ pub struct Model {
     pub import_job_id: Option<JobId>,
     /// Since when it is deleted; it can be restored.
     pub deleted_at: Option<DateTimeUtc>,
+    /// The customer that it became part of.
+    pub merged_into_id: Option<CustomerId>,
     /// When the row came to be.
     pub created_at: DateTimeUtc,
     /// By whom.
@@ -146,7 +175,7 @@ const AS_OF: BatchArgument = BatchArgument {
 catalog! {
     /// A customer: an organisation or a person, from the first contact on.
     Customer (customer, customers) of Entity, read by Permission::ReadCustomers,
-        deleted by Column::DeletedAt;
+        deleted by Column::DeletedAt, merged by Column::MergedIntoId;
     /// Its id.
     id: id::<CustomerId>().filtered(),
     /// Words that occur in name, number, e-mail address or telephone number, without regard to case
@@ -199,179 +228,15 @@ catalog! {
     payments: many::<payment::Entity>(payment::Column::CustomerId),
     /// Everything ever meant for it.
     messages: many::<message::Entity>(message::Column::CustomerId),
-    /// Since when it is deleted; null while it is not. Lists leave deleted ones out.
-    deleted_at: instant(Column::DeletedAt),
+    /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter
+    /// compares this.
+    deleted_at: instant(Column::DeletedAt).filtered().ordered(),
+    /// The customer that it became part of; null for all that are found in lists of what is not deleted.
+    merged_into: one::<Entity>(Column::MergedIntoId),
     /// When it was added.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
     /// When it was last changed.
     updated_at: instant(Column::UpdatedAt).filtered().ordered(),
-}
-
-/// A customer to be. What is `None` follows the organisation or stays empty.
-#[derive(Clone, Debug)]
-pub struct NewCustomer {
-    /// The number that people know it by.
-    pub number: Option<String>,
-    /// What kind of party it is.
-    pub kind: Kind,
-    /// How far the relation has come.
-    pub stage: LifecycleStage,
-    /// What it is called.
-    pub display_name: String,
-    /// Who looks after it.
-    pub owner_id: Option<UserId>,
-    /// How it likes to be reached.
-    pub preferred_channel: Option<Channel>,
-    /// Where mail reaches it.
-    pub email: Option<String>,
-    /// Where calls reach it.
-    pub phone: Option<String>,
-    /// Its tax number.
-    pub tax_number: Option<String>,
-    /// The language it is written to in.
-    pub language: Option<String>,
-    /// The IANA zone it lives in.
-    pub time_zone: Option<String>,
-    /// The currency it is usually invoiced in.
-    pub currency: Option<Currency>,
-    /// The people to talk to there.
-    pub contacts: Vec<NewContact>,
-    /// Where it is.
-    pub addresses: Vec<NewAddress>,
-}
-
-/// A change of a customer. The outer `None` keeps a field, an inner `None` clears it.
-#[derive(Clone, Debug, Default)]
-pub struct Change {
-    /// The number that people know it by.
-    pub number: Option<Option<String>>,
-    /// What kind of party it is.
-    pub kind: Option<Kind>,
-    /// How far the relation has come.
-    pub stage: Option<LifecycleStage>,
-    /// What it is called.
-    pub display_name: Option<String>,
-    /// Who looks after it.
-    pub owner_id: Option<Option<UserId>>,
-    /// How it likes to be reached.
-    pub preferred_channel: Option<Option<Channel>>,
-    /// Where mail reaches it.
-    pub email: Option<Option<String>>,
-    /// Where calls reach it.
-    pub phone: Option<Option<String>>,
-    /// Its tax number.
-    pub tax_number: Option<Option<String>>,
-    /// The language it is written to in.
-    pub language: Option<String>,
-    /// The IANA zone it lives in.
-    pub time_zone: Option<String>,
-    /// The currency it is usually invoiced in.
-    pub currency: Option<Currency>,
-}
-
-/// Adds a customer.
-///
-/// # Errors
-/// `Invalid` for a field that has not its form, [`CustomersError`].
-pub async fn create(
-    txn: &impl ConnectionTrait,
-    new: NewCustomer,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    let organisation = organisation::get(txn).await?;
-    if let Some(owner) = new.owner_id {
-        ensure_owner(txn, owner).await?;
-    }
-    let zone = new.time_zone.as_deref().map(super::parse_zone).transpose()?;
-    let language = new.language.as_deref().map(super::parse_language).transpose()?;
-    let row = Model {
-        id: CustomerId::new(now),
-        number: parse_text("number", new.number, 64)?,
-        kind: new.kind,
-        stage: new.stage,
-        display_name: parse_required("displayName", &new.display_name, 200)?,
-        search_text: String::new(),
-        owner_id: new.owner_id,
-        preferred_channel: new.preferred_channel,
-        email: parse_text("email", new.email, 320)?.as_deref().map(parse_email).transpose()?,
-        phone: parse_text("phone", new.phone, 64)?,
-        tax_number: parse_text("taxNumber", new.tax_number, 64)?,
-        language: language.unwrap_or(organisation.locale),
-        time_zone: zone.map_or(organisation.time_zone, |zone| zone.name().to_owned()),
-        currency: new.currency.unwrap_or(organisation.currency),
-        import_job_id: None,
-        deleted_at: None,
-        created_at: now,
-        created_by: actor.user(),
-        updated_at: now,
-        updated_by: actor.user(),
-        version: 1,
-    };
-    let row = Model { search_text: row.searched(), ..row };
-    let row = row.into_active_model().reset_all().insert(txn).await?;
-    contact::add(txn, row.id, new.contacts, actor, now).await?;
-    address::add(txn, row.id, new.addresses, actor, now).await?;
-    event::emit(txn, event::Kind::CustomerCreated, row.id.0, Some(row.id), actor, now).await?;
-    Ok(row)
-}
-
-/// Changes a customer, if it still has `expected_version` (where one is given).
-///
-/// # Errors
-/// [`CustomersError::NotFound`], [`Error::StaleVersion`], `Invalid`.
-pub async fn update(
-    txn: &impl ConnectionTrait,
-    id: CustomerId,
-    change: Change,
-    expected_version: Option<i32>,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    let mut row = lock(txn, id).await?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
-    if let Some(Some(owner)) = change.owner_id {
-        ensure_owner(txn, owner).await?;
-    }
-    if change.currency.is_some_and(|currency| currency != row.currency)
-        && crate::finance::ledger::has_entries(txn, id).await?
-    {
-        return Err(CustomersError::CurrencyInUse.into());
-    }
-    if let Some(number) = change.number {
-        row.number = parse_text("number", number, 64)?;
-    }
-    if let Some(phone) = change.phone {
-        row.phone = parse_text("phone", phone, 64)?;
-    }
-    if let Some(tax_number) = change.tax_number {
-        row.tax_number = parse_text("taxNumber", tax_number, 64)?;
-    }
-    if let Some(email) = change.email {
-        row.email = parse_text("email", email, 320)?.as_deref().map(parse_email).transpose()?;
-    }
-    if let Some(name) = change.display_name {
-        row.display_name = parse_required("displayName", &name, 200)?;
-    }
-    if let Some(language) = change.language {
-        row.language = super::parse_language(&language)?;
-    }
-    if let Some(zone) = change.time_zone {
-        super::parse_zone(&zone)?.name().clone_into(&mut row.time_zone);
-    }
-    row.kind = change.kind.unwrap_or(row.kind);
-    row.stage = change.stage.unwrap_or(row.stage);
-    row.owner_id = change.owner_id.unwrap_or(row.owner_id);
-    row.preferred_channel = change.preferred_channel.unwrap_or(row.preferred_channel);
-    row.currency = change.currency.unwrap_or(row.currency);
-    row.search_text = row.searched();
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
 }
 
 /// The customer, unless it is deleted.
@@ -383,14 +248,36 @@ pub async fn get(db: &impl ConnectionTrait, id: CustomerId) -> Result<Model, Err
     Ok(row.ok_or(CustomersError::NotFound)?)
 }
 
-async fn lock(txn: &impl ConnectionTrait, id: CustomerId) -> Result<Model, Error> {
-    use sea_orm::QuerySelect;
-    let rows = Entity::find_by_id(id).filter(Column::DeletedAt.is_null()).lock_exclusive();
-    Ok(rows.one(txn).await?.ok_or(CustomersError::NotFound)?)
+/// The customer, unless it is deleted, and held until the transaction ends: it is neither deleted nor
+/// merged away while something that refers to it is being written.
+///
+/// # Errors
+/// [`CustomersError::NotFound`].
+pub async fn hold(txn: &impl ConnectionTrait, id: CustomerId) -> Result<Model, Error> {
+    let row = Entity::find_by_id(id).filter(Column::DeletedAt.is_null()).lock(LockType::KeyShare);
+    Ok(row.one(txn).await?.ok_or(CustomersError::NotFound)?)
 }
 
-async fn ensure_owner(txn: &impl ConnectionTrait, id: UserId) -> Result<(), Error> {
-    user::viewer(txn, id).await?.map(|_| ()).ok_or(CustomersError::NoSuchOwner.into())
+/// The customers with the `ids`, deleted or not, locked in the order of their ids.
+async fn lock_all(
+    txn: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = CustomerId>,
+) -> Result<Vec<Model>, Error> {
+    let rows = Entity::find().filter(Column::Id.is_in(ids)).order_by_asc(Column::Id);
+    Ok(rows.lock_exclusive().all(txn).await?)
+}
+
+/// The customer, deleted or not, locked, if it still has `expected_version` (where one is given).
+async fn lock(
+    txn: &impl ConnectionTrait,
+    id: CustomerId,
+    expected_version: Option<i32>,
+) -> Result<Model, Error> {
+    let row = lock_all(txn, [id]).await?.pop().ok_or(CustomersError::NotFound)?;
+    if expected_version.is_some_and(|version| version != row.version) {
+        return Err(Error::StaleVersion { current: row.version });
+    }
+    Ok(row)
 }
 
 impl Model {

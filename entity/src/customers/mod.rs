@@ -4,6 +4,7 @@ pub mod address;
 pub mod contact;
 pub mod customer;
 mod field;
+pub mod reference;
 
 pub use field::{parse_email, parse_language, parse_required, parse_text, parse_zone};
 
@@ -22,4 +23,35 @@ pub enum CustomersError {
     /// Its records are in its currency.
     #[error("the customer has invoices or payments, so its currency stays as it is")]
     CurrencyInUse,
+    /// It cannot be restored or purged.
+    #[error("the customer is not deleted, which it has to be for this")]
+    NotDeleted,
+    /// It is part of another one.
+    #[error("the customer was merged into another one; work with that one")]
+    Merged,
+    /// What the law makes us keep.
+    #[error(
+        "the customer has invoices or payments, which have to be kept by law; it stays deleted and out of all lists"
+    )]
+    HasRecords,
+    /// No contact has the id.
+    #[error("there is no such contact")]
+    NoSuchContact,
+    /// No address has the id.
+    #[error("there is no such address")]
+    NoSuchAddress,
+    /// A row of a batch does not say by what it is found.
+    #[error(
+        "the row has no {0}, by which rows are matched; fill it in, or match on something else"
+    )]
+    NoMatchKey(&'static str),
+    /// Several customers are what a row describes.
+    #[error("{0} customers have this; merge them first, or match on something else")]
+    Ambiguous(usize),
+    /// Two rows of a batch describe the same customer.
+    #[error("an earlier row is about the same customer; leave one of them out")]
+    RowTwice,
+    /// What a row describes is deleted.
+    #[error("the customer that matches is deleted; restore it first")]
+    MatchDeleted,
 }

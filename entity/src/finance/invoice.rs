@@ -218,7 +218,7 @@ pub async fn issue(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let customer = customer::get(txn, new.customer).await?;
+    let customer = customer::hold(txn, new.customer).await?;
     let today = organisation::get(txn).await?.today(now);
     let issued_on = new.issued_on.unwrap_or(today);
     if issued_on > today {

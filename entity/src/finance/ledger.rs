@@ -2,7 +2,7 @@
 //!
 //! Invariant: the entries of a transaction sum to zero in each currency. Debits are positive.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -172,6 +172,25 @@ pub(super) async fn mirror(
 pub async fn has_entries(db: &impl ConnectionTrait, customer: CustomerId) -> Result<bool, Error> {
     let first = Entity::find().filter(Column::CustomerId.eq(customer)).one(db).await?;
     Ok(first.is_some())
+}
+
+/// Those of `customers` for whom anything was ever posted.
+///
+/// # Errors
+/// The database.
+pub async fn with_entries(
+    db: &impl ConnectionTrait,
+    customers: impl IntoIterator<Item = CustomerId>,
+) -> Result<HashSet<CustomerId>, Error> {
+    let posted: Vec<CustomerId> = Entity::find()
+        .select_only()
+        .column(Column::CustomerId)
+        .distinct()
+        .filter(Column::CustomerId.is_in(customers))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(posted.into_iter().collect())
 }
 
 /// A balance: what a customer owes (negative: is owed), in one currency.

@@ -208,7 +208,7 @@ pub async fn record(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let customer = customer::get(txn, new.customer).await?;
+    let customer = customer::hold(txn, new.customer).await?;
     let currency = new.amount.currency;
     let amount = ledger::positive(new.amount, currency)?;
     let today = organisation::get(txn).await?.today(now);

@@ -54,13 +54,17 @@ pub fn payment(customer: &str, amount: &str, currency: &str, key: &str) -> Value
 
 /// A customer that nobody typed in, added at `now`.
 pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
-    let row = customer::Model {
+    let mut row = customer::Model {
         id: CustomerId::new(now),
         number: None,
         kind: customer::Kind::Person,
         stage: customer::LifecycleStage::Prospect,
         display_name: name.to_owned(),
         search_text: String::new(),
+        name_key: None,
+        email_key: None,
+        phone_key: None,
+        tax_key: None,
         owner_id: None,
         preferred_channel: None,
         email: None,
@@ -71,11 +75,13 @@ pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
         currency: Currency::VND,
         import_job_id: None,
         deleted_at: None,
+        merged_into_id: None,
         created_at: now,
         created_by: None,
         updated_at: now,
         updated_by: None,
         version: 1,
     };
-    customer::Model { search_text: row.searched(), ..row }
+    row.index();
+    row
 }

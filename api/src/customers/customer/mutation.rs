@@ -3,15 +3,16 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use entity::access::Permission;
 use entity::customers::customer::{self, Change, NewCustomer};
-use entity::id::{CustomerId, UserId};
+use entity::id::{CustomerId, Id, UserId};
 use futures::FutureExt;
+use uuid::Uuid;
 
 use super::{Channel, CustomerKind, LifecycleStage};
 use crate::context::{Can, Once, write};
 use crate::customers::{AddressInput, ContactInput};
 use crate::error::{Fault, UserError};
 use crate::id::parse;
-use crate::payload::payload;
+use crate::payload::{change, payload};
 use crate::scalar::CurrencyCode;
 
 /// A customer to be. What is absent follows the organisation's settings or stays empty.
@@ -100,29 +101,16 @@ pub struct UpdateCustomerInput {
     pub currency: Option<CurrencyCode>,
 }
 
-/// The outer `None` keeps a field, an inner `None` clears it.
-#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
-fn change<T>(given: MaybeUndefined<T>) -> Option<Option<T>> {
-    match given {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(value)),
-    }
-}
-
 impl UpdateCustomerInput {
-    fn parse(self) -> Result<Change, Vec<UserError>> {
-        let owner_id: Option<Option<UserId>> = match change(self.owner_id) {
-            None => None,
-            Some(None) => Some(None),
-            Some(Some(id)) => Some(Some(parse(&id, &["input", "ownerId"])?)),
-        };
-        Ok(Change {
+    /// What it means; an owner whose id cannot be read is one that there is not.
+    pub(super) fn parse(self) -> Change {
+        let owner = |id: ID| UserId::parse(&id).unwrap_or(UserId(Uuid::nil()));
+        Change {
             number: change(self.number),
             kind: self.kind.map(Into::into),
             stage: self.stage.map(Into::into),
             display_name: self.display_name,
-            owner_id,
+            owner_id: change(self.owner_id).map(|set| set.map(owner)),
             preferred_channel: change(self.preferred_channel).map(|set| set.map(Into::into)),
             email: change(self.email),
             phone: change(self.phone),
@@ -130,7 +118,7 @@ impl UpdateCustomerInput {
             language: self.language,
             time_zone: self.time_zone,
             currency: self.currency.map(|code| code.0),
-        })
+        }
     }
 }
 
@@ -199,9 +187,9 @@ impl CustomerMutation {
         expected_version: Option<i32>,
     ) -> Result<UpdateCustomerPayload, Fault> {
         let once = Once::new(None, "updateCustomer", &input).about(&id);
-        let parsed = parse::<CustomerId>(&id, &["id"]).and_then(|id| Ok((id, input.parse()?)));
-        let outcome = match parsed {
-            Ok((id, change)) => {
+        let outcome = match parse::<CustomerId>(&id, &["id"]) {
+            Ok(id) => {
+                let change = input.parse();
                 write(ctx, once, move |txn, actor, now| {
                     let change = change.clone();
                     async move {

@@ -77,15 +77,15 @@ impl<'a> Planner<'a> {
         sets: &[&'a SelectionSet],
     ) -> Result<GroupPlan<'a>, Fault> {
         let by = argument(self.query, ask, "by");
-        let filter = argument(self.query, ask, "filter");
+        let given = argument(self.query, ask, "filter");
         let filter =
-            condition(record, &filter, self.scope, "filter").map_err(|error| invalid(&error))?;
+            condition(record, &given, self.scope, "filter").map_err(|error| invalid(&error))?;
         let mut plan = GroupPlan {
             record,
             keys: GroupKey::parse(record, &by, self.scope, "by")
                 .map_err(|error| invalid(&error))?,
             sums: Vec::new(),
-            filter: record.listed().add(filter),
+            filter: record.listed(&given).add(filter),
             related: Vec::new(),
             parts: Vec::new(),
         };

@@ -166,8 +166,8 @@ async fn update_customers(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     use customer::Column::{
-        DisplayName, Email, Id, Phone, PreferredChannel, SearchText, Stage, TaxNumber, UpdatedAt,
-        UpdatedBy, Version,
+        DisplayName, Email, EmailKey, Id, NameKey, Phone, PhoneKey, PreferredChannel, SearchText,
+        Stage, TaxKey, TaxNumber, UpdatedAt, UpdatedBy, Version,
     };
     if changed.is_empty() {
         return Ok(());
@@ -185,10 +185,14 @@ async fn update_customers(
         .update_columns([
             DisplayName,
             Email,
+            EmailKey,
+            NameKey,
             Phone,
+            PhoneKey,
             PreferredChannel,
             SearchText,
             Stage,
+            TaxKey,
             TaxNumber,
             UpdatedAt,
             UpdatedBy,

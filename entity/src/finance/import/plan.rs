@@ -174,7 +174,7 @@ impl Plan {
             write: Write::Add,
         });
         if fill(&mut customer.model, party) {
-            customer.model.search_text = customer.model.searched();
+            customer.model.index();
             customer.fate = customer.fate.max(Fate::Updated);
             if customer.write == Write::Not {
                 customer.write = Write::Change;
@@ -328,13 +328,17 @@ async fn customers(
 /// A customer that is only known by `row`.
 fn new_customer(terms: &Terms, row: &Row, now: DateTime<Utc>) -> customer::Model {
     let (organisation, party) = (&terms.organisation, &row.customer);
-    let model = customer::Model {
+    let mut model = customer::Model {
         id: CustomerId::new(now),
         number: Some(party.number.clone()),
         kind: customer::Kind::Organisation,
         stage: customer::LifecycleStage::Customer,
         display_name: party.number.clone(),
         search_text: String::new(),
+        name_key: None,
+        email_key: None,
+        phone_key: None,
+        tax_key: None,
         owner_id: None,
         preferred_channel: None,
         email: None,
@@ -345,14 +349,15 @@ fn new_customer(terms: &Terms, row: &Row, now: DateTime<Utc>) -> customer::Model
         currency: row.currency,
         import_job_id: terms.job(),
         deleted_at: None,
+        merged_into_id: None,
         created_at: now,
         created_by: terms.actor().user(),
         updated_at: now,
         updated_by: terms.actor().user(),
         version: 1,
     };
-    let search_text = model.searched();
-    customer::Model { search_text, ..model }
+    model.index();
+    model
 }
 
 /// Fills `customer`'s blanks from `party`; whether there was anything to fill.
@@ -399,5 +404,8 @@ fn new_address(
         country,
         created_at: now,
         created_by: terms.actor().user(),
+        updated_at: now,
+        updated_by: terms.actor().user(),
+        version: 1,
     }
 }

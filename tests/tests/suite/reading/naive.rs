@@ -55,6 +55,19 @@ fn merged(fields: &[&Field]) -> Set {
     fields.iter().flat_map(|field| field.set.iter().cloned()).collect()
 }
 
+/// Whether a filter compares since when a record is deleted.
+fn says_when(filter: &Json) -> bool {
+    match filter {
+        Json::Object(entries) => entries.iter().any(|(name, value)| match name.as_str() {
+            "deletedAt" => !value.is_null(),
+            "and" | "or" | "not" => says_when(value),
+            _ => false,
+        }),
+        Json::Array(filters) => filters.iter().any(says_when),
+        _ => false,
+    }
+}
+
 impl<'a> Naive<'a> {
     /// Answers what `viewer` asks.
     pub fn new(rows: &'a Rows, viewer: &'a Viewer) -> Self {
@@ -62,7 +75,12 @@ impl<'a> Naive<'a> {
     }
 
     fn sees(&self, record: &Record) -> bool {
-        record.read.is_none_or(|needed| self.viewer.may(needed))
+        record.own.is_some() || record.read.is_none_or(|needed| self.viewer.may(needed))
+    }
+
+    fn sees_row(&self, record: &Record, row: &Row) -> bool {
+        let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
+        record.read.is_none_or(|needed| self.viewer.may(needed)) || record.own.is_some_and(own)
     }
 
     fn fail<T>(&mut self, code: &'static str) -> Result<T, Failed> {
@@ -123,6 +141,7 @@ impl<'a> Naive<'a> {
             for row in self.rows.of(record.table) {
                 if let Cell::Id(known) = row["id"]
                     && *id == json!(shown_id(record.prefix, known))
+                    && self.sees_row(record, row)
                 {
                     return self.record(record, row, &merged(fields));
                 }
@@ -266,8 +285,11 @@ impl<'a> Naive<'a> {
         let filter = field.argument("filter");
         let mut all: Vec<_> = candidates
             .into_iter()
-            .filter(|_| self.sees(record))
-            .filter(|row| record.deleted.is_none_or(|column| row[column] == Cell::Nothing))
+            .filter(|row| self.sees_row(record, row))
+            .filter(|row| {
+                let present = |column: &str| row[column] == Cell::Nothing;
+                record.deleted.is_none_or(present) || says_when(&filter)
+            })
             .filter(|row| self.passes(record, row, &filter))
             .collect();
         let order = field.argument("orderBy");

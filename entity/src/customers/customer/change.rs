@@ -1,0 +1,127 @@
+//! Changing a customer.
+
+use sea_orm::IntoActiveModel;
+use sea_orm::entity::prelude::*;
+
+use super::{Channel, Kind, LifecycleStage, Model, lock};
+use crate::access::{Actor, user};
+use crate::automation::event;
+use crate::customers::{
+    CustomersError, parse_email, parse_language, parse_required, parse_text, parse_zone,
+};
+use crate::error::Error;
+use crate::finance::ledger;
+use crate::id::{CustomerId, UserId};
+use crate::money::Currency;
+
+/// A change of a customer. The outer `None` keeps a field, an inner `None` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// The number that people know it by.
+    pub number: Option<Option<String>>,
+    /// What kind of party it is.
+    pub kind: Option<Kind>,
+    /// How far the relation has come.
+    pub stage: Option<LifecycleStage>,
+    /// What it is called.
+    pub display_name: Option<String>,
+    /// Who looks after it.
+    pub owner_id: Option<Option<UserId>>,
+    /// How it likes to be reached.
+    pub preferred_channel: Option<Option<Channel>>,
+    /// Where mail reaches it.
+    pub email: Option<Option<String>>,
+    /// Where calls reach it.
+    pub phone: Option<Option<String>>,
+    /// Its tax number.
+    pub tax_number: Option<Option<String>>,
+    /// The language it is written to in.
+    pub language: Option<String>,
+    /// The IANA zone it lives in.
+    pub time_zone: Option<String>,
+    /// The currency it is usually invoiced in.
+    pub currency: Option<Currency>,
+}
+
+/// Changes a customer, if it still has `expected_version` (where one is given).
+///
+/// # Errors
+/// [`CustomersError::NotFound`], [`Error::StaleVersion`], `Invalid`.
+pub async fn update(
+    txn: &impl ConnectionTrait,
+    id: CustomerId,
+    change: Change,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let mut row = lock(txn, id, expected_version).await?;
+    if row.deleted_at.is_some() {
+        return Err(CustomersError::NotFound.into());
+    }
+    if let Some(Some(owner)) = change.owner_id {
+        ensure_owner(txn, owner).await?;
+    }
+    if change.currency.is_some_and(|currency| currency != row.currency)
+        && ledger::has_entries(txn, id).await?
+    {
+        return Err(CustomersError::CurrencyInUse.into());
+    }
+    change.apply(&mut row)?;
+    row.touch(actor, now);
+    event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
+    Ok(row.into_active_model().reset_all().update(txn).await?)
+}
+
+/// Refuses a user who is gone or disabled.
+pub(super) async fn ensure_owner(txn: &impl ConnectionTrait, id: UserId) -> Result<(), Error> {
+    user::viewer(txn, id).await?.map(|_| ()).ok_or(CustomersError::NoSuchOwner.into())
+}
+
+impl Change {
+    /// Applies it to `row`. Whether the owner exists, the number is free and the currency may change is
+    /// for the caller to find out.
+    ///
+    /// # Errors
+    /// `Invalid` for a field that has not its form.
+    pub(super) fn apply(self, row: &mut Model) -> Result<(), Error> {
+        if let Some(number) = self.number {
+            row.number = parse_text("number", number, 64)?;
+        }
+        if let Some(phone) = self.phone {
+            row.phone = parse_text("phone", phone, 64)?;
+        }
+        if let Some(tax_number) = self.tax_number {
+            row.tax_number = parse_text("taxNumber", tax_number, 64)?;
+        }
+        if let Some(email) = self.email {
+            let email = parse_text("email", email, 320)?;
+            row.email = email.as_deref().map(parse_email).transpose()?;
+        }
+        if let Some(name) = self.display_name {
+            row.display_name = parse_required("displayName", &name, 200)?;
+        }
+        if let Some(language) = self.language {
+            row.language = parse_language(&language)?;
+        }
+        if let Some(zone) = self.time_zone {
+            parse_zone(&zone)?.name().clone_into(&mut row.time_zone);
+        }
+        row.kind = self.kind.unwrap_or(row.kind);
+        row.stage = self.stage.unwrap_or(row.stage);
+        row.owner_id = self.owner_id.unwrap_or(row.owner_id);
+        row.preferred_channel = self.preferred_channel.unwrap_or(row.preferred_channel);
+        row.currency = self.currency.unwrap_or(row.currency);
+        row.index();
+        Ok(())
+    }
+}
+
+impl Model {
+    /// Notes who changes the row now.
+    pub(super) fn touch(&mut self, actor: Actor, now: DateTimeUtc) {
+        self.updated_at = now;
+        self.updated_by = actor.user();
+        self.version += 1;
+    }
+}

@@ -1,0 +1,123 @@
+//! Adding a customer.
+
+use sea_orm::IntoActiveModel;
+use sea_orm::entity::prelude::*;
+
+use super::change::ensure_owner;
+use super::{Change, Channel, Kind, LifecycleStage, Model};
+use crate::access::{Actor, organisation};
+use crate::automation::event;
+use crate::customers::address::NewAddress;
+use crate::customers::contact::NewContact;
+use crate::customers::{address, contact};
+use crate::error::Error;
+use crate::id::{CustomerId, Id, UserId};
+use crate::money::Currency;
+
+/// A customer to be. What is `None` follows the organisation or stays empty.
+#[derive(Clone, Debug)]
+pub struct NewCustomer {
+    /// The number that people know it by.
+    pub number: Option<String>,
+    /// What kind of party it is.
+    pub kind: Kind,
+    /// How far the relation has come.
+    pub stage: LifecycleStage,
+    /// What it is called.
+    pub display_name: String,
+    /// Who looks after it.
+    pub owner_id: Option<UserId>,
+    /// How it likes to be reached.
+    pub preferred_channel: Option<Channel>,
+    /// Where mail reaches it.
+    pub email: Option<String>,
+    /// Where calls reach it.
+    pub phone: Option<String>,
+    /// Its tax number.
+    pub tax_number: Option<String>,
+    /// The language it is written to in.
+    pub language: Option<String>,
+    /// The IANA zone it lives in.
+    pub time_zone: Option<String>,
+    /// The currency it is usually invoiced in.
+    pub currency: Option<Currency>,
+    /// The people to talk to there.
+    pub contacts: Vec<NewContact>,
+    /// Where it is.
+    pub addresses: Vec<NewAddress>,
+}
+
+/// Adds a customer.
+///
+/// # Errors
+/// `Invalid` for a field that has not its form, [`crate::customers::CustomersError`].
+pub async fn create(
+    txn: &impl ConnectionTrait,
+    new: NewCustomer,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let organisation = organisation::get(txn).await?;
+    if let Some(owner) = new.owner_id {
+        ensure_owner(txn, owner).await?;
+    }
+    let mut row = Model::blank(&organisation, actor, now);
+    let change = Change {
+        number: Some(new.number),
+        kind: Some(new.kind),
+        stage: Some(new.stage),
+        display_name: Some(new.display_name),
+        owner_id: Some(new.owner_id),
+        preferred_channel: Some(new.preferred_channel),
+        email: Some(new.email),
+        phone: Some(new.phone),
+        tax_number: Some(new.tax_number),
+        language: new.language,
+        time_zone: new.time_zone,
+        currency: new.currency,
+    };
+    change.apply(&mut row)?;
+    let row = row.into_active_model().reset_all().insert(txn).await?;
+    contact::add(txn, row.id, new.contacts, actor, now).await?;
+    address::add(txn, row.id, new.addresses, actor, now).await?;
+    event::emit(txn, event::Kind::CustomerCreated, row.id.0, Some(row.id), actor, now).await?;
+    Ok(row)
+}
+
+impl Model {
+    /// A customer of whom nothing is known, not even a name: it follows the organisation.
+    pub(super) fn blank(
+        organisation: &organisation::Model,
+        actor: Actor,
+        now: DateTimeUtc,
+    ) -> Self {
+        Self {
+            id: CustomerId::new(now),
+            number: None,
+            kind: Kind::Organisation,
+            stage: LifecycleStage::Prospect,
+            display_name: String::new(),
+            search_text: String::new(),
+            name_key: None,
+            email_key: None,
+            phone_key: None,
+            tax_key: None,
+            owner_id: None,
+            preferred_channel: None,
+            email: None,
+            phone: None,
+            tax_number: None,
+            language: organisation.locale.clone(),
+            time_zone: organisation.time_zone.clone(),
+            currency: organisation.currency,
+            import_job_id: None,
+            deleted_at: None,
+            merged_into_id: None,
+            created_at: now,
+            created_by: actor.user(),
+            updated_at: now,
+            updated_by: actor.user(),
+            version: 1,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Deleting a customer, taking that back, and purging: removing it for good.
+//!
+//! Invariant: what the law makes us keep, invoices and payments, is never purged.
+
+use sea_orm::IntoActiveModel;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Alias, Query};
+
+use super::{Entity, Model, lock};
+use crate::access::Actor;
+use crate::automation::event;
+use crate::customers::CustomersError;
+use crate::customers::reference::{REFERENCES, Reference, Tie};
+use crate::error::Error;
+use crate::id::CustomerId;
+
+/// Deletes a customer: lists leave it out, and nothing new is written about it. It can be restored.
+///
+/// # Errors
+/// [`CustomersError::NotFound`], [`Error::StaleVersion`].
+pub async fn delete(
+    txn: &impl ConnectionTrait,
+    id: CustomerId,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let mut row = lock(txn, id, expected_version).await?;
+    if row.deleted_at.is_some() {
+        return Err(CustomersError::NotFound.into());
+    }
+    row.deleted_at = Some(now);
+    row.touch(actor, now);
+    event::emit(txn, event::Kind::CustomerDeleted, id.0, Some(id), actor, now).await?;
+    Ok(row.into_active_model().reset_all().update(txn).await?)
+}
+
+/// Takes the deletion of a customer back.
+///
+/// # Errors
+/// [`CustomersError::NotFound`], [`CustomersError::NotDeleted`], [`CustomersError::Merged`],
+/// [`Error::StaleVersion`].
+pub async fn restore(
+    txn: &impl ConnectionTrait,
+    id: CustomerId,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let mut row = lock(txn, id, expected_version).await?;
+    if row.merged_into_id.is_some() {
+        return Err(CustomersError::Merged.into());
+    }
+    if row.deleted_at.is_none() {
+        return Err(CustomersError::NotDeleted.into());
+    }
+    row.deleted_at = None;
+    row.touch(actor, now);
+    event::emit(txn, event::Kind::CustomerRestored, id.0, Some(id), actor, now).await?;
+    Ok(row.into_active_model().reset_all().update(txn).await?)
+}
+
+/// Removes a deleted customer for good, with everything that belongs to it alone.
+///
+/// # Errors
+/// [`CustomersError::NotFound`], [`CustomersError::NotDeleted`], [`CustomersError::HasRecords`],
+/// [`Error::StaleVersion`].
+pub async fn purge(
+    txn: &impl ConnectionTrait,
+    id: CustomerId,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let row = lock(txn, id, expected_version).await?;
+    if row.deleted_at.is_none() {
+        return Err(CustomersError::NotDeleted.into());
+    }
+    for kept in REFERENCES.iter().filter(|reference| reference.tie == Tie::Kept) {
+        if exists(txn, kept, id).await? {
+            return Err(CustomersError::HasRecords.into());
+        }
+    }
+    for reference in REFERENCES {
+        match reference.tie {
+            Tie::Kept => {}
+            Tie::Noted => reference.set(txn, [id], None).await?,
+            Tie::Belongs => {
+                let mut delete = Query::delete();
+                delete.from_table(Alias::new(reference.table)).and_where(reference.is_in([id]));
+                txn.execute(&delete).await?;
+            }
+        }
+    }
+    Entity::delete_by_id(id).exec(txn).await?;
+    // The customer's id is all that is left of it.
+    event::emit(txn, event::Kind::CustomerPurged, id.0, None, actor, now).await
+}
+
+async fn exists(
+    txn: &impl ConnectionTrait,
+    reference: &Reference,
+    id: CustomerId,
+) -> Result<bool, Error> {
+    let mut query = Query::select();
+    query
+        .from(Alias::new(reference.table))
+        .column(Alias::new(reference.column))
+        .and_where(reference.is_in([id]))
+        .limit(1);
+    Ok(txn.query_one(&query).await?.is_some())
+}

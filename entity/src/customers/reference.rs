@@ -1,0 +1,82 @@
+//! Everything that refers to a customer, so that nothing is forgotten when one is merged or purged.
+//!
+//! Invariant: a column that refers to a customer stands here; a test looks for them in the database.
+
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+
+use crate::error::Error;
+use crate::id::CustomerId;
+
+/// What becomes of a row when the customer that it refers to is purged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// It goes with the customer.
+    Belongs,
+    /// It stays, and forgets the customer.
+    Noted,
+    /// It has to be kept, and the customer with it.
+    Kept,
+}
+
+/// What becomes of a row when the customer that it refers to becomes part of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// It refers to the other one from then on.
+    Refer,
+    /// It never changes; a posting carries its amount over.
+    Post,
+}
+
+/// A column that refers to a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Its table.
+    pub table: &'static str,
+    /// Its name.
+    pub column: &'static str,
+    /// What becomes of its rows in a purge.
+    pub tie: Tie,
+    /// What becomes of its rows in a merge.
+    pub merge: Move,
+}
+
+const fn refer(table: &'static str, column: &'static str, tie: Tie) -> Reference {
+    Reference { table, column, tie, merge: Move::Refer }
+}
+
+/// Every column that refers to a customer; what refers to another one of these comes before it.
+pub const REFERENCES: &[Reference] = &[
+    refer("message", "customer_id", Tie::Belongs),
+    refer("contact", "customer_id", Tie::Belongs),
+    refer("address", "customer_id", Tie::Belongs),
+    refer("event", "customer_id", Tie::Noted),
+    refer("credit_note", "customer_id", Tie::Kept),
+    refer("payment", "customer_id", Tie::Kept),
+    refer("invoice", "customer_id", Tie::Kept),
+    Reference { table: "ledger_entry", column: "customer_id", tie: Tie::Kept, merge: Move::Post },
+    refer("customer", "merged_into_id", Tie::Belongs),
+];
+
+impl Reference {
+    /// The rows that refer to one of `customers`.
+    pub(super) fn is_in(&self, customers: impl IntoIterator<Item = CustomerId>) -> Expr {
+        Expr::col(Alias::new(self.column)).is_in(customers.into_iter().map(|id| id.0))
+    }
+
+    /// Lets the rows that refer to one of `from` refer to `to`.
+    pub(super) async fn set(
+        &self,
+        txn: &impl ConnectionTrait,
+        from: impl IntoIterator<Item = CustomerId>,
+        to: Option<CustomerId>,
+    ) -> Result<(), Error> {
+        let mut update = Query::update();
+        update
+            .table(Alias::new(self.table))
+            .value(Alias::new(self.column), to.map(|id| id.0))
+            .and_where(self.is_in(from));
+        txn.execute(&update).await?;
+        Ok(())
+    }
+}

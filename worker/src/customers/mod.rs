@@ -1,0 +1,3 @@
+//! What happens to customers in numbers.
+
+pub mod bulk;
