@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use async_graphql::{Context, ContextBase, Guard, ID, InputType};
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
+use entity::access::audit::Origin;
 use entity::access::{Actor, Permission, Viewer};
 use entity::automation::idempotency::{self, Request};
 use entity::clock::Clock;
@@ -19,6 +20,7 @@ use worker::feed::Signal;
 use crate::access::token::Tokens;
 use crate::error::{Fault, UserError, refused};
 use crate::http::errors::Code;
+use crate::http::request::RequestId;
 
 /// What the process has, once.
 #[derive(Clone)]
@@ -173,7 +175,11 @@ where
         },
     };
     let work = Arc::new(work);
-    let outcome = shared.db.write(|txn| {
+    let mut origin = Origin::new(viewer.into(), now);
+    if let Some(request) = ctx.data_opt::<RequestId>() {
+        origin = origin.in_request(request.as_str());
+    }
+    let outcome = shared.db.write_as(&origin, |txn| {
         let (request, work) = (request.clone(), Arc::clone(&work));
         async move {
             let Some(request) = request else { return work(txn, viewer.into(), now).await };

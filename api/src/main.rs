@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use api::access::token::Tokens;
-use api::cli::{demo, import, seed};
+use api::cli::{audit, demo, import, seed};
 use api::config::Server;
 use api::context::Shared;
 use api::http::server::{Patience, serve};
@@ -54,6 +54,8 @@ enum Command {
     Seed(seed::SeedArgs),
     /// Import customers, invoices and payments from a file.
     Import(import::ImportArgs),
+    /// Verify the log of who changed what.
+    Audit(audit::AuditArgs),
     /// Print the GraphQL schema.
     Schema,
 }
@@ -87,6 +89,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Import(args)) => Ok(import::run(args, &db, &clock).await?),
+        Some(Command::Audit(args)) => Ok(audit::run(args, &db).await?),
         Some(Command::Migrate | Command::Schema) => {
             println!("The schema is up to date.");
             Ok(ExitCode::SUCCESS)

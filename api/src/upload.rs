@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use entity::access::Permission;
+use entity::access::audit::Origin;
 use entity::collaboration::file;
 use entity::id::{FileId, Id};
 use futures::{FutureExt, StreamExt};
@@ -77,7 +78,8 @@ async fn upload(
     let (size, sha256) = store(&uploads, id, body, &request).await?;
     let name = params.name.unwrap_or_else(|| "upload".to_owned());
     let hash = sha256.clone();
-    let written = uploads.shared.db.write(move |txn| {
+    let origin = Origin::new(viewer.into(), now).in_request(request.as_str());
+    let written = uploads.shared.db.write_as(&origin, move |txn| {
         let (name, hash) = (name.clone(), hash.clone());
         async move { file::create(txn, id, &name, size, hash, viewer.into(), now).await }.boxed()
     });

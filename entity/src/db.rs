@@ -19,6 +19,7 @@ use sea_orm::{
 };
 use tokio::sync::Semaphore;
 
+use crate::access::audit::{self, Origin};
 use crate::error::Error;
 
 /// How often a write that lost a deadlock or a serialisation conflict is tried.
@@ -112,6 +113,17 @@ impl Db {
     where
         W: for<'c> Fn(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Error>>,
     {
+        self.write_as(&Origin::default(), work).await
+    }
+
+    /// The same, and the audit log notes the origin of what is changed.
+    ///
+    /// # Errors
+    /// What `work` fails with, or the database.
+    pub async fn write_as<T, W>(&self, origin: &Origin, work: W) -> Result<T, Error>
+    where
+        W: for<'c> Fn(&'c DatabaseTransaction) -> BoxFuture<'c, Result<T, Error>>,
+    {
         let _turn = self.writers.acquire().await.map_err(|_| Error::Closed)?;
         let mut attempt = 1;
         loop {
@@ -120,7 +132,13 @@ impl Db {
                 ..TransactionOptions::default()
             };
             let txn = self.pool.begin_with_options(options).await?;
-            let outcome = match work(&txn).await {
+            let done = async {
+                audit::declare(&txn, origin).await?;
+                let value = work(&txn).await?;
+                audit::forget(&txn, origin).await?;
+                Ok(value)
+            };
+            let outcome = match done.await {
                 Ok(value) => txn.commit().await.map(|()| value).map_err(Error::from),
                 Err(error) => {
                     txn.rollback().await?;

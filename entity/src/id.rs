@@ -136,6 +136,8 @@ ids! {
     JobId = "job";
     /// Stored bytes.
     FileId = "fil";
+    /// A change of a record.
+    AuditEntryId = "aud";
 }
 
 #[cfg(test)]

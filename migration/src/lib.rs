@@ -7,12 +7,14 @@ use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait,
 };
 
+mod audit;
 mod column;
 mod fold;
 mod m20261122_000001_access;
 mod m20261122_000002_customers;
 mod m20261122_000003_finance;
 mod m20261122_000004_automation;
+mod m20261125_000006_audit;
 mod m20261125_000007_changing;
 mod m20261125_000008_finding;
 
@@ -27,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_customers::Migration),
             Box::new(m20261122_000003_finance::Migration),
             Box::new(m20261122_000004_automation::Migration),
+            Box::new(m20261125_000006_audit::Migration),
             Box::new(m20261125_000007_changing::Migration),
             Box::new(m20261125_000008_finding::Migration),
         ]
@@ -44,9 +47,24 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
     let lock = db.begin().await?;
     if db.get_database_backend() == DbBackend::Postgres {
         lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")).await?;
-        Migrator::up(db, None).await?;
+        up(db).await?;
         return lock.commit().await;
     }
     lock.rollback().await?;
-    Migrator::up(db, None).await
+    up(db).await
+}
+
+/// Takes the steps that are left, and lets the audit log know of what they have made.
+async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if Migrator::get_pending_migrations(db).await?.is_empty() && audit::is_installed(db).await? {
+        return Ok(());
+    }
+    // SQLite drops no column that a trigger names, and nobody else writes meanwhile.
+    if db.get_database_backend() != DbBackend::Postgres {
+        audit::uninstall(db).await?;
+    }
+    Migrator::up(db, None).await?;
+    let txn = db.begin().await?;
+    audit::install(&txn).await?;
+    txn.commit().await
 }

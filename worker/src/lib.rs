@@ -13,4 +13,5 @@ pub mod mail;
 pub mod observe;
 pub mod relay;
 pub mod runtime;
+pub mod sealer;
 pub mod sender;

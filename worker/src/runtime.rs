@@ -24,6 +24,7 @@ use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
 use crate::mail::transport::Transport;
 use crate::relay::{Pace, Relay, chain};
+use crate::sealer;
 use crate::sender::Sender;
 
 /// Why workers cannot start.
@@ -130,10 +131,12 @@ impl Runtime {
             stopping.cancel();
             ended
         };
-        let (relayed, sent, worked, ()) = tokio::join!(
+        let clock = relay.clock.clone();
+        let (relayed, sent, worked, (), ()) = tokio::join!(
             guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
+            sealer::run(db.clone(), clock, shutdown.clone()),
             keep_house(db, documents, shutdown.clone()),
         );
         relayed.and(sent).and(worked)

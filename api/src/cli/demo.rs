@@ -2,6 +2,7 @@
 //! paid, open and overdue, and receipts on their way.
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
+use entity::access::audit::Origin;
 use entity::access::{Actor, Role, organisation, password, user};
 use entity::clock::Clock;
 use entity::customers::address::{self, NewAddress};
@@ -128,7 +129,8 @@ pub async fn load(db: &Db, clock: &Clock) -> Result<bool, entity::Error> {
     }
     let password_hash = password::hash(DEMO_PASSWORD)?;
     let now = clock.now();
-    let loaded = db.write(move |txn| {
+    let origin = Origin::new(Actor::System, now);
+    let loaded = db.write_as(&origin, move |txn| {
         let password_hash = password_hash.clone();
         async move {
             let settings = organisation::Settings {

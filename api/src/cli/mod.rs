@@ -1,5 +1,6 @@
 //! The commands of `rapport`.
 
+pub mod audit;
 pub mod demo;
 pub mod import;
 pub mod seed;

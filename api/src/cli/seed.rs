@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
+use entity::access::audit::Origin;
 use entity::access::{Actor, Role, organisation, password, user};
 use entity::clock::Clock;
 use entity::db::Db;
@@ -76,7 +77,8 @@ pub async fn run(args: SeedArgs, db: &Db, clock: &Clock) -> Result<(), entity::E
 async fn create_admin(args: AdminArgs, db: &Db, clock: &Clock) -> Result<(), entity::Error> {
     let password_hash = password::hash(&args.password)?;
     let now = clock.now();
-    let created = db.write(move |txn| {
+    let origin = Origin::new(Actor::System, now);
+    let created = db.write_as(&origin, move |txn| {
         let (args, password_hash) = (args.clone(), password_hash.clone());
         async move {
             let settings = organisation::Settings {

@@ -12,7 +12,7 @@ use async_graphql::{CacheControl, ID, OutputType, Positioned, ServerResult, Visi
 use chrono::{DateTime, Utc};
 use entity::catalog::{Field, Record, Scalar, Shape, operators, screaming};
 
-use crate::access::Role;
+use crate::access::{AuditAction, Role};
 use crate::automation::{JobKind, JobState, MessageKind, MessageReason, MessageState};
 use crate::customers::{AddressKind, Channel, CustomerKind, LifecycleStage};
 use crate::finance::{InvoiceState, PaymentMethod, PaymentState, ReceiptKind};
@@ -83,6 +83,7 @@ fn foundations(registry: &mut Registry) {
         <Money as OutputType>::create_type_info,
         <async_graphql::Json<serde_json::Value> as OutputType>::create_type_info,
         <Role as OutputType>::create_type_info,
+        <AuditAction as OutputType>::create_type_info,
         <CustomerKind as OutputType>::create_type_info,
         <LifecycleStage as OutputType>::create_type_info,
         <Channel as OutputType>::create_type_info,
@@ -169,7 +170,6 @@ fn shown(registry: &mut Registry, field: &Field) -> MetaField {
             MetaField { name: field.name.clone(), ..listing(target(), &field.about) }
         }
         Shape::Batch(batch) => {
-            let ty = if batch.list { "[Money!]" } else { "Money" };
             let arguments = batch.arguments.iter();
             let arguments = arguments
                 .map(|one| meta_input(one.name, one.about, scalar_type(&one.scalar), None))
@@ -177,7 +177,7 @@ fn shown(registry: &mut Registry, field: &Field) -> MetaField {
             MetaField {
                 args: arguments.collect(),
                 compute_complexity: Some(twice),
-                ..meta(&format!("{ty}{required}"))
+                ..meta(&format!("{}{required}", batch.ty))
             }
         }
     }

@@ -226,6 +226,10 @@ impl Writer {
                     self.out.push(b']');
                     Ok(true)
                 }
+                Some(Datum::Json(value)) => {
+                    self.put(&value.to_string());
+                    Ok(true)
+                }
                 Some(Datum::Null) | None => Ok(false),
             },
             _ => Err(self.broken(&"what belongs to the row was not loaded", pos)),

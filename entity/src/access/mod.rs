@@ -1,5 +1,6 @@
 //! Who works here, what they may do, and for whom: the organisation, its users, their permissions.
 
+pub mod audit;
 pub mod organisation;
 pub mod password;
 pub mod user;

@@ -40,6 +40,8 @@ pub enum Permission {
     WritePayments,
     /// Import files, and follow the jobs.
     Import,
+    /// See who changed what.
+    ReadAudit,
 }
 
 impl Role {
@@ -47,7 +49,8 @@ impl Role {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
-            Import, ReadCustomers, ReadFinance, WriteCustomers, WriteInvoices, WritePayments,
+            Import, ReadAudit, ReadCustomers, ReadFinance, WriteCustomers, WriteInvoices,
+            WritePayments,
         };
         match self {
             Self::Administrator => true,
@@ -61,7 +64,7 @@ impl Role {
                     | Import
             ),
             Self::Sales => matches!(permission, ReadCustomers | WriteCustomers),
-            Self::Auditor => matches!(permission, ReadCustomers | ReadFinance),
+            Self::Auditor => matches!(permission, ReadCustomers | ReadFinance | ReadAudit),
         }
     }
 }

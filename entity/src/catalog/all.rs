@@ -1,14 +1,14 @@
 //! Everything in the catalogue.
 
 use super::{Cataloged, Record};
-use crate::access::user;
+use crate::access::{audit, user};
 use crate::automation::{job, message};
 use crate::customers::{address, contact, customer};
 use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 12] {
+pub fn records() -> [&'static Record; 13] {
     [
         user::Entity::record(),
         customer::Entity::record(),
@@ -22,6 +22,7 @@ pub fn records() -> [&'static Record; 12] {
         receipt::Entity::record(),
         message::Entity::record(),
         job::Entity::record(),
+        audit::Entity::record(),
     ]
 }
 
@@ -29,4 +30,10 @@ pub fn records() -> [&'static Record; 12] {
 #[must_use]
 pub fn by_prefix(prefix: &str) -> Option<&'static Record> {
     records().into_iter().find(|record| record.prefix == prefix)
+}
+
+/// The kind of record whose rows are in `table`.
+#[must_use]
+pub fn by_table(table: &str) -> Option<&'static Record> {
+    records().into_iter().find(|record| record.table == table)
 }

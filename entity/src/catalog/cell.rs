@@ -82,6 +82,16 @@ pub fn write_cell(
     Ok(true)
 }
 
+/// The outward form of an id: an empty text for a prefix that there cannot be.
+#[must_use]
+pub fn global(prefix: &str, id: Uuid) -> String {
+    let prefix = DynamicType::new(prefix);
+    prefix.map_or_else(
+        |_| String::new(),
+        |prefix| TypeSafeId::from_type_and_uuid(prefix, id).to_string(),
+    )
+}
+
 /// The amount whose minor units and currency are at two indexes.
 ///
 /// # Errors

@@ -130,12 +130,14 @@ pub enum Datum {
     Money(Money),
     /// Several amounts.
     Amounts(Vec<Money>),
+    /// Any other value, in the form of the field's type.
+    Json(serde_json::Value),
 }
 
 /// A field that code makes, called once for all rows of a level.
 pub struct Batch {
-    /// Whether it gives a list.
-    pub list: bool,
+    /// The API's type of what it gives, without the `!` of a field that is never null.
+    pub ty: &'static str,
     /// What it can be asked with.
     pub arguments: Vec<BatchArgument>,
     /// Gives one datum for each id, in their order.
@@ -352,7 +354,16 @@ pub fn many<T: Cataloged>(column: impl ColumnTrait) -> Field {
 /// What `run` makes of all rows of a level at once: an amount, or a list of them.
 #[must_use]
 pub fn batch(list: bool, arguments: Vec<BatchArgument>, run: Batched) -> Field {
-    Field::new(Shape::Batch(Batch { list, arguments, run }), false)
+    let ty = if list { "[Money!]" } else { "Money" };
+    Field::new(Shape::Batch(Batch { ty, arguments, run }), false)
+}
+
+/// What `run` makes of all rows of a level at once: a value of a scalar type, such as `JSON!` or `ID`.
+#[must_use]
+pub fn batch_json(ty: &'static str, run: Batched) -> Field {
+    let required = ty.strip_suffix('!');
+    let batch = Batch { ty: required.unwrap_or(ty), arguments: Vec::new(), run };
+    Field::new(Shape::Batch(batch), required.is_none())
 }
 
 /// An optional argument that is a calendar day.

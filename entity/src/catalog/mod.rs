@@ -38,13 +38,13 @@ use serde_json::Value as Json;
 
 use crate::access::{Permission, Viewer};
 
-pub use all::{by_prefix, records};
-pub use cell::{read_money, write_cell, write_key, write_text};
+pub use all::{by_prefix, by_table, records};
+pub use cell::{global, read_money, write_cell, write_key, write_text};
 pub use cursor::{Cursor, Key};
 pub use field::{
-    Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, choice, computed, currency,
-    date, day, decimal, id, instant, json, list, long, many, money, one, search, single, text,
-    truth, uuid, whole,
+    Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, batch_json, choice,
+    computed, currency, date, day, decimal, id, instant, json, list, long, many, money, one,
+    search, single, text, truth, uuid, whole,
 };
 pub use filter::{Scope, condition, operators};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};

@@ -10,7 +10,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::{CustomersError, address, contact};
-use crate::access::{Permission, user};
+use crate::access::{Permission, audit, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::error::Error;
@@ -228,6 +228,8 @@ catalog! {
     payments: many::<payment::Entity>(payment::Column::CustomerId),
     /// Everything ever meant for it.
     messages: many::<message::Entity>(message::Column::CustomerId),
+    /// Who changed what of it.
+    history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter
     /// compares this.
     deleted_at: instant(Column::DeletedAt).filtered().ordered(),

@@ -14,7 +14,7 @@ use super::counter::{self, Series};
 use super::ledger::{self, Account, Source};
 use super::totals::{self, Line};
 use super::{FinanceError, allocation, credit_note, invoice_line};
-use crate::access::{Actor, Permission, organisation};
+use crate::access::{Actor, Permission, audit, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
 use crate::customers::{customer, parse_text};
@@ -147,6 +147,8 @@ catalog! {
     credit_notes: list::<credit_note::Entity, _>(
         credit_note::Column::InvoiceId, credit_note::Column::Id, 2,
     ),
+    /// Who changed what of it.
+    history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// When it was added.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }

@@ -1,6 +1,7 @@
 //! The suite: what Rapport does, told by those who use it, on both stacks.
 
 mod access;
+mod audit;
 mod changing;
 mod customers;
 mod finding;

@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use entity::access::Actor;
+use entity::access::audit::Origin;
 use entity::automation::job;
 use entity::automation::lease::Leased;
 use entity::clock::Clock;
@@ -24,10 +26,13 @@ pub async fn run(
     lease: Duration,
 ) -> Result<(), entity::Error> {
     let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
+    let actor = job.created_by.map_or(Actor::System, Actor::User);
     let leased = Leased { id: job.id, fence: job.fence };
     loop {
         let now = clock.now();
-        let step = db.write(move |txn| bulk::step(txn, leased, now + lease, now).boxed());
+        let origin = Origin::new(actor, now).in_job(job.id);
+        let step =
+            db.write_as(&origin, move |txn| bulk::step(txn, leased, now + lease, now).boxed());
         match step.await? {
             Step::More => {}
             Step::Ended => return Ok(()),

@@ -34,6 +34,7 @@ pub use report::{BadRow, Counts, Formats, Report, Sums};
 use self::plan::{Fate, Outcome, Terms};
 use self::rows::{Read as Taken, Row};
 use self::survey::{Defaults, Survey};
+use crate::access::audit::Origin;
 use crate::access::{Actor, organisation};
 use crate::automation::lease::Leased;
 use crate::automation::{event, job};
@@ -268,8 +269,11 @@ async fn take(
     loop {
         let now = clock.now();
         let (terms, rows) = (terms.clone(), rows.clone());
+        let origin = terms.under.as_ref().map_or_else(Origin::default, |under| {
+            Origin::new(under.actor, now).in_job(under.job.id)
+        });
         let taken = db
-            .write(move |txn| {
+            .write_as(&origin, move |txn| {
                 let (terms, rows) = (terms.clone(), rows.clone());
                 async move {
                     if let Some(under) = &terms.under

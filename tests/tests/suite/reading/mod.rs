@@ -150,6 +150,8 @@ on_both_stacks! {
             let user = UserId(user.expect("an id").uuid());
             viewers.push((token, Viewer { user, role }));
         }
+        // What is sealed does not change any more.
+        crate::audit::seal(app).await;
         let rows = Rows::load(app.db.reader()).await;
         let handle = Handle::current();
         let config = Config { cases: 600, max_global_rejects: 200, failure_persistence: None, ..Config::default() };

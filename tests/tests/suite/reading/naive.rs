@@ -263,7 +263,7 @@ impl<'a> Naive<'a> {
         let as_of = asked[0].argument("asOf");
         let as_of = as_of.as_str().map(|day| day.parse::<NaiveDate>().expect("a day"));
         let balances = self.rows.balances(&row["id"], as_of);
-        if batch.list {
+        if batch.ty.starts_with('[') {
             let set = merged(asked);
             return self.list(&balances, |naive, money| naive.money(*money, &set));
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use entity::access::user;
+use entity::access::{audit, user};
 use entity::automation::{job, message};
 use entity::catalog::{Record, Scalar, Target};
 use entity::customers::{address, contact, customer};
@@ -76,6 +76,7 @@ impl Rows {
             table::<message::Entity>(db).await,
             table::<job::Entity>(db).await,
             table::<ledger::Entity>(db).await,
+            table::<audit::Entity>(db).await,
         ];
         Self(tables.into_iter().collect())
     }

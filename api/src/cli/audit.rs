@@ -1,0 +1,56 @@
+//! `rapport audit`: proving that nobody has tampered with the audit log.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use entity::access::audit::{self, Head};
+use entity::db::Db;
+use sea_orm::DbErr;
+
+/// The commands about the audit log.
+#[derive(Args, Clone, Debug)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum AuditCommand {
+    /// Walk the chain of hashes. Ends with 1 and names the first entry that was changed, deleted or
+    /// inserted afterwards, if there is one.
+    Verify {
+        /// An earlier output's `POSITION:HASH`, which the chain has to contain.
+        #[arg(long, value_name = "POSITION:HASH", value_parser = noted)]
+        head: Option<Head>,
+    },
+}
+
+fn noted(text: &str) -> Result<Head, String> {
+    let head = text.split_once(':').and_then(|(position, hash)| {
+        Some(Head { position: position.parse().ok()?, hash: hash.to_owned() })
+    });
+    head.ok_or_else(|| "write it as an earlier run printed it, such as 1200:9f86d0…".to_owned())
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// The database.
+pub async fn run(args: AuditArgs, db: &Db) -> Result<ExitCode, DbErr> {
+    let AuditCommand::Verify { head } = args.command;
+    match audit::verify(db.reader(), head.as_ref()).await? {
+        Ok(verified) => {
+            let Head { position, hash } = verified.head;
+            println!("{position} entries are as they were written.");
+            if verified.unsealed > 0 {
+                println!("{} more wait for being sealed.", verified.unsealed);
+            }
+            println!("Head: {position}:{hash}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(finding) => {
+            println!("The audit log was tampered with: {finding}.");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
