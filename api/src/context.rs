@@ -10,6 +10,7 @@ use entity::access::audit::Origin;
 use entity::access::{Actor, Permission, Viewer};
 use entity::automation::idempotency::{self, Request};
 use entity::clock::Clock;
+use entity::customers::custom::CustomFields;
 use entity::db::Db;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -42,6 +43,8 @@ pub struct Session {
     pub viewer: Option<Viewer>,
     /// What they have shown to be known by, to ask again while they follow something.
     pub credentials: HeaderMap,
+    /// The custom fields, once something asks for them.
+    pub custom: CustomFields,
     /// Counts the statements that read records.
     pub statements: AtomicUsize,
 }

@@ -151,13 +151,18 @@ fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
     match error {
         CustomersError::NotFound
         | CustomersError::NoSuchContact
-        | CustomersError::NoSuchAddress => (ErrorCode::NotFound, &[]),
+        | CustomersError::NoSuchAddress
+        | CustomersError::NoSuchField => (ErrorCode::NotFound, &[]),
         CustomersError::NoSuchOwner => (ErrorCode::NotFound, &["input", "ownerId"]),
         CustomersError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
+        CustomersError::FieldKeyTaken => (ErrorCode::NotUnique, &["input", "key"]),
+        CustomersError::FieldInUse => (ErrorCode::InvalidState, &["input", "type"]),
+        CustomersError::ChoiceInUse => (ErrorCode::InvalidState, &["input", "choices"]),
         CustomersError::CurrencyInUse => (ErrorCode::InvalidState, &["input", "currency"]),
         CustomersError::NotDeleted
         | CustomersError::Merged
         | CustomersError::HasRecords
+        | CustomersError::TooManyFields(_)
         | CustomersError::MatchDeleted => (ErrorCode::InvalidState, &[]),
         CustomersError::NoMatchKey(_) => (ErrorCode::Invalid, &[]),
         CustomersError::Ambiguous(_) | CustomersError::RowTwice => (ErrorCode::NotUnique, &[]),

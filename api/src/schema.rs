@@ -5,7 +5,7 @@ use async_graphql::{MergedObject, Schema, SchemaBuilder};
 use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
 use crate::automation::JobMutation;
 use crate::customers::{
-    AddressMutation, ContactMutation, CustomerBulkMutation, CustomerMutation,
+    AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation, CustomerMutation,
     CustomerRemovalMutation, CustomerUpsertMutation,
 };
 use crate::finance::{
@@ -27,6 +27,7 @@ struct CustomersMutations(
     CustomerBulkMutation,
     ContactMutation,
     AddressMutation,
+    CustomFieldMutation,
 );
 
 #[derive(MergedObject, Default)]

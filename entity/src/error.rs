@@ -70,6 +70,8 @@ impl From<DbErr> for Error {
         };
         if named("customer", "number") {
             CustomersError::NumberTaken.into()
+        } else if named("custom_field", "key") {
+            CustomersError::FieldKeyTaken.into()
         } else if named("user_account", "email") {
             AccessError::EmailTaken.into()
         } else if named("invoice", "number") {

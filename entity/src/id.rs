@@ -110,6 +110,8 @@ ids! {
     UserId = "usr";
     /// A customer, whether organisation or person, prospect or long-standing.
     CustomerId = "cus";
+    /// A custom field of customers.
+    CustomFieldId = "cfd";
     /// A person to talk to at a customer.
     ContactId = "con";
     /// A postal address of a customer.

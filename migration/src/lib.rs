@@ -17,6 +17,7 @@ mod m20261122_000004_automation;
 mod m20261125_000006_audit;
 mod m20261125_000007_changing;
 mod m20261125_000008_finding;
+mod m20261125_000081_custom_field;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000006_audit::Migration),
             Box::new(m20261125_000007_changing::Migration),
             Box::new(m20261125_000008_finding::Migration),
+            Box::new(m20261125_000081_custom_field::Migration),
         ]
     }
 }

@@ -235,6 +235,7 @@ impl Story {
             currency: Some(self.currency),
             contacts: contact.into_iter().collect(),
             addresses: vec![address],
+            custom: Vec::new(),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 mod address;
 mod contact;
+mod custom_field;
 mod customer;
 
 pub use address::{AddressInput, AddressKind, AddressMutation};
 pub use contact::{ContactInput, ContactMutation};
+pub use custom_field::{CustomFieldInput, CustomFieldMutation, CustomFieldType, Sensitivity};
 pub use customer::{
     Channel, CustomerBulkMutation, CustomerKind, CustomerMutation, CustomerRemovalMutation,
     CustomerUpsertMutation, LifecycleStage,

@@ -74,7 +74,7 @@ fn references(rows: &[QueryResult], cell: usize) -> Result<Vec<Uuid>, DbErr> {
 }
 
 /// Which row is whose.
-fn places(rows: &[QueryResult]) -> Result<HashMap<Uuid, usize>, DbErr> {
+pub(super) fn places(rows: &[QueryResult]) -> Result<HashMap<Uuid, usize>, DbErr> {
     let mut at = HashMap::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
         at.extend(reference(row, 0)?.map(|id| (id, index)));
@@ -245,6 +245,12 @@ impl Reader<'_> {
             }
             .boxed(),
             What::Many(column, plan) => self.many(column, plan, ids).boxed(),
+            What::Custom(_, plan) => async {
+                let level = self.by_ids(&plan.definitions, &plan.ids()).await?;
+                let at = places(&level.rows)?;
+                Ok(Child::One(level, at))
+            }
+            .boxed(),
             What::Batch(run, arguments, _) => self.batch(*run, arguments, rows).boxed(),
             What::Typename | What::Forbidden | What::Scalar(..) | What::Money(..) => {
                 std::future::ready(Ok(Child::Cells)).boxed()

@@ -9,6 +9,7 @@
 //! Invariant: every read of a record in the API goes through here, so that row access, guards, pages and
 //! the number of statements hold by construction.
 
+mod custom;
 mod fetched;
 mod groups;
 mod input;

@@ -13,7 +13,8 @@ use entity::catalog::{
 use sea_orm::Condition;
 use serde_json::Value as Json;
 
-use crate::context::Ask as _;
+use super::custom::CustomPlan;
+use crate::context::{Ask as _, Session};
 use crate::error::Fault;
 use crate::http::errors::Code;
 
@@ -65,6 +66,8 @@ pub(super) enum What<'a> {
     List(&'static str, &'static str, Rows<'a>),
     /// A page of the records that refer to this one.
     Many(&'static str, Connection<'a>),
+    /// The values of custom fields: the cell that holds them.
+    Custom(usize, CustomPlan<'a>),
     /// What code makes of all rows.
     Batch(Batched, Json, Vec<(&'a Name, Part)>),
 }
@@ -219,7 +222,9 @@ impl<'a> Planner<'a> {
     /// The planner of a request.
     pub fn new(ctx: &ContextSelectionSet<'a>, viewer: &'a Viewer) -> Self {
         let backend = ctx.reader().get_database_backend();
-        Self { query: ctx.query_env, scope: Scope { viewer, backend } }
+        let session: &Session = ctx.data_unchecked();
+        let custom = &session.custom;
+        Self { query: ctx.query_env, scope: Scope { viewer, backend, custom } }
     }
 
     /// The fields that are asked of a type in some selection sets, by their keys, in the order in
@@ -284,7 +289,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Adds what the selection sets ask of each row; gives which selection it is.
-    fn select(self, rows: &mut Rows<'a>, sets: &[&'a SelectionSet]) -> Result<usize, Fault> {
+    pub(super) fn select(
+        self,
+        rows: &mut Rows<'a>,
+        sets: &[&'a SelectionSet],
+    ) -> Result<usize, Fault> {
         let record = rows.record;
         let mut fields = IndexMap::new();
         self.collect(sets, &|on| on == record.name || on == "Node", &mut fields);
@@ -343,6 +352,7 @@ impl<'a> Planner<'a> {
                     .collect::<serde_json::Map<_, _>>();
                 What::Batch(batch.run, arguments.into(), self.money(sets)?)
             }
+            Shape::Custom { column } => What::Custom(rows.cell(column), self.custom(sets)?),
             Shape::Search => What::Typename,
         })
     }
@@ -422,7 +432,7 @@ impl<'a> Planner<'a> {
             let message = "a page holds 0 to 100 records; page on with `after` or `before`";
             Fault::bad_request(message)
         })?;
-        let order = Order::parse(record, &argument("orderBy"), "orderBy")
+        let order = Order::parse(record, &argument("orderBy"), self.scope, "orderBy")
             .map_err(|error| invalid(&error))?;
         let given = argument("filter");
         let filter = condition(record, &given, self.scope, "filter");

@@ -10,11 +10,14 @@ use async_graphql::registry::{
 };
 use async_graphql::{CacheControl, ID, OutputType, Positioned, ServerResult, VisitorContext};
 use chrono::{DateTime, Utc};
-use entity::catalog::{Field, Record, Scalar, Shape, operators, screaming};
+use entity::catalog::{CUSTOM_FIELD, Field, Record, Scalar, Shape, operators, screaming};
 
+use super::custom;
 use crate::access::{AuditAction, Role};
 use crate::automation::{JobKind, JobState, MessageKind, MessageReason, MessageState};
-use crate::customers::{AddressKind, Channel, CustomerKind, LifecycleStage};
+use crate::customers::{
+    AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
+};
 use crate::finance::{InvoiceState, PaymentMethod, PaymentState, ReceiptKind};
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
 use crate::schema::list_cost;
@@ -88,6 +91,8 @@ fn foundations(registry: &mut Registry) {
         <LifecycleStage as OutputType>::create_type_info,
         <Channel as OutputType>::create_type_info,
         <AddressKind as OutputType>::create_type_info,
+        <CustomFieldType as OutputType>::create_type_info,
+        <Sensitivity as OutputType>::create_type_info,
         <InvoiceState as OutputType>::create_type_info,
         <PaymentState as OutputType>::create_type_info,
         <PaymentMethod as OutputType>::create_type_info,
@@ -169,6 +174,10 @@ fn shown(registry: &mut Registry, field: &Field) -> MetaField {
             record(registry, target());
             MetaField { name: field.name.clone(), ..listing(target(), &field.about) }
         }
+        Shape::Custom { .. } => {
+            let value = custom::value_type(registry);
+            MetaField { compute_complexity: Some(times::<10>), ..meta(&format!("[{value}!]!")) }
+        }
         Shape::Batch(batch) => {
             let arguments = batch.arguments.iter();
             let arguments = arguments
@@ -234,14 +243,21 @@ fn order(registry: &mut Registry, record: &Record) {
     let values: Vec<_> =
         fields.map(|field| (screaming(&field.name), field.about.as_str())).collect();
     let values = values.iter().map(|(name, about)| (name.as_str(), *about));
+    let by_custom = record.has_custom_fields();
+    let about = "The custom field that `customField` names.";
+    let values = values.chain(by_custom.then_some((CUSTOM_FIELD, about)));
     let name = format!("{}OrderField", record.name);
     let about = format!("What a list of `{}` can be ordered by.", record.name);
     enumeration(registry, &name, &about, values);
-    let fields = [
+    let mut fields = vec![
         meta_input("field", "By what.", &format!("{name}!"), None),
         meta_input("direction", "In which direction.", "OrderDirection!", Some("ASC")),
         meta_input("nulls", "Where records without a value stand.", "NullsOrder!", Some("LAST")),
     ];
+    if by_custom {
+        let about = "For CUSTOM_FIELD: the key of the custom field.";
+        fields.push(meta_input("customField", about, "String", None));
+    }
     let about = format!("By what a list of `{}` is ordered.", record.name);
     input(registry, &format!("{}Order", record.name), &about, fields);
 }
@@ -258,6 +274,7 @@ fn filter(registry: &mut Registry, record: &Record) {
             Shape::Many { target, .. } | Shape::List { target, .. } => {
                 quantifiers(registry, target())
             }
+            Shape::Custom { .. } => format!("[{}!]", custom::filter_type(registry)),
             Shape::Single { .. } | Shape::Batch(_) => continue,
         };
         fields.push(meta_input(&field.name, &field.about, &ty, None));

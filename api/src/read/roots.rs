@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaField, Registry};
@@ -192,6 +193,22 @@ fn nullable(
     }
 }
 
+/// The plan that `ask` makes; once more with the custom fields if it misses them.
+pub(super) async fn planned<'a, T>(
+    ctx: &ContextSelectionSet<'a>,
+    viewer: &'a Viewer,
+    ask: impl Fn(Planner<'a>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let plan = ask(Planner::new(ctx, viewer));
+    let session: &Session = ctx.data_unchecked();
+    if !session.custom.are_missed() {
+        return plan;
+    }
+    session.statements.fetch_add(1, Ordering::Relaxed);
+    session.custom.load(ctx.reader()).await?;
+    ask(Planner::new(ctx, viewer))
+}
+
 /// Refuses who may read nothing of a kind.
 pub(super) fn admit(viewer: &Viewer, record: &Record, pos: Pos) -> ServerResult<()> {
     if record.is_readable(viewer) {
@@ -267,7 +284,8 @@ async fn seen(
     ids: &[Uuid],
 ) -> HashMap<Uuid, Value> {
     let found = async {
-        let mut plan = Planner::new(ctx, viewer).rows(record, &asked(ctx))?;
+        let ask = |planner| Planner::rows(planner, record, &asked(ctx));
+        let mut plan = planned(ctx, viewer, ask).await?;
         let merged = record.merged.map(|column| plan.cell(column));
         let (level, at) = reader(ctx, viewer).current(&plan, merged, ids).await?;
         Ok::<_, Fault>((plan, level, at))
@@ -295,9 +313,8 @@ async fn list(
     let pos = field.pos;
     let viewer = viewer(ctx, pos)?;
     admit(&viewer, record, pos)?;
-    let planner = Planner::new(ctx, &viewer);
-    let plan = planner.connection(record, field, &asked(ctx));
-    let plan = plan.map_err(|fault| failed(fault, pos))?;
+    let ask = |planner| Planner::connection(planner, record, field, &asked(ctx));
+    let plan = planned(ctx, &viewer, ask).await.map_err(|fault| failed(fault, pos))?;
     let (level, found) =
         reader(ctx, &viewer).page(&plan).await.map_err(|error| failed(error, pos))?;
     let mut writer = writer(ctx);
@@ -328,9 +345,10 @@ async fn nodes(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> Serv
     for (record, id) in ids.iter().flatten() {
         kinds.entry(record.prefix).or_insert_with(|| (record, Vec::new())).1.push(*id);
     }
-    let (planner, reader) = (Planner::new(ctx, &viewer), reader(ctx, &viewer));
+    let reader = reader(ctx, &viewer);
     let load = async |record: &'static Record, ids: Vec<Uuid>| {
-        let mut plan = planner.rows(record, &asked(ctx))?;
+        let ask = |planner| Planner::rows(planner, record, &asked(ctx));
+        let mut plan = planned(ctx, &viewer, ask).await?;
         let merged = record.merged.map(|column| plan.cell(column));
         let (level, at) = reader.current(&plan, merged, &ids).await?;
         Ok::<_, Fault>((record.prefix, (plan, level, at)))

@@ -214,6 +214,9 @@ impl Writer {
                 let found = key.and_then(|key| pages.get(&key)).cloned().unwrap_or_default();
                 self.connection(connection, level, &found, pos).map(|()| true)
             }
+            (What::Custom(cell, plan), Child::One(level, at)) => {
+                self.custom(plan, (row, *cell), (level, at)).map(|()| true)
+            }
             (What::Batch(_, _, parts), Child::Batch(data)) => match data.get(position) {
                 Some(Datum::Money(amount)) => self.money(*amount, parts).map(|()| true),
                 Some(Datum::Amounts(amounts)) => {

@@ -38,6 +38,8 @@ pub enum Permission {
     WriteInvoices,
     /// Record, allocate and reverse payments, and resend receipts.
     WritePayments,
+    /// Define custom fields.
+    DefineFields,
     /// Import files, and follow the jobs.
     Import,
     /// See who changed what.

@@ -3,15 +3,17 @@
 use super::{Cataloged, Record};
 use crate::access::{audit, user};
 use crate::automation::{job, message};
+use crate::customers::custom::definition;
 use crate::customers::{address, contact, customer};
 use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 13] {
+pub fn records() -> [&'static Record; 14] {
     [
         user::Entity::record(),
         customer::Entity::record(),
+        definition::Entity::record(),
         contact::Entity::record(),
         address::Entity::record(),
         invoice::Entity::record(),

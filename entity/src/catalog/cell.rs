@@ -106,6 +106,14 @@ pub fn read_money(
     Ok(Some(Money::new(minor, currency)))
 }
 
+/// The JSON at `index`; null when there is none.
+///
+/// # Errors
+/// [`DbErr::Type`] for anything else.
+pub fn read_json(row: &QueryResult, index: usize) -> Result<serde_json::Value, DbErr> {
+    Ok(cell!(row, index, sqlx::types::JsonValue)?.unwrap_or_default())
+}
+
 /// A whole number, whatever its width.
 fn number(row: &QueryResult, index: usize) -> Result<Option<i64>, DbErr> {
     match cell!(row, index, i64) {

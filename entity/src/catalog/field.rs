@@ -83,6 +83,11 @@ pub enum Shape {
     },
     /// Words that the record's `search_text` is searched for; only a filter.
     Search,
+    /// The values of custom fields.
+    Custom {
+        /// The column that holds them all.
+        column: &'static str,
+    },
     /// The record that a column refers to; null when there is none, or when the viewer does not see it.
     One {
         /// The column that refers.
@@ -327,6 +332,11 @@ pub fn computed(amount: &'static str) -> Field {
 #[must_use]
 pub fn search() -> Field {
     Field::new(Shape::Search, true).hidden()
+}
+
+/// The values of custom fields, all in `column`.
+pub fn custom_values(column: impl ColumnTrait) -> Field {
+    Field::new(Shape::Custom { column: column.as_str() }, false).filtered()
 }
 
 /// The record that `column` refers to.

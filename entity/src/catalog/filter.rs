@@ -15,8 +15,9 @@ use sea_orm::{Condition, ConnectionTrait, DbBackend, Value};
 use serde_json::{Map, Value as Json};
 use type_safe_id::{DynamicType, TypeSafeId};
 
-use super::{CatalogError, Field, Record, Scalar, Shape, Target};
+use super::{CatalogError, Field, Record, Scalar, Shape, Target, custom};
 use crate::access::Viewer;
+use crate::customers::custom::CustomFields;
 use crate::money::Currency;
 use crate::search::{containing, matches, starting};
 
@@ -30,13 +31,15 @@ pub struct Scope<'a> {
     pub viewer: &'a Viewer,
     /// The database that runs it.
     pub backend: DbBackend,
+    /// The custom fields, loaded or not.
+    pub custom: &'a CustomFields,
 }
 
 impl<'a> Scope<'a> {
-    /// For `viewer`, and the database that `db` is.
+    /// For `viewer`, and the database that `db` is, with its custom fields.
     #[must_use]
-    pub fn of(db: &impl ConnectionTrait, viewer: &'a Viewer) -> Self {
-        Self { viewer, backend: db.get_database_backend() }
+    pub fn of(db: &impl ConnectionTrait, viewer: &'a Viewer, custom: &'a CustomFields) -> Self {
+        Self { viewer, backend: db.get_database_backend(), custom }
     }
 
     /// Whether who asks may compare and group by the field at all, and see what it refers to.
@@ -82,7 +85,7 @@ fn entries<'a>(given: &'a Json, at: &str) -> Result<Option<&'a Map<String, Json>
 }
 
 /// A list, or one value in its place, as GraphQL allows.
-fn elements(given: &Json) -> &[Json] {
+pub(super) fn elements(given: &Json) -> &[Json] {
     match given {
         Json::Array(elements) => elements,
         Json::Null => &[],
@@ -162,6 +165,7 @@ impl Compiler<'_> {
                 let Some(words) = given.as_str() else { return invalid(at, "this is text") };
                 Ok(matches(self.scope.backend, record.table, words))
             }
+            Shape::Custom { .. } => custom::condition(record, self.scope, given, at),
             Shape::One { column, target } => {
                 let filter = self.related(*target, given, at)?;
                 Ok(Condition::all().add(record.column(column).in_subquery(filter.ids("id"))))
@@ -248,7 +252,8 @@ pub fn operators(scalar: &Scalar) -> &'static [&'static str] {
     }
 }
 
-fn scalar_condition(
+/// What comparisons of a column mean.
+pub(super) fn scalar_condition(
     column: &Expr,
     scalar: &Scalar,
     given: &Json,
@@ -358,7 +363,7 @@ fn scaled(exact: Decimal, scale: u32) -> Option<Decimal> {
 }
 
 /// Amounts are compared within one currency.
-fn amount_condition(
+pub(super) fn amount_condition(
     amount: &Expr,
     currency_column: &Expr,
     given: &Json,

@@ -23,6 +23,7 @@
 mod all;
 mod cell;
 mod cursor;
+pub(crate) mod custom;
 mod field;
 mod filter;
 mod group;
@@ -39,16 +40,16 @@ use serde_json::Value as Json;
 use crate::access::{Permission, Viewer};
 
 pub use all::{by_prefix, by_table, records};
-pub use cell::{global, read_money, write_cell, write_key, write_text};
+pub use cell::{global, read_json, read_money, write_cell, write_key, write_text};
 pub use cursor::{Cursor, Key};
 pub use field::{
     Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, batch_json, choice,
-    computed, currency, date, day, decimal, id, instant, json, list, long, many, money, one,
-    search, single, text, truth, uuid, whole,
+    computed, currency, custom_values, date, day, decimal, id, instant, json, list, long, many,
+    money, one, search, single, text, truth, uuid, whole,
 };
 pub use filter::{Scope, condition, operators};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};
-pub use order::{Order, Ordering};
+pub use order::{CUSTOM_FIELD, Order, Ordering};
 pub use select::{Page, by_keys, count, counts, page, pages};
 
 /// Why a filter, an order or a cursor cannot be carried out.
@@ -113,6 +114,12 @@ impl Record {
     #[must_use]
     pub fn is_readable(&self, viewer: &Viewer) -> bool {
         self.own.is_some() || self.read.is_none_or(|needed| viewer.may(needed))
+    }
+
+    /// Whether its rows have values of custom fields.
+    #[must_use]
+    pub fn has_custom_fields(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.shape, Shape::Custom { .. }))
     }
 
     /// Which rows the viewer sees.

@@ -4,10 +4,13 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order as Way, SelectStatement};
 use sea_orm::{Condition, DbErr, QueryResult};
 use serde_json::Value as Json;
 
-use super::{CatalogError, Cursor, Key, Record, Scalar, cell, screaming};
+use super::{CatalogError, Cursor, Key, Record, Scalar, Scope, cell, custom, screaming};
 
 /// By how many fields a list is ordered at most.
 const MOST: usize = 4;
+
+/// What an order by a custom field calls its field.
+pub const CUSTOM_FIELD: &str = "CUSTOM_FIELD";
 
 /// One field of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +53,12 @@ impl Order {
     ///
     /// # Errors
     /// [`CatalogError::Invalid`].
-    pub fn parse(record: &Record, given: &Json, at: &str) -> Result<Self, CatalogError> {
+    pub fn parse(
+        record: &Record,
+        given: &Json,
+        scope: Scope<'_>,
+        at: &str,
+    ) -> Result<Self, CatalogError> {
         let invalid = |message: String| CatalogError::Invalid { at: at.to_owned(), message };
         let one = std::slice::from_ref(given);
         let given = match given {
@@ -63,11 +71,17 @@ impl Order {
         }
         let entry = |entry: &Json| {
             let name = entry["field"].as_str().unwrap_or_default();
+            if name == CUSTOM_FIELD && record.has_custom_fields() {
+                return custom::ordering(scope, entry, at);
+            }
             let mut fields = record.fields.iter().filter(|field| field.ordered);
             let field = fields.find(|field| screaming(&field.name) == name);
             let (field, (column, scalar)) = field
                 .and_then(|field| Some((field, field.column()?)))
                 .ok_or_else(|| invalid(format!("{} is not ordered by {name}", record.name)))?;
+            if !scope.sees(field) {
+                return Err(CatalogError::Forbidden(at.to_owned()));
+            }
             Ok(Ordering {
                 column,
                 scalar,

@@ -136,6 +136,8 @@ pub struct Model {
     pub time_zone: String,
     /// The currency it is usually invoiced in.
     pub currency: Currency,
+    /// Values of custom fields, by their keys.
+    pub custom: Json,
     /// The import it came by.
     pub import_job_id: Option<JobId>,
     /// Since when it is deleted; it can be restored.
@@ -209,6 +211,8 @@ catalog! {
     time_zone: text(Column::TimeZone).filtered(),
     /// The currency it is usually invoiced in.
     currency: currency(Column::Currency).filtered().grouped(),
+    /// The values of all custom fields that you may see, in the fields' order.
+    custom_fields: custom_values(Column::Custom),
     /// What it owes in `currency` (its own when absent) at the end of `asOf` (now when absent):
     /// open invoices less money received that settles none yet. Negative: we owe it.
     balance: batch(false, vec![IN_CURRENCY, AS_OF], ledger::balance_field)

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod contact;
+pub mod custom;
 pub mod customer;
 mod field;
 pub mod reference;
@@ -54,4 +55,21 @@ pub enum CustomersError {
     /// What a row describes is deleted.
     #[error("the customer that matches is deleted; restore it first")]
     MatchDeleted,
+    /// No custom field has the id, or it is archived.
+    #[error("there is no such custom field")]
+    NoSuchField,
+    /// Another custom field has the key, or had it before it was archived.
+    #[error("another custom field has this key, or had it; choose another one")]
+    FieldKeyTaken,
+    /// Its values are of its type.
+    #[error(
+        "customers have values of this field, so its type stays; archive it and define another one"
+    )]
+    FieldInUse,
+    /// A value that is to go is chosen somewhere.
+    #[error("customers have a value that would not be allowed any more; change theirs first")]
+    ChoiceInUse,
+    /// There are as many as there can be.
+    #[error("there are {0} custom fields already, which is the most; archive one first")]
+    TooManyFields(u64),
 }

@@ -73,6 +73,7 @@ pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
         language: "vi".to_owned(),
         time_zone: "UTC".to_owned(),
         currency: Currency::VND,
+        custom: json!({}),
         import_job_id: None,
         deleted_at: None,
         merged_into_id: None,

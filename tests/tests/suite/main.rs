@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod changing;
+mod custom_fields;
 mod customers;
 mod finding;
 mod given;

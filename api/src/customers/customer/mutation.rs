@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Channel, CustomerKind, LifecycleStage};
 use crate::context::{Can, Once, write};
-use crate::customers::{AddressInput, ContactInput};
+use crate::customers::{AddressInput, ContactInput, CustomFieldInput};
 use crate::error::{Fault, UserError};
 use crate::id::parse;
 use crate::payload::{change, payload};
@@ -49,6 +49,9 @@ pub struct CreateCustomerInput {
     /// Where it is.
     #[graphql(default, validator(max_items = 20))]
     pub addresses: Vec<AddressInput>,
+    /// Values of custom fields.
+    #[graphql(default, validator(max_items = 100))]
+    pub custom_fields: Vec<CustomFieldInput>,
 }
 
 impl CreateCustomerInput {
@@ -68,6 +71,7 @@ impl CreateCustomerInput {
             currency: self.currency.map(|code| code.0),
             contacts: self.contacts.into_iter().map(Into::into).collect(),
             addresses: self.addresses.into_iter().map(Into::into).collect(),
+            custom: self.custom_fields.into_iter().map(Into::into).collect(),
         })
     }
 }
@@ -99,6 +103,9 @@ pub struct UpdateCustomerInput {
     pub time_zone: Option<String>,
     /// The currency it is usually invoiced in; fixed once something was posted for it.
     pub currency: Option<CurrencyCode>,
+    /// Values of custom fields; those that are not named stay.
+    #[graphql(default, validator(max_items = 100))]
+    pub custom_fields: Vec<CustomFieldInput>,
 }
 
 impl UpdateCustomerInput {
@@ -118,6 +125,7 @@ impl UpdateCustomerInput {
             language: self.language,
             time_zone: self.time_zone,
             currency: self.currency.map(|code| code.0),
+            custom: self.custom_fields.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -13,9 +13,9 @@ use entity::catalog::{self, Group, GroupKey, Key, MOST_GROUPS, Record};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-use super::load::{Level, Reader, reference};
-use super::plan::{Planner, Rows};
-use super::roots::{admit, failed, reader, viewer, writer};
+use super::load::{Level, Reader, places};
+use super::plan::{Planner, Rows, asked};
+use super::roots::{admit, failed, planned, reader, viewer, writer};
 use crate::context::Ask;
 use crate::error::Fault;
 use plan::GroupPlan;
@@ -37,9 +37,9 @@ pub(super) async fn resolve(
     let pos = field.pos;
     let viewer = viewer(ctx, pos)?;
     admit(&viewer, record, pos)?;
-    let planner = Planner::new(ctx, &viewer);
     let found = async {
-        let mut plan = planner.groups(record, field, &[&ctx.item.node])?;
+        let ask = |planner| Planner::groups(planner, record, field, &asked(ctx));
+        let mut plan = planned(ctx, &viewer, ask).await?;
         if plan.keys.iter().any(GroupKey::lacks_zone) {
             let organisation = organisation::get(ctx.reader()).await;
             let zone = organisation.map_err(|error| match error {
@@ -50,8 +50,8 @@ pub(super) async fn resolve(
             plan.keys = plan.keys.into_iter().map(|key| key.in_zone(zone)).collect();
         }
         let reader = reader(ctx, &viewer);
-        let statement =
-            catalog::groups(record, planner.scope, &plan.keys, &plan.sums, &plan.filter);
+        let scope = Planner::new(ctx, &viewer).scope;
+        let statement = catalog::groups(record, scope, &plan.keys, &plan.sums, &plan.filter);
         let rows = reader.query(&statement).await?;
         if rows.len() > MOST_GROUPS {
             return Err(Fault::bad_request(format!(
@@ -91,10 +91,7 @@ async fn related(
         ids.sort_unstable();
         ids.dedup();
         let level = reader.by_ids(rows, &ids).await?;
-        let mut at = HashMap::with_capacity(ids.len());
-        for (index, row) in level.rows.iter().enumerate() {
-            at.extend(reference(row, 0)?.map(|id| (id, index)));
-        }
+        let at = places(&level.rows)?;
         Ok::<_, Fault>(Related { level, at })
     };
     futures::future::try_join_all(plan.related.iter().map(load)).await

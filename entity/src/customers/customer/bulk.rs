@@ -16,6 +16,7 @@ use crate::automation::event;
 use crate::automation::job::{self, target};
 use crate::automation::lease::Leased;
 use crate::catalog::{Cataloged, Scope, condition};
+use crate::customers::custom::CustomFields;
 use crate::customers::{parse_language, parse_zone};
 use crate::error::Error;
 use crate::id::{CustomerId, JobId, UserId};
@@ -127,7 +128,8 @@ pub async fn preview(
     now: DateTimeUtc,
 ) -> Result<job::Model, Error> {
     let record = Entity::record();
-    let passes = condition(record, &filter, Scope::of(txn, &viewer), "input.filter")?;
+    let fields = CustomFields::loaded(txn).await?;
+    let passes = condition(record, &filter, Scope::of(txn, &viewer, &fields), "input.filter")?;
     let kind = match &change {
         Some(_) => job::Kind::UpdateCustomers,
         None => job::Kind::DeleteCustomers,
@@ -227,7 +229,8 @@ async fn touch(
         .filter(|viewer| viewer.may(Permission::WriteCustomers))
         .ok_or_else(|| because("who started the job may not change customers any more"))?;
     let record = Entity::record();
-    let passes = condition(record, &input.filter, Scope::of(txn, &viewer), "filter")
+    let fields = CustomFields::loaded(txn).await?;
+    let passes = condition(record, &input.filter, Scope::of(txn, &viewer, &fields), "filter")
         .map_err(|error| because(&error.to_string()))?;
     let still: Vec<CustomerId> = Entity::find()
         .select_only()

@@ -6,6 +6,7 @@ use sea_orm::entity::prelude::*;
 use super::{Channel, Kind, LifecycleStage, Model, lock};
 use crate::access::{Actor, user};
 use crate::automation::event;
+use crate::customers::custom::{CustomValue, Setter};
 use crate::customers::{
     CustomersError, parse_email, parse_language, parse_required, parse_text, parse_zone,
 };
@@ -41,6 +42,8 @@ pub struct Change {
     pub time_zone: Option<String>,
     /// The currency it is usually invoiced in.
     pub currency: Option<Currency>,
+    /// Values of custom fields; those that are not there stay.
+    pub custom: Vec<CustomValue>,
 }
 
 /// Changes a customer, if it still has `expected_version` (where one is given).
@@ -67,7 +70,8 @@ pub async fn update(
     {
         return Err(CustomersError::CurrencyInUse.into());
     }
-    change.apply(&mut row)?;
+    let setter = Setter::load(txn, actor).await?;
+    change.apply(&mut row, &setter, false)?;
     row.touch(actor, now);
     event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
     Ok(row.into_active_model().reset_all().update(txn).await?)
@@ -79,12 +83,13 @@ pub(super) async fn ensure_owner(txn: &impl ConnectionTrait, id: UserId) -> Resu
 }
 
 impl Change {
-    /// Applies it to `row`. Whether the owner exists, the number is free and the currency may change is
+    /// Applies it to `row`, which may be new. Whether the owner exists, the number is free and the currency may change is
     /// for the caller to find out.
     ///
     /// # Errors
     /// `Invalid` for a field that has not its form.
-    pub(super) fn apply(self, row: &mut Model) -> Result<(), Error> {
+    pub(super) fn apply(self, row: &mut Model, setter: &Setter, is_new: bool) -> Result<(), Error> {
+        setter.set(&mut row.custom, self.custom, is_new)?;
         if let Some(number) = self.number {
             row.number = parse_text("number", number, 64)?;
         }

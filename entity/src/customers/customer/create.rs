@@ -9,6 +9,7 @@ use crate::access::{Actor, organisation};
 use crate::automation::event;
 use crate::customers::address::NewAddress;
 use crate::customers::contact::NewContact;
+use crate::customers::custom::{CustomValue, Setter};
 use crate::customers::{address, contact};
 use crate::error::Error;
 use crate::id::{CustomerId, Id, UserId};
@@ -45,6 +46,8 @@ pub struct NewCustomer {
     pub contacts: Vec<NewContact>,
     /// Where it is.
     pub addresses: Vec<NewAddress>,
+    /// Values of custom fields.
+    pub custom: Vec<CustomValue>,
 }
 
 /// Adds a customer.
@@ -75,8 +78,10 @@ pub async fn create(
         language: new.language,
         time_zone: new.time_zone,
         currency: new.currency,
+        custom: new.custom,
     };
-    change.apply(&mut row)?;
+    let setter = Setter::load(txn, actor).await?;
+    change.apply(&mut row, &setter, true)?;
     let row = row.into_active_model().reset_all().insert(txn).await?;
     contact::add(txn, row.id, new.contacts, actor, now).await?;
     address::add(txn, row.id, new.addresses, actor, now).await?;
@@ -110,6 +115,7 @@ impl Model {
             language: organisation.locale.clone(),
             time_zone: organisation.time_zone.clone(),
             currency: organisation.currency,
+            custom: serde_json::json!({}),
             import_job_id: None,
             deleted_at: None,
             merged_into_id: None,

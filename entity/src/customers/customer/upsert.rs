@@ -14,6 +14,7 @@ use super::{Change, Column, Entity, Model, tax_key};
 use crate::access::{Actor, organisation, user};
 use crate::automation::event;
 use crate::customers::CustomersError;
+use crate::customers::custom::Setter;
 use crate::error::Error;
 use crate::finance::ledger;
 use crate::id::{CustomerId, UserId};
@@ -116,6 +117,7 @@ struct Batch {
     /// Who has a number.
     numbers: HashMap<String, CustomerId>,
     owners: HashSet<UserId>,
+    setter: Setter,
     /// Customers whose currency stays.
     posted: HashSet<CustomerId>,
     taken: HashSet<String>,
@@ -173,6 +175,7 @@ impl Batch {
             known,
             numbers: numbers.into_iter().collect(),
             owners: owners.into_iter().collect(),
+            setter: Setter::load(txn, actor).await?,
             posted,
             taken: HashSet::new(),
             created: Vec::new(),
@@ -200,7 +203,7 @@ impl Batch {
         {
             return Err(CustomersError::CurrencyInUse.into());
         }
-        row.apply(&mut customer)?;
+        row.apply(&mut customer, &self.setter, created)?;
         if customer.display_name.is_empty() {
             return Err(Error::invalid("displayName", "a new customer needs a name"));
         }

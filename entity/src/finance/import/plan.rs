@@ -347,6 +347,7 @@ fn new_customer(terms: &Terms, row: &Row, now: DateTime<Utc>) -> customer::Model
         language: party.language.clone().unwrap_or_else(|| organisation.locale.clone()),
         time_zone: organisation.time_zone.clone(),
         currency: row.currency,
+        custom: serde_json::Value::Object(serde_json::Map::new()),
         import_job_id: terms.job(),
         deleted_at: None,
         merged_into_id: None,

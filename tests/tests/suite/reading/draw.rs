@@ -181,6 +181,7 @@ impl Draw<'_> {
         let deep = depth >= DEEPEST;
         match &declared.shape {
             Shape::Scalar { .. } | Shape::Search => {}
+            Shape::Custom { .. } => field.set = vec![item(What::Field(plain("value")))],
             Shape::Money { .. } => field.set = self.money(),
             Shape::Batch(batch) => {
                 field.set = self.money();
@@ -297,7 +298,9 @@ impl Draw<'_> {
                 _ => None,
             };
             let needed = [field.guard, target.and_then(|target| target.read)];
-            field.filtered && needed.into_iter().flatten().all(|needed| self.viewer.may(needed))
+            // No custom fields are defined here.
+            let compared = field.filtered && !matches!(field.shape, Shape::Custom { .. });
+            compared && needed.into_iter().flatten().all(|needed| self.viewer.may(needed))
         };
         let fields: Vec<_> = record.fields.iter().filter(may_compare).collect();
         let mut filter: Vec<(String, Given)> = Vec::new();

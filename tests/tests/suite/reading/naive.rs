@@ -231,6 +231,7 @@ impl<'a> Naive<'a> {
                 self.connection(target(), found, asked)
             }
             Shape::Batch(batch) => self.batch(row, batch, asked),
+            Shape::Custom { .. } => Ok(json!([])),
             Shape::Search => Ok(Json::Null),
         }
     }
@@ -415,7 +416,9 @@ impl<'a> Naive<'a> {
                     }
                 })
             }
-            Shape::Single { .. } | Shape::Batch(_) => panic!("{} is not compared", field.name),
+            Shape::Single { .. } | Shape::Batch(_) | Shape::Custom { .. } => {
+                panic!("{} is not compared", field.name)
+            }
         }
     }
 }
