@@ -133,6 +133,18 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
     Ok(vec![UserError::new(code, &error, path)])
 }
 
+/// A failure of a read, where nothing can be refused.
+#[must_use]
+pub fn fault(error: Error) -> Fault {
+    match refused(error) {
+        Err(fault) => fault,
+        Ok(errors) => {
+            let message = errors.into_iter().map(|error| error.message).collect::<Vec<_>>();
+            Fault::bad_request(message.join("; "))
+        }
+    }
+}
+
 /// Whether the database had no connection to give, or did not answer in time.
 fn is_overload(error: &DbErr) -> bool {
     matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))

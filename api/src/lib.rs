@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod context;
 pub mod customers;
+pub mod download;
 pub mod error;
 pub mod finance;
 pub mod http;

@@ -5,8 +5,9 @@ use async_graphql::{MergedObject, Schema, SchemaBuilder};
 use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
 use crate::automation::JobMutation;
 use crate::customers::{
-    AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation, CustomerMutation,
-    CustomerRemovalMutation, CustomerUpsertMutation,
+    AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
+    CustomerDuplicateQuery, CustomerMergeMutation, CustomerMutation, CustomerRemovalMutation,
+    CustomerUpsertMutation,
 };
 use crate::finance::{
     ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
@@ -14,7 +15,7 @@ use crate::finance::{
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
 use crate::live::Subscription;
-use crate::read::Roots;
+use crate::read::{Exports, Roots};
 
 #[derive(MergedObject, Default)]
 struct AccessQueries(OrganisationQuery, UserQuery);
@@ -25,6 +26,7 @@ struct CustomersMutations(
     CustomerRemovalMutation,
     CustomerUpsertMutation,
     CustomerBulkMutation,
+    CustomerMergeMutation,
     ContactMutation,
     AddressMutation,
     CustomFieldMutation,
@@ -35,11 +37,11 @@ struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, Impor
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(Roots, AccessQueries, InvoiceQuery);
+pub struct Query(Roots, AccessQueries, CustomerDuplicateQuery, InvoiceQuery);
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(LoginMutation, CustomersMutations, FinanceMutations, JobMutation);
+pub struct Mutation(LoginMutation, CustomersMutations, FinanceMutations, JobMutation, Exports);
 
 /// Rapport's schema.
 pub type RapportSchema = Schema<Query, Mutation, Subscription>;

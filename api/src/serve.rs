@@ -14,6 +14,7 @@ use object_store::ObjectStore;
 use uuid::Uuid;
 
 use crate::context::{Session, Shared};
+use crate::download::{self, Downloads};
 use crate::http::admission::Admission;
 use crate::http::console::{Example, Login, Offer};
 use crate::http::failure::Failure;
@@ -143,6 +144,10 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
         .router()
         .merge(sockets)
         .merge(health::router(ready, parts.metrics))
+        .merge(download::router(Downloads {
+            shared: shared.clone(),
+            files: Arc::clone(&parts.files),
+        }))
         .merge(upload::router(Uploads { shared: shared.clone(), files: parts.files }));
     if let Some(development) = parts.development {
         routes = routes.merge(console::router(&offer(development.demo))?);

@@ -3,6 +3,7 @@
 //! Invariant: nothing in here decides a business rule; it asks `entity`. What it does twice has the
 //! effect of once.
 
+pub mod collaboration;
 pub mod config;
 pub mod customers;
 pub mod document;

@@ -17,6 +17,7 @@ use object_store::ObjectStore;
 use sea_orm::{ActiveEnum, Iterable};
 use tokio_util::sync::CancellationToken;
 
+use crate::collaboration::export;
 use crate::config::{ConfigError, Stack};
 use crate::customers::bulk;
 use crate::document::{DocumentError, Documents};
@@ -115,7 +116,7 @@ impl Runtime {
     /// When a part ended by itself.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
         let Self { relay, sender, jobs, message_feed, job_feed, senders } = self;
-        let db = relay.db.clone();
+        let house = jobs.clone();
         let documents = sender.documents.clone();
         let send_messages = move |due: Due| {
             let sender = sender.clone();
@@ -136,8 +137,8 @@ impl Runtime {
             guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
-            sealer::run(db.clone(), clock, shutdown.clone()),
-            keep_house(db, documents, shutdown.clone()),
+            sealer::run(house.db.clone(), clock, shutdown.clone()),
+            keep_house(house, documents, shutdown.clone()),
         );
         relayed.and(sent).and(worked)
     }
@@ -169,6 +170,9 @@ impl Jobs {
                 job::Kind::UpdateCustomers | job::Kind::DeleteCustomers => {
                     bulk::run(&self.db, &self.clock, &job, self.lease).await
                 }
+                job::Kind::Export => {
+                    export::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
+                }
                 // It was done when it was written down.
                 job::Kind::UpsertCustomers => Ok(()),
             };
@@ -182,7 +186,8 @@ impl Jobs {
 }
 
 /// Keeps the figures that are counted from rows, and puts away what is not in use, until `shutdown`.
-async fn keep_house(db: Db, documents: Documents, shutdown: CancellationToken) {
+async fn keep_house(jobs: Jobs, documents: Documents, shutdown: CancellationToken) {
+    let Jobs { db, clock, files, .. } = jobs;
     let mut look = tokio::time::interval(Duration::from_secs(15));
     loop {
         tokio::select! {
@@ -190,6 +195,9 @@ async fn keep_house(db: Db, documents: Documents, shutdown: CancellationToken) {
             _ = look.tick() => documents.rest(),
         }
         index_customers(&db).await;
+        if let Err(error) = export::sweep(&db, &clock, &*files).await {
+            tracing::warn!(error = %chain(&error), "expired files could not be removed");
+        }
         if let Ok(events) = event::pending(db.reader()).await {
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
             metrics::gauge!("rapport_events_pending").set(events as f64);

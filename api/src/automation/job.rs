@@ -22,6 +22,8 @@ choice! {
         UpdateCustomers,
         /// Deletes all customers of a filter.
         DeleteCustomers,
+        /// Writes a list into a file.
+        Export,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Customers: their choices, and changing them. What is read of them is in the catalogue.
 
 mod bulk;
+mod merge;
 mod mutation;
 mod removal;
 mod upsert;
@@ -8,6 +9,7 @@ mod upsert;
 use crate::choice::choice;
 
 pub use bulk::CustomerBulkMutation;
+pub use merge::{CustomerDuplicateQuery, CustomerMergeMutation};
 pub use mutation::CustomerMutation;
 pub use removal::CustomerRemovalMutation;
 pub use upsert::CustomerUpsertMutation;

@@ -9,6 +9,6 @@ pub use address::{AddressInput, AddressKind, AddressMutation};
 pub use contact::{ContactInput, ContactMutation};
 pub use custom_field::{CustomFieldInput, CustomFieldMutation, CustomFieldType, Sensitivity};
 pub use customer::{
-    Channel, CustomerBulkMutation, CustomerKind, CustomerMutation, CustomerRemovalMutation,
-    CustomerUpsertMutation, LifecycleStage,
+    Channel, CustomerBulkMutation, CustomerDuplicateQuery, CustomerKind, CustomerMergeMutation,
+    CustomerMutation, CustomerRemovalMutation, CustomerUpsertMutation, LifecycleStage,
 };

@@ -10,6 +10,7 @@
 //! the number of statements hold by construction.
 
 mod custom;
+mod exports;
 mod fetched;
 mod groups;
 mod input;
@@ -19,6 +20,7 @@ mod register;
 mod roots;
 mod write;
 
+pub use exports::{ExportFormat, Exports};
 pub use fetched::{Among, Fetched, Together};
 pub use input::FilterOf;
 pub use roots::Roots;

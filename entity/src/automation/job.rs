@@ -32,6 +32,8 @@ pub enum Kind {
     UpdateCustomers,
     /// Deletes all customers of a filter.
     DeleteCustomers,
+    /// Writes a list into a file.
+    Export,
 }
 
 /// How far a job has come.
@@ -408,6 +410,26 @@ pub async fn note(
 ) -> Result<(), Error> {
     Entity::update_many()
         .col_expr(Column::Report, Expr::val(report))
+        .filter(Column::Id.eq(job.id))
+        .filter(Column::Fence.eq(job.fence))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a leased job leaves a file to be fetched until `until`.
+///
+/// # Errors
+/// The database.
+pub async fn leave(
+    txn: &impl ConnectionTrait,
+    job: Leased<JobId>,
+    file: FileId,
+    until: DateTimeUtc,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::ResultFileId, Expr::val(file.0))
+        .col_expr(Column::ResultExpiresAt, Expr::val(until))
         .filter(Column::Id.eq(job.id))
         .filter(Column::Fence.eq(job.fence))
         .exec(txn)

@@ -11,7 +11,7 @@ use sea_orm::{DbErr, QueryResult};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
-use super::{Key, Scalar, undecodable};
+use super::{Cell, Key, Scalar, undecodable};
 use crate::money::{Currency, Money};
 
 /// The value at `index` of a row, on either database.
@@ -90,6 +90,34 @@ pub fn global(prefix: &str, id: Uuid) -> String {
         |_| String::new(),
         |prefix| TypeSafeId::from_type_and_uuid(prefix, id).to_string(),
     )
+}
+
+/// The cell at `index` as a value of a table.
+///
+/// # Errors
+/// [`DbErr::Type`] for a cell that is no `scalar`.
+pub(super) fn read(row: &QueryResult, index: usize, scalar: &Scalar) -> Result<Cell, DbErr> {
+    let cell = match scalar {
+        Scalar::Id(prefix) => id(row, index)?.map(|id| Cell::Text(global(prefix, id))),
+        Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {
+            cell!(row, index, &str)?.map(|text| Cell::Text(text.to_owned()))
+        }
+        Scalar::Whole | Scalar::Long => {
+            number(row, index)?.map(|number| Cell::Number(number.into()))
+        }
+        Scalar::Scaled(scale) => {
+            let decimal = |number| Decimal::new(number, *scale).normalize();
+            number(row, index)?.map(|number| Cell::Number(decimal(number)))
+        }
+        Scalar::Truth => cell!(row, index, bool)?.map(Cell::Truth),
+        Scalar::Instant => cell!(row, index, DateTime<Utc>)?.map(Cell::Instant),
+        Scalar::Day => cell!(row, index, NaiveDate)?.map(Cell::Day),
+        Scalar::Json => {
+            let json = cell!(row, index, sqlx::types::JsonValue)?;
+            json.map(|json| Cell::Text(json.to_string()))
+        }
+    };
+    Ok(cell.unwrap_or(Cell::Empty))
 }
 
 /// The amount whose minor units and currency are at two indexes.

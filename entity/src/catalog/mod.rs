@@ -30,6 +30,7 @@ mod group;
 mod order;
 mod period;
 mod select;
+mod table;
 
 use std::borrow::Cow;
 
@@ -51,6 +52,7 @@ pub use filter::{Scope, condition, operators};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};
 pub use order::{CUSTOM_FIELD, Order, Ordering};
 pub use select::{Page, by_keys, count, counts, page, pages};
+pub use table::{Cell, Table, TableColumn, columns};
 
 /// Why a filter, an order or a cursor cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

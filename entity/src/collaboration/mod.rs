@@ -1,3 +1,4 @@
 //! What people share with one another.
 
+pub mod export;
 pub mod file;

@@ -22,7 +22,9 @@ use crate::search::searched;
 pub mod bulk;
 mod change;
 mod create;
+pub mod duplicate;
 mod key;
+pub mod merge;
 mod removal;
 mod upsert;
 

@@ -21,6 +21,10 @@ use crate::error::Error;
 use crate::id::{CreditNoteId, CustomerId, Id, InvoiceId, LedgerEntryId, PaymentId, UserId};
 use crate::money::{Currency, Money};
 
+/// How many entries are carried over by one statement: 12 columns each, of the 32,766 values that SQLite
+/// binds at once.
+const CARRIED: usize = 2_500;
+
 /// An account of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
@@ -163,6 +167,76 @@ pub(super) async fn mirror(
         .all(txn)
         .await?;
     Ok(rows.into_iter().map(|row| (row.account, row.invoice_id, -row.amount)).collect())
+}
+
+/// Carries everything that was posted for `from` over to `to`: what they owe, and on which day they owed
+/// what, is theirs together from then on. Each amount is taken back from the one and posted for the other on
+/// the day it counted for, so no balance of both together changes on any day.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn carry_over(
+    txn: &impl ConnectionTrait,
+    from: &[CustomerId],
+    to: CustomerId,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    #[derive(FromQueryResult)]
+    struct Posted {
+        account: Account,
+        customer_id: CustomerId,
+        invoice_id: Option<InvoiceId>,
+        payment_id: Option<PaymentId>,
+        credit_note_id: Option<CreditNoteId>,
+        currency: Currency,
+        booked_on: Date,
+        amount: i64,
+    }
+    const SHARED: [Column; 7] = [
+        Column::Account,
+        Column::CustomerId,
+        Column::InvoiceId,
+        Column::PaymentId,
+        Column::CreditNoteId,
+        Column::Currency,
+        Column::BookedOn,
+    ];
+    let mut posted = Entity::find()
+        .select_only()
+        .columns(SHARED)
+        .column_as(sum(Column::Amount), "amount")
+        .filter(Column::CustomerId.is_in(from.iter().copied()));
+    for column in SHARED {
+        posted = posted.group_by(column);
+    }
+    let posted = posted.into_model::<Posted>().all(txn).await?;
+    let transaction_id = LedgerEntryId::new(now).0;
+    let entries = posted.into_iter().filter(|posted| posted.amount != 0).flat_map(|posted| {
+        let entry = Model {
+            id: LedgerEntryId::new(now),
+            transaction_id,
+            account: posted.account,
+            customer_id: posted.customer_id,
+            invoice_id: posted.invoice_id,
+            payment_id: posted.payment_id,
+            credit_note_id: posted.credit_note_id,
+            currency: posted.currency,
+            amount: -posted.amount,
+            booked_on: posted.booked_on,
+            created_at: now,
+            created_by: actor.user(),
+        };
+        let other = LedgerEntryId::new(now);
+        [entry.clone(), Model { id: other, customer_id: to, amount: posted.amount, ..entry }]
+    });
+    let mut entries: Vec<_> = entries.map(|entry| entry.into_active_model().reset_all()).collect();
+    while !entries.is_empty() {
+        let rest = entries.split_off(entries.len().min(CARRIED));
+        Entity::insert_many(entries).exec_without_returning(txn).await?;
+        entries = rest;
+    }
+    Ok(())
 }
 
 /// Whether anything was ever posted for a customer.

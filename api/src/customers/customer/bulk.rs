@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Channel, CustomerKind, LifecycleStage};
 use crate::context::{Ask, Can, Once, write};
-use crate::error::{Fault, UserError};
+use crate::error::{Fault, UserError, fault};
 use crate::payload::change;
 use crate::read::{Among, Fetched, FilterOf, Together};
 
@@ -141,17 +141,7 @@ async fn prepare(
             return Ok(BulkPreviewPayload { job, sample, user_errors });
         }
     };
-    let sample = match target::next(ctx.reader(), JobId(job), SAMPLE).await {
-        Ok(sample) => sample,
-        Err(error) => {
-            let (job, sample) = (Fetched::nothing(), Vec::new());
-            return Ok(BulkPreviewPayload {
-                job,
-                sample,
-                user_errors: crate::error::refused(error)?,
-            });
-        }
-    };
+    let sample = target::next(ctx.reader(), JobId(job), SAMPLE).await.map_err(fault)?;
     let together = Arc::new(Together::of(sample.clone()));
     Ok(BulkPreviewPayload {
         job: Fetched::of(job),

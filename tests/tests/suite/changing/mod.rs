@@ -1,6 +1,8 @@
 //! Changing customers: taking them away and back, by the hundred, and by filter.
 
 mod bulk;
+mod export;
 mod killed;
+mod merge;
 mod removal;
 mod upsert;

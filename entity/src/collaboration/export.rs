@@ -1,0 +1,272 @@
+//! Exports: a list as a file, for who asked for it and for a while.
+//!
+//! Invariant: what is in the file is what its reader sees in lists when it is written, with the rights
+//! that they have then. The file has the job's own id, so a job that is run twice leaves one file.
+
+use chrono::TimeDelta;
+use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, DatabaseConnection};
+use serde::{Deserialize, Serialize};
+
+use super::file;
+use crate::access::{Viewer, user};
+use crate::automation::job;
+use crate::automation::lease::Leased;
+use crate::catalog::{
+    CatalogError, Cell, Cursor, Order, Record, Scope, Table, condition, count, records,
+};
+use crate::customers::custom::CustomFields;
+use crate::error::Error;
+use crate::id::{FileId, JobId};
+
+/// For how many days a file can be fetched.
+pub const DAYS: i64 = 7;
+
+/// How many rows are read at once.
+const PAGE: u64 = 500;
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Comma-separated values, for any program.
+    Csv,
+    /// A workbook, for Excel and its like.
+    Xlsx,
+}
+
+impl Format {
+    /// The end of the file's name.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+        }
+    }
+}
+
+/// What to export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The list's name, such as `customers`.
+    pub list: String,
+    /// In the form of the API's filter.
+    pub filter: Json,
+    /// In the form of the API's order.
+    pub order: Json,
+    /// The columns' names; all when absent.
+    pub fields: Option<Vec<String>>,
+    /// What the file is for.
+    pub format: Format,
+}
+
+/// An export that can be read.
+pub struct Export {
+    record: &'static Record,
+    viewer: Viewer,
+    filter: Condition,
+    order: Order,
+    table: Table,
+    after: Option<Cursor>,
+    over: bool,
+}
+
+impl Request {
+    /// What it means for a viewer.
+    fn open(
+        &self,
+        db: &impl ConnectionTrait,
+        viewer: Viewer,
+        fields: &CustomFields,
+    ) -> Result<Export, CatalogError> {
+        let scope = Scope::of(db, &viewer, fields);
+        let refused = |at: &str, message: &str| {
+            let (at, message) = (at.to_owned(), message.to_owned());
+            CatalogError::Invalid { at, message }
+        };
+        let mut records = records().into_iter();
+        let record = records.find(|record| record.many == self.list && !self.list.is_empty());
+        let record = record.ok_or_else(|| refused("list", "there is no such list"))?;
+        if !record.is_readable(&viewer) {
+            return Err(CatalogError::Forbidden("list".to_owned()));
+        }
+        let passes = condition(record, &self.filter, scope, "filter")?;
+        let order = Order::parse(record, &self.order, scope, "orderBy")?;
+        let table = Table::of(record, self.fields.as_deref(), &viewer, "fields")?;
+        if table.headings().is_empty() {
+            return Err(refused("fields", "choose columns that your role may see"));
+        }
+        let filter = record.listed(&self.filter).add(passes);
+        Ok(Export { record, viewer, filter, order, table, after: None, over: false })
+    }
+}
+
+/// Adds the job that exports what `request` says.
+///
+/// # Errors
+/// [`CatalogError`] for what cannot be.
+pub async fn request(
+    txn: &impl ConnectionTrait,
+    request: &Request,
+    viewer: Viewer,
+    now: DateTimeUtc,
+) -> Result<job::Model, Error> {
+    request.open(txn, viewer, &CustomFields::loaded(txn).await?)?;
+    let input = serde_json::to_value(request).unwrap_or_default();
+    job::create(txn, job::Kind::Export, input, viewer.into(), now).await
+}
+
+/// What a job exports, or the reason for which it cannot.
+///
+/// # Errors
+/// The database.
+pub async fn open(
+    db: &impl ConnectionTrait,
+    job: &job::Model,
+) -> Result<Result<(Request, Export), String>, Error> {
+    let Ok(request) = serde_json::from_value::<Request>(job.input.clone()) else {
+        let reason = "the job was made by another version of Rapport; make it again";
+        return Ok(Err(reason.to_owned()));
+    };
+    let viewer = match job.created_by {
+        Some(user) => user::viewer(db, user).await?,
+        None => None,
+    };
+    let Some(viewer) = viewer else {
+        return Ok(Err("who asked for it may not read anything any more".to_owned()));
+    };
+    let fields = CustomFields::loaded(db).await?;
+    let export = request.open(db, viewer, &fields).map_err(|error| error.to_string());
+    Ok(export.map(|export| (request, export)))
+}
+
+impl Export {
+    /// The headings of the table.
+    #[must_use]
+    pub fn headings(&self) -> Vec<String> {
+        self.table.headings()
+    }
+
+    /// How many rows there are now.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn total(&self, db: &DatabaseConnection) -> Result<i64, DbErr> {
+        let row = db.query_one(&count(self.record, &self.viewer, &self.filter)).await?;
+        row.map_or(Ok(0), |row| row.try_get_by_index(0))
+    }
+
+    /// The next rows; `None` after the last ones.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn next(&mut self, db: &DatabaseConnection) -> Result<Option<Vec<Vec<Cell>>>, DbErr> {
+        if self.over {
+            return Ok(None);
+        }
+        let list = (&self.filter, &self.order);
+        let (rows, place) =
+            self.table.rows(db, &self.viewer, list, self.after.take(), PAGE).await?;
+        self.over = place.is_none();
+        self.after = place;
+        Ok(Some(rows))
+    }
+}
+
+/// The id of the file that a job leaves.
+#[must_use]
+pub fn file_of(job: JobId) -> FileId {
+    FileId(job.0)
+}
+
+/// A file that was written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What it is called.
+    pub name: String,
+    /// In bytes.
+    pub size: i64,
+    /// Of the bytes.
+    pub sha256: String,
+    /// How many rows it has.
+    pub rows: i64,
+}
+
+/// Ends a leased job whose file is in the store. False: somebody else has it now.
+///
+/// # Errors
+/// The database.
+pub async fn finish(
+    txn: &impl ConnectionTrait,
+    leased: Leased<JobId>,
+    written: &Written,
+    now: DateTimeUtc,
+) -> Result<bool, Error> {
+    let until = now + TimeDelta::minutes(1);
+    let rows = written.rows;
+    let Leased { id, fence } = leased;
+    if !job::progress(txn, id, fence, rows, rows, until).await? {
+        return Ok(false);
+    }
+    let job = job::Entity::find_by_id(id).one(txn).await?;
+    let actor = job.and_then(|job| job.created_by);
+    let actor = actor.map_or(crate::access::Actor::System, crate::access::Actor::User);
+    let Written { name, size, sha256, .. } = written;
+    file::create(txn, file_of(id), name, *size, sha256.clone(), actor, now).await?;
+    job::leave(txn, leased, file_of(id), now + TimeDelta::days(DAYS)).await?;
+    let report = serde_json::json!({ "rows": rows, "name": name, "size": size });
+    job::finish(txn, id, fence, job::State::Succeeded, report, now).await?;
+    Ok(true)
+}
+
+/// The file that a job has left for `viewer`, while it can be fetched.
+///
+/// # Errors
+/// The database.
+pub async fn result(
+    db: &impl ConnectionTrait,
+    id: JobId,
+    viewer: Viewer,
+    now: DateTimeUtc,
+) -> Result<Option<file::Model>, DbErr> {
+    let job = job::Entity::find_by_id(id).one(db).await?;
+    let job = job.filter(|job| job.created_by == Some(viewer.user));
+    let job = job.filter(|job| job.result_expires_at.is_some_and(|end| now < end));
+    match job.and_then(|job| job.result_file_id) {
+        Some(file) => file::Entity::find_by_id(file).one(db).await,
+        None => Ok(None),
+    }
+}
+
+/// Files that nobody can fetch any more: the jobs that left them, and where the store has them.
+///
+/// # Errors
+/// The database.
+pub async fn expired(
+    db: &impl ConnectionTrait,
+    now: DateTimeUtc,
+) -> Result<Vec<(JobId, String)>, DbErr> {
+    use sea_orm::QuerySelect;
+    let jobs = job::Entity::find()
+        .filter(job::Column::ResultFileId.is_not_null())
+        .filter(job::Column::ResultExpiresAt.lte(now))
+        .limit(100)
+        .all(db)
+        .await?;
+    Ok(jobs.iter().map(|job| (job.id, file::storage_key(file_of(job.id)))).collect())
+}
+
+/// Forgets the file of a job, whose bytes are gone.
+///
+/// # Errors
+/// The database.
+pub async fn forget(txn: &impl ConnectionTrait, id: JobId) -> Result<(), Error> {
+    job::Entity::update_many()
+        .col_expr(job::Column::ResultFileId, Expr::val(None::<Uuid>))
+        .filter(job::Column::Id.eq(id))
+        .exec(txn)
+        .await?;
+    file::Entity::delete_by_id(file_of(id)).exec(txn).await?;
+    Ok(())
+}

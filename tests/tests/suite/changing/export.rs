@@ -1,0 +1,135 @@
+//! Lists as files: what is in them, and who gets them.
+
+use chrono::TimeDelta;
+use entity::access::Role;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+use tests::app::App;
+use tests::{graphql, on_both_stacks};
+
+use crate::given::{CREATE_CUSTOMER, customer, invoice};
+
+const EXPORT: &str = "mutation ($filter: CustomerFilter, $order: [CustomerOrder!], $fields: [CustomerExportField!], $key: String!) {
+  exportCustomers(filter: $filter, orderBy: $order, fields: $fields, idempotencyKey: $key) {
+    job { id state } userErrors { code field } } }";
+
+const JOB: &str =
+    "query ($id: ID!) { job(id: $id) { state done total report resultFileId resultExpiresAt } }";
+
+async fn fetch(app: &App, token: Option<&str>, job: &Value) -> (u16, Bytes) {
+    let path = format!("/jobs/{}/result", job.as_str().expect("an id"));
+    let mut request = Request::get(path).header("host", &app.address);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request.body(Full::default()).expect("a request");
+    let limit = std::time::Duration::from_secs(10);
+    let (status, body) = graphql::exchange(&app.address, request, limit).await.expect("an answer");
+    (status.as_u16(), body)
+}
+
+/// The lines of an export of customers, as somebody gets them.
+async fn lines(app: &App, token: &str, variables: Value) -> Vec<String> {
+    let asked = app.send_as(Some(token), EXPORT, variables).await;
+    let payload = &asked.data["exportCustomers"];
+    assert_eq!((asked.errors.len(), &payload["userErrors"]), (0, &json!([])), "{asked:?}");
+    app.drain().await;
+    let (status, body) = fetch(app, Some(token), &payload["job"]["id"]).await;
+    assert_eq!(status, 200);
+    let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+    let text = text.strip_prefix('\u{feff}').expect("a mark that Excel looks for").to_owned();
+    text.split_terminator("\r\n").map(str::to_owned).collect()
+}
+
+on_both_stacks! {
+    async fn a_list_becomes_a_file_that_opens_well_in_a_spreadsheet(app: App) {
+        let lan = customer(app, "Nguyễn Lan", "vi", "VND").await;
+        customer(app, "=HYPERLINK(\"http://evil.example\")", "en", "EUR").await;
+        customer(app, "Gone", "en", "EUR").await;
+        invoice(app, &lan, "1500000", "VND").await;
+        let delete = "mutation ($id: ID!) { deleteCustomer(id: $id) { customer { id } userErrors { code } } }";
+        let gone = app.ask("{ customers(filter: { search: \"gone\" }) { nodes { id } } }", json!({})).await;
+        app.make("customer", delete, json!({ "id": gone["customers"]["nodes"][0]["id"] })).await;
+        let variables = json!({
+            "order": [{ "field": "CREATED_AT" }], "key": "k",
+            "fields": ["DISPLAY_NAME", "STAGE", "BALANCE", "OWNER_NAME", "LANGUAGE"],
+        });
+        assert_eq!(lines(app, &app.token(), variables.clone()).await, [
+            "displayName,stage,balance,balance.currency,owner.name,language",
+            "Nguyễn Lan,PROSPECT,1500000,VND,,vi",
+            "\"'=HYPERLINK(\"\"http://evil.example\"\")\",PROSPECT,0.00,EUR,,en",
+        ]);
+        assert_eq!(app.number("SELECT COUNT(*) AS n FROM file").await, 1);
+        lines(app, &app.token(), variables).await;
+        assert_eq!(app.number("SELECT COUNT(*) AS n FROM file").await, 1, "a repeated request is the first one");
+    }
+
+    async fn only_who_asked_for_it_gets_the_file_and_only_for_a_week(app: App) {
+        customer(app, "Lan", "vi", "VND").await;
+        let asked = app.make("job", EXPORT, json!({ "key": "k" })).await;
+        let id = &asked["id"];
+        app.drain().await;
+        let job = app.ask(JOB, json!({ "id": id })).await["job"].clone();
+        assert_eq!((&job["state"], &job["done"], &job["total"]), (&json!("SUCCEEDED"), &json!(1), &json!(1)), "{job:#}");
+        assert!(job["resultFileId"].as_str().is_some_and(|id| id.starts_with("fil_")));
+        let mine = app.token();
+        assert_eq!(fetch(app, Some(&mine), id).await.0, 200);
+        let administrator = app.token_of(Role::Administrator).await;
+        assert_eq!(fetch(app, Some(&administrator), id).await.0, 404);
+        assert_eq!(fetch(app, None, id).await.0, 401);
+        assert_eq!(fetch(app, Some(&mine), &json!("job_x")).await.0, 404);
+        app.advance(TimeDelta::days(7));
+        assert_eq!(fetch(app, Some(&app.token()), id).await.0, 404, "it has expired");
+    }
+
+    async fn what_somebody_may_not_see_is_not_in_their_file(app: App) {
+        let lan = customer(app, "Lan", "vi", "VND").await;
+        invoice(app, &lan, "1000", "VND").await;
+        let sales = app.token_of(Role::Sales).await;
+        let whole = lines(app, &app.token(), json!({ "key": "a" })).await;
+        let part = lines(app, &sales, json!({ "key": "b" })).await;
+        assert!(whole[0].contains("balance") && !part[0].contains("balance"), "{whole:?} {part:?}");
+        assert_eq!(part[0].split(',').count(), part[1].split(',').count());
+        let invoices = "mutation { exportInvoices(idempotencyKey: \"i\") { job { id } userErrors { code } } }";
+        assert_eq!(app.send_as(Some(&sales), invoices, json!({})).await.error_code(), Some("FORBIDDEN"));
+        let owing = json!({ "filter": { "invoices": { "some": {} } }, "key": "f" });
+        let refused = app.send_as(Some(&sales), EXPORT, owing).await;
+        assert_eq!(refused.data["exportCustomers"]["userErrors"][0]["code"], "FORBIDDEN");
+        let only = app.send_as(Some(&sales), EXPORT, json!({ "fields": ["BALANCE"], "key": "o" })).await;
+        assert_eq!(only.data["exportCustomers"]["userErrors"][0]["field"], json!(["fields"]));
+    }
+
+    async fn a_list_of_many_pages_is_whole_and_in_order(app: App) {
+        for page in 0..3 {
+            let rows: Vec<_> = (0..400).map(|row| json!({ "number": format!("{page}-{row:03}"), "displayName": format!("Khách {}", row % 7) })).collect();
+            let upsert = "mutation ($rows: [UpdateCustomerInput!]!, $key: String!) { upsertCustomers(input: { rows: $rows }, idempotencyKey: $key) { succeeded userErrors { code } } }";
+            app.make("succeeded", upsert, json!({ "rows": rows, "key": format!("{page}") })).await;
+        }
+        let order = json!([{ "field": "DISPLAY_NAME", "direction": "DESC" }, { "field": "NUMBER" }]);
+        let found = lines(app, &app.token(), json!({ "order": order, "fields": ["NUMBER", "DISPLAY_NAME"], "key": "k" })).await;
+        let mut expected: Vec<_> = (0..3).flat_map(|page| (0..400).map(move |row| (row % 7, format!("{page}-{row:03}")))).collect();
+        expected.sort_by_key(|(name, number)| (std::cmp::Reverse(*name), number.clone()));
+        let expected: Vec<_> = expected.into_iter().map(|(name, number)| format!("{number},Khách {name}")).collect();
+        assert_eq!(found[1..], expected);
+    }
+
+    async fn a_workbook_of_invoices_says_whose_they_are(app: App) {
+        let input = json!({ "kind": "PERSON", "displayName": "Lan", "number": "K-1", "currency": "VND" });
+        let lan = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+        invoice(app, lan["id"].as_str().expect("an id"), "1000", "VND").await;
+        for (format, begin) in [("XLSX", "PK"), ("CSV", "\u{feff}number,customer.number,customer.displayName,total,total.currency,dueOn\r\n")] {
+            let query = format!("mutation {{ exportInvoices(format: {format}, idempotencyKey: \"{format}\",
+              fields: [NUMBER, CUSTOMER_NUMBER, CUSTOMER_DISPLAY_NAME, TOTAL, DUE_ON]) {{ job {{ id }} userErrors {{ code field }} }} }}");
+            let job = app.make("job", &query, json!({})).await;
+            app.drain().await;
+            let (status, body) = fetch(app, Some(&app.token()), &job["id"]).await;
+            assert!(status == 200 && body.starts_with(begin.as_bytes()), "{format} {status}");
+            if format == "CSV" {
+                let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+                assert!(text.ends_with(",K-1,Lan,1000,VND,2026-12-20\r\n"), "{text}");
+            }
+        }
+    }
+}

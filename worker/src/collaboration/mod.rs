@@ -1,0 +1,3 @@
+//! What people take with them.
+
+pub mod export;
