@@ -175,7 +175,9 @@ fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
         | CustomersError::Merged
         | CustomersError::HasRecords
         | CustomersError::TooManyFields(_)
+        | CustomersError::BuiltOn(_)
         | CustomersError::MatchDeleted => (ErrorCode::InvalidState, &[]),
+        CustomersError::NoSuchTemplate => (ErrorCode::NotFound, &["input", "templateId"]),
         CustomersError::NoMatchKey(_) => (ErrorCode::Invalid, &[]),
         CustomersError::Ambiguous(_) | CustomersError::RowTwice => (ErrorCode::NotUnique, &[]),
     }

@@ -6,8 +6,8 @@ use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
 use crate::automation::JobMutation;
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
-    CustomerDuplicateQuery, CustomerMergeMutation, CustomerMutation, CustomerRemovalMutation,
-    CustomerUpsertMutation,
+    CustomerDuplicateQuery, CustomerImportMutation, CustomerMergeMutation, CustomerMutation,
+    CustomerRemovalMutation, CustomerUpsertMutation,
 };
 use crate::finance::{
     ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
@@ -27,6 +27,7 @@ struct CustomersMutations(
     CustomerUpsertMutation,
     CustomerBulkMutation,
     CustomerMergeMutation,
+    CustomerImportMutation,
     ContactMutation,
     AddressMutation,
     CustomFieldMutation,

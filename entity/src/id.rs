@@ -136,6 +136,8 @@ ids! {
     MessageId = "msg";
     /// Long work that a person waits for.
     JobId = "job";
+    /// A mapping of a file's columns that people keep.
+    ImportTemplateId = "imt";
     /// Stored bytes.
     FileId = "fil";
     /// A change of a record.

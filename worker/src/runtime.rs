@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::collaboration::export;
 use crate::config::{ConfigError, Stack};
-use crate::customers::bulk;
+use crate::customers::{self, bulk};
 use crate::document::{DocumentError, Documents};
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
@@ -170,11 +170,15 @@ impl Jobs {
                 job::Kind::UpdateCustomers | job::Kind::DeleteCustomers => {
                     bulk::run(&self.db, &self.clock, &job, self.lease).await
                 }
+                job::Kind::ImportCustomers => {
+                    customers::import::run(&self.db, &self.clock, &*self.files, &job, self.lease)
+                        .await
+                }
                 job::Kind::Export => {
                     export::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
                 }
                 // It was done when it was written down.
-                job::Kind::UpsertCustomers => Ok(()),
+                job::Kind::UpsertCustomers | job::Kind::UndoImport => Ok(()),
             };
             self.signal.tell(Changes::job(id));
             done.inspect_err(|error| {

@@ -16,6 +16,10 @@ choice! {
     JobKind mirrors "entity::automation::job::Kind" {
         /// Reads a file of receivables.
         ImportReceivables,
+        /// Reads a file of customers.
+        ImportCustomers,
+        /// Took an import of customers back; it was done at once.
+        UndoImport,
         /// Added or changed customers by the hundred; it was done at once.
         UpsertCustomers,
         /// Changes all customers of a filter.

@@ -12,7 +12,7 @@ pub use bulk::CustomerBulkMutation;
 pub use merge::{CustomerDuplicateQuery, CustomerMergeMutation};
 pub use mutation::CustomerMutation;
 pub use removal::CustomerRemovalMutation;
-pub use upsert::CustomerUpsertMutation;
+pub use upsert::{CustomerMatch, CustomerUpsertMutation};
 
 choice! {
     /// What kind of party a customer is.

@@ -4,6 +4,7 @@ mod address;
 mod contact;
 mod custom_field;
 mod customer;
+mod import;
 
 pub use address::{AddressInput, AddressKind, AddressMutation};
 pub use contact::{ContactInput, ContactMutation};
@@ -12,3 +13,4 @@ pub use customer::{
     Channel, CustomerBulkMutation, CustomerDuplicateQuery, CustomerKind, CustomerMergeMutation,
     CustomerMutation, CustomerRemovalMutation, CustomerUpsertMutation, LifecycleStage,
 };
+pub use import::CustomerImportMutation;

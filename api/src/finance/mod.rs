@@ -5,7 +5,7 @@ mod invoice;
 mod payment;
 mod receipt;
 
-pub use import::ImportMutation;
+pub use import::{ColumnMappingInput, ImportMutation};
 pub use invoice::{InvoiceMutation, InvoiceQuery, InvoiceState};
 pub use payment::{PaymentMethod, PaymentMutation, PaymentState};
 pub use receipt::{ReceiptKind, ReceiptMutation};

@@ -26,6 +26,10 @@ pub mod target;
 pub enum Kind {
     /// Reads a file of receivables.
     ImportReceivables,
+    /// Reads a file of customers.
+    ImportCustomers,
+    /// Took an import of customers back; done at once.
+    UndoImport,
     /// Added or changed customers by the hundred; done at once.
     UpsertCustomers,
     /// Changes all customers of a filter.

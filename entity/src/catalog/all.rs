@@ -4,12 +4,13 @@ use super::{Cataloged, Record};
 use crate::access::{audit, user};
 use crate::automation::{job, message};
 use crate::customers::custom::definition;
+use crate::customers::import::template;
 use crate::customers::{address, contact, customer};
 use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 14] {
+pub fn records() -> [&'static Record; 15] {
     [
         user::Entity::record(),
         customer::Entity::record(),
@@ -24,6 +25,7 @@ pub fn records() -> [&'static Record; 14] {
         receipt::Entity::record(),
         message::Entity::record(),
         job::Entity::record(),
+        template::Entity::record(),
         audit::Entity::record(),
     ]
 }

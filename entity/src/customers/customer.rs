@@ -32,7 +32,7 @@ pub use change::{Change, update};
 pub use create::{NewCustomer, create};
 pub use key::{index_missing, phone_key, tax_key};
 pub use removal::{delete, purge, restore};
-pub use upsert::{MatchOn, Upserted, upsert};
+pub use upsert::{Duplicates, Fate, MatchOn, Terms, Upserted, upsert};
 
 /// What kind of party a customer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ pub mod contact;
 pub mod custom;
 pub mod customer;
 mod field;
+pub mod import;
 pub mod reference;
 
 pub use field::{parse_email, parse_language, parse_required, parse_text, parse_zone};
@@ -52,6 +53,12 @@ pub enum CustomersError {
     /// Two rows of a batch describe the same customer.
     #[error("an earlier row is about the same customer; leave one of them out")]
     RowTwice,
+    /// An import cannot be taken back any more.
+    #[error("the import cannot be undone any more: {0}")]
+    BuiltOn(String),
+    /// No template has the id.
+    #[error("there is no such template")]
+    NoSuchTemplate,
     /// What a row describes is deleted.
     #[error("the customer that matches is deleted; restore it first")]
     MatchDeleted,

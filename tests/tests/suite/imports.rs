@@ -20,7 +20,7 @@ K-2,A3,3/1/2025,3/31/2025,100.00,No,4/2/2025
 K-2,A4,3/1/2025,3/31/2025,a lot,No,4/2/2025
 ";
 
-async fn upload(app: &App, token: &str, body: &str) -> (u16, Value) {
+pub async fn upload(app: &App, token: &str, body: &str) -> (u16, Value) {
     let request = Request::post("/files?name=receivables.csv")
         .header("host", &app.address)
         .header("authorization", format!("Bearer {token}"))

@@ -1,3 +1,4 @@
-//! What people take with them.
+//! Files: what people bring, and what they take with them.
 
 pub mod export;
+pub mod stored;

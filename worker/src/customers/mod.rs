@@ -1,3 +1,4 @@
 //! What happens to customers in numbers.
 
 pub mod bulk;
+pub mod import;

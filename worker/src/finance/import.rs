@@ -4,7 +4,6 @@
 //! had run once; a file that cannot be read ends its job, and is not tried again.
 
 use std::fs::File;
-use std::io::SeekFrom;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -12,25 +11,11 @@ use entity::access::Actor;
 use entity::automation::job;
 use entity::automation::lease::Leased;
 use entity::clock::Clock;
-use entity::collaboration::file;
 use entity::db::Db;
 use entity::finance::import::{self, ImportError, ImportInput, Options, Under};
-use futures::TryStreamExt;
-use object_store::path::Path;
-use object_store::{GetResultPayload, ObjectStore, ObjectStoreExt};
-use sea_orm::EntityTrait;
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use object_store::ObjectStore;
 
-/// Why a job cannot start yet.
-#[derive(Debug, thiserror::Error)]
-enum NotYet {
-    #[error("the file store did not give it: {0}")]
-    Store(#[from] object_store::Error),
-    #[error("it could not be put down for reading: {0}")]
-    Spool(#[from] std::io::Error),
-    #[error(transparent)]
-    Db(#[from] entity::Error),
-}
+use crate::collaboration::stored::{self, NotYet};
 
 /// Imports the file that the leased `job` names, and renews its lease by `lease` with every chunk.
 /// The job is finished afterwards, unless another worker has taken it over, or the file store does
@@ -88,48 +73,24 @@ async fn prepare(
         Ok(options) => options,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let stored =
-        file::Entity::find_by_id(file).one(db.reader()).await.map_err(entity::Error::Db)?;
-    let Some(stored) = stored else {
-        return Ok(Err("there is no such file".to_owned()));
-    };
-    match open(files, &Path::from(stored.storage_key)).await {
-        Ok(source) => Ok(Ok((source, options))),
-        Err(NotYet::Store(object_store::Error::NotFound { .. })) => {
-            Ok(Err("the file is not in the file store any more".to_owned()))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The stored bytes as a file that can be read more than once, without holding them in memory.
-async fn open(files: &dyn ObjectStore, path: &Path) -> Result<File, NotYet> {
-    match files.get(path).await?.payload {
-        GetResultPayload::File(file, _) => Ok(file),
-        GetResultPayload::Stream(mut bytes) => {
-            let mut spooled = tokio::fs::File::from_std(tempfile::tempfile()?);
-            while let Some(block) = bytes.try_next().await? {
-                spooled.write_all(&block).await?;
-            }
-            spooled.flush().await?;
-            spooled.seek(SeekFrom::Start(0)).await?;
-            Ok(spooled.into_std().await)
-        }
-    }
+    Ok(stored::open(db, files, file).await?.map(|source| (source, options)))
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Utc};
     use entity::access::organisation::{self, Settings};
+    use entity::collaboration::file;
     use entity::finance::import::Report;
     use entity::finance::invoice;
     use entity::id::{FileId, Id};
     use entity::money::Currency;
     use futures::FutureExt;
+    use object_store::ObjectStoreExt;
     use object_store::local::LocalFileSystem;
     use object_store::memory::InMemory;
-    use sea_orm::PaginatorTrait;
+    use object_store::path::Path;
+    use sea_orm::{EntityTrait, PaginatorTrait};
     use tempfile::TempDir;
 
     use super::*;

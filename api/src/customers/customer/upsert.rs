@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use entity::access::Permission;
 use entity::automation::job;
-use entity::customers::customer::{self, MatchOn};
+use entity::customers::customer::{self, Duplicates, Fate, MatchOn, Terms};
 use entity::id::{CustomerId, Id};
 use futures::FutureExt;
 use sea_orm::EntityTrait;
@@ -121,6 +121,13 @@ impl CustomerUpsertMutation {
         let count = input.rows.len();
         let all_or_none = input.error_policy == BulkErrorPolicy::RejectAll;
         let match_on: MatchOn = input.match_on.into();
+        let terms = Terms {
+            match_on,
+            duplicates: Duplicates::Update,
+            all_or_none,
+            needs_key: true,
+            import: None,
+        };
         let asked = serde_json::json!({
             "rows": count, "matchOn": format!("{match_on:?}"), "allOrNone": all_or_none,
         });
@@ -128,8 +135,7 @@ impl CustomerUpsertMutation {
         let outcome = write(ctx, once, move |txn, actor, now| {
             let (changes, asked) = (changes.clone(), asked.clone());
             async move {
-                let rows =
-                    customer::upsert(txn, changes, match_on, all_or_none, actor, now).await?;
+                let rows = customer::upsert(txn, changes, terms, actor, now).await?;
                 let report = serde_json::to_value(Report::of(rows, all_or_none));
                 let total = i64::try_from(count).unwrap_or(i64::MAX);
                 let report = (report.unwrap_or_default(), total);
@@ -157,7 +163,7 @@ impl Report {
         let row = |(index, row): (usize, Result<customer::Upserted, entity::Error>)| match row {
             Ok(row) => Row {
                 customer: written.then(|| row.id.global()),
-                created: written && row.created,
+                created: written && row.fate == Fate::Created,
                 errors: Vec::new(),
             },
             // What a row is refused for is never a fault.

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{IntoActiveModel, Iterable, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 
 use super::{Change, Column, Entity, Model, tax_key};
 use crate::access::{Actor, organisation, user};
@@ -17,11 +18,11 @@ use crate::customers::CustomersError;
 use crate::customers::custom::Setter;
 use crate::error::Error;
 use crate::finance::ledger;
-use crate::id::{CustomerId, UserId};
+use crate::id::{CustomerId, JobId, UserId};
 use crate::text;
 
 /// What rows have in common with the customers that they are about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MatchOn {
     /// The number.
     Number,
@@ -31,13 +32,50 @@ pub enum MatchOn {
     TaxNumber,
 }
 
+/// What becomes of a row whose customer is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Duplicates {
+    /// The customer stays as it is.
+    Skip,
+    /// The customer is changed.
+    Update,
+    /// Another customer is added.
+    Create,
+}
+
+/// How rows are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What rows have in common with the customers that they are about.
+    pub match_on: MatchOn,
+    /// What becomes of a row whose customer is there.
+    pub duplicates: Duplicates,
+    /// Whether nothing is written when one row is refused.
+    pub all_or_none: bool,
+    /// Whether a row that cannot be matched is refused; otherwise its customer is new.
+    pub needs_key: bool,
+    /// The import that new customers come by.
+    pub import: Option<JobId>,
+}
+
+/// What became of the customer of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is new.
+    Created,
+    /// It was changed.
+    Changed,
+    /// It stayed as it was.
+    Kept,
+}
+
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upserted {
     /// The customer that it is about.
     pub id: CustomerId,
-    /// Whether it is new.
-    pub created: bool,
+    /// What became of it.
+    pub fate: Fate,
 }
 
 impl MatchOn {
@@ -84,22 +122,20 @@ impl MatchOn {
 }
 
 /// Adds the customers that `rows` describe, or changes those that are there: what a row does not say is
-/// kept. Gives what became of each row, in their order; nothing is written when one of them is refused
-/// and it is `all_or_none`.
+/// kept. Gives what became of each row, in their order.
 ///
 /// # Errors
 /// The database; what is wrong with a row stands in its place.
 pub async fn upsert(
     txn: &impl ConnectionTrait,
     rows: Vec<Change>,
-    match_on: MatchOn,
-    all_or_none: bool,
+    terms: Terms,
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Vec<Result<Upserted, Error>>, Error> {
-    let mut batch = Batch::load(txn, &rows, match_on, actor, now).await?;
+    let mut batch = Batch::load(txn, &rows, terms, actor, now).await?;
     let outcomes: Vec<_> = rows.into_iter().map(|row| batch.take(row)).collect();
-    if all_or_none && outcomes.iter().any(Result::is_err) {
+    if terms.all_or_none && outcomes.iter().any(Result::is_err) {
         return Ok(outcomes);
     }
     batch.write(txn).await?;
@@ -109,7 +145,7 @@ pub async fn upsert(
 /// What rows are compared with, and what is written of them.
 struct Batch {
     organisation: organisation::Model,
-    match_on: MatchOn,
+    terms: Terms,
     actor: Actor,
     now: DateTimeUtc,
     /// Customers by what they are matched by; deleted ones too.
@@ -129,10 +165,11 @@ impl Batch {
     async fn load(
         txn: &impl ConnectionTrait,
         rows: &[Change],
-        match_on: MatchOn,
+        terms: Terms,
         actor: Actor,
         now: DateTimeUtc,
     ) -> Result<Self, Error> {
+        let match_on = terms.match_on;
         let keys: HashSet<String> = rows.iter().filter_map(|row| match_on.of_row(row)).collect();
         let found = Entity::find()
             .filter(match_on.column().is_in(keys))
@@ -169,7 +206,7 @@ impl Batch {
             .await?;
         Ok(Self {
             organisation: organisation::get(txn).await?,
-            match_on,
+            terms,
             actor,
             now,
             known,
@@ -185,25 +222,35 @@ impl Batch {
 
     /// What becomes of a row.
     fn take(&mut self, row: Change) -> Result<Upserted, Error> {
-        let key = self.match_on.of_row(&row);
-        let key = key.ok_or(CustomersError::NoMatchKey(self.match_on.name()))?;
-        if self.taken.contains(&key) {
+        let Terms { match_on, duplicates, needs_key, import, .. } = self.terms;
+        let key = match_on.of_row(&row).filter(|_| duplicates != Duplicates::Create);
+        if key.is_none() && needs_key {
+            return Err(CustomersError::NoMatchKey(match_on.name()).into());
+        }
+        if key.as_ref().is_some_and(|key| self.taken.contains(key)) {
             return Err(CustomersError::RowTwice.into());
         }
         if row.owner_id.flatten().is_some_and(|owner| !self.owners.contains(&owner)) {
             return Err(CustomersError::NoSuchOwner.into());
         }
-        let mut customer = match self.found(&key)? {
-            Some(customer) => customer,
-            None => Model::blank(&self.organisation, self.actor, self.now),
+        let found = match &key {
+            Some(key) => self.found(key)?,
+            None => None,
         };
-        let created = customer.display_name.is_empty();
+        if let Some(there) = found.as_ref().filter(|_| duplicates == Duplicates::Skip) {
+            return Ok(Upserted { id: there.id, fate: Fate::Kept });
+        }
+        let fate = if found.is_some() { Fate::Changed } else { Fate::Created };
+        let mut customer = found.unwrap_or_else(|| Model {
+            import_job_id: import,
+            ..Model::blank(&self.organisation, self.actor, self.now)
+        });
         if row.currency.is_some_and(|currency| currency != customer.currency)
             && self.posted.contains(&customer.id)
         {
             return Err(CustomersError::CurrencyInUse.into());
         }
-        row.apply(&mut customer, &self.setter, created)?;
+        row.apply(&mut customer, &self.setter, fate == Fate::Created)?;
         if customer.display_name.is_empty() {
             return Err(Error::invalid("displayName", "a new customer needs a name"));
         }
@@ -214,14 +261,14 @@ impl Batch {
             }
         }
         let id = customer.id;
-        if created {
+        if fate == Fate::Created {
             self.created.push(customer);
         } else {
             customer.touch(self.actor, self.now);
             self.changed.push(customer);
         }
-        self.taken.insert(key);
-        Ok(Upserted { id, created })
+        self.taken.extend(key);
+        Ok(Upserted { id, fate })
     }
 
     /// The one customer that has the key, and is not deleted.

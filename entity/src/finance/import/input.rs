@@ -119,6 +119,17 @@ pub enum Unreadable {
         /// The field.
         field: Field,
     },
+    /// The same of a field that is known by its name alone.
+    #[error("two columns are mapped to {0}; choose one")]
+    ColumnTwice(String),
+    /// No field has the name.
+    #[error("there is no field “{name}”; write ignore, or one of {known}")]
+    NoSuchField {
+        /// What was written.
+        name: String,
+        /// What could be.
+        known: String,
+    },
     /// Columns that every file needs are not there.
     #[error(
         "no column was found for {missing}; the file has: {found}; name the right ones with --map column=field"

@@ -6,7 +6,7 @@
 
 mod apply;
 mod compare;
-mod decode;
+pub(crate) mod decode;
 mod format;
 mod input;
 mod mapping;

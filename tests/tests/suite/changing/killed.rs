@@ -11,7 +11,7 @@ use entity::access::{Actor, Role, Viewer, organisation, user};
 use entity::automation::job;
 use entity::clock::Clock;
 use entity::customers::customer::bulk::{self, BulkChange};
-use entity::customers::customer::{self, Change, LifecycleStage, MatchOn};
+use entity::customers::customer::{self, Change, Duplicates, LifecycleStage, MatchOn, Terms};
 use entity::db::Db;
 use entity::id::JobId;
 use entity::money::Currency;
@@ -26,6 +26,14 @@ const CUSTOMERS: i64 = 10_000;
 
 /// Short, so that the test does not wait long for the dead worker's lease to end.
 const LEASE: Duration = Duration::from_secs(2);
+
+const TERMS: Terms = Terms {
+    match_on: MatchOn::Number,
+    duplicates: Duplicates::Update,
+    all_or_none: true,
+    needs_key: true,
+    import: None,
+};
 
 const VICTIM: &str = "changing::killed::victim";
 
@@ -140,10 +148,7 @@ async fn prepared(db: &Db, clock: &Clock) -> JobId {
         let rows: Vec<_> = rows.collect();
         let written = db.write(move |txn| {
             let rows = rows.clone();
-            async move {
-                customer::upsert(txn, rows, MatchOn::Number, true, viewer.into(), now).await
-            }
-            .boxed()
+            async move { customer::upsert(txn, rows, TERMS, viewer.into(), now).await }.boxed()
         });
         written.await.expect("customers");
     }

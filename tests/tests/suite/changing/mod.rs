@@ -2,6 +2,7 @@
 
 mod bulk;
 mod export;
+mod import;
 mod killed;
 mod merge;
 mod removal;
