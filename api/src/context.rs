@@ -7,14 +7,16 @@ use async_graphql::{Context, ContextBase, Guard, ID, InputType};
 use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use entity::access::audit::Origin;
-use entity::access::{Actor, Permission, Viewer};
+use entity::access::{AccessError, Actor, Permission, Scope, Viewer};
 use entity::automation::idempotency::{self, Request};
+use entity::catalog::{Record, by_prefix};
 use entity::clock::Clock;
 use entity::customers::custom::CustomFields;
 use entity::db::Db;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 use worker::feed::Signal;
 
@@ -77,7 +79,7 @@ impl<T> Ask for ContextBase<'_, T> {
     }
 
     fn viewer(&self) -> Result<Viewer, Fault> {
-        self.data_opt::<Session>().and_then(|session| session.viewer).ok_or_else(|| {
+        self.data_opt::<Session>().and_then(|session| session.viewer.clone()).ok_or_else(|| {
             let message = "log in first: send `Authorization: Bearer` with the token from `login`";
             Fault::coded(Code::Unauthenticated, message)
         })
@@ -126,18 +128,59 @@ impl Guard for Can {
     }
 }
 
+/// Lets only those pass who have the permission with all records.
+pub struct CanAll(pub Permission);
+
+impl Guard for CanAll {
+    async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
+        if ctx.viewer()?.scope(self.0) == Scope::All {
+            return Ok(());
+        }
+        let message =
+            "this takes a role that reaches all records; an administrator can change yours";
+        Err(Fault::coded(Code::Forbidden, message).into())
+    }
+}
+
 /// A request that may be repeated: its key, its name, and what it was asked with.
 pub struct Once<'a> {
     key: Option<&'a str>,
     operation: &'static str,
     input: serde_json::Value,
+    touched: Vec<Touched>,
+}
+
+/// A record that a request changes something about.
+#[derive(Clone, Copy)]
+struct Touched {
+    permission: Permission,
+    record: &'static Record,
+    id: Uuid,
+    path: &'static [&'static str],
 }
 
 impl<'a> Once<'a> {
     /// `operation` with `input`, under `key` if the caller gave one.
     pub fn new(key: Option<&'a str>, operation: &'static str, input: &impl InputType) -> Self {
         let input = input.to_value().into_json().unwrap_or_default();
-        Self { key, operation, input }
+        Self { key, operation, input, touched: Vec::new() }
+    }
+
+    /// The same request, which only those may make who have the permission with the record whose id is the
+    /// argument at `path`.
+    #[must_use]
+    pub fn within(
+        mut self,
+        permission: Permission,
+        id: &ID,
+        path: &'static [&'static str],
+    ) -> Self {
+        // What names nothing is refused where it is parsed.
+        let known = id.parse::<TypeSafeId<DynamicType>>().ok();
+        let known = known.and_then(|id| Some((by_prefix(id.type_prefix())?, id.uuid())));
+        let touched = known.map(|(record, id)| Touched { permission, record, id, path });
+        self.touched.extend(touched);
+        self
     }
 
     /// The same request about the record `id`.
@@ -170,6 +213,7 @@ where
     let viewer = ctx.viewer()?;
     let shared = ctx.shared();
     let now = shared.clock.now();
+    let touched: Arc<[Touched]> = once.touched.into();
     let request = match once.key {
         None => None,
         Some(key) => match Request::new(viewer.user, key, once.operation, &once.input) {
@@ -178,18 +222,23 @@ where
         },
     };
     let work = Arc::new(work);
-    let mut origin = Origin::new(viewer.into(), now);
+    let mut origin = Origin::new(Actor::from(&viewer), now);
     if let Some(request) = ctx.data_opt::<RequestId>() {
         origin = origin.in_request(request.as_str());
     }
     let outcome = shared.db.write_as(&origin, |txn| {
         let (request, work) = (request.clone(), Arc::clone(&work));
+        let (viewer, touched) = (viewer.clone(), Arc::clone(&touched));
         async move {
-            let Some(request) = request else { return work(txn, viewer.into(), now).await };
+            let actor = Actor::from(&viewer);
+            for Touched { permission, record, id, .. } in touched.iter() {
+                record.ensure(txn, &viewer, *permission, *id).await?;
+            }
+            let Some(request) = request else { return work(txn, actor, now).await };
             if let Some(earlier) = idempotency::claim(txn, &request, now).await? {
                 return Ok(earlier);
             }
-            let id = work(txn, viewer.into(), now).await?;
+            let id = work(txn, actor, now).await?;
             idempotency::settle(txn, &request, id).await?;
             Ok(id)
         }
@@ -201,6 +250,16 @@ where
             shared.signal.raise();
             Ok(Ok(id))
         }
-        Err(error) => refused(error).map(Err),
+        Err(error) => {
+            let is_unreached = matches!(
+                error,
+                entity::Error::Access(AccessError::NotFound | AccessError::Forbidden)
+            );
+            let mut refused = refused(error)?;
+            if let ([touched], [only], true) = (&*touched, refused.as_mut_slice(), is_unreached) {
+                only.field = Some(touched.path.iter().map(|&step| step.to_owned()).collect());
+            }
+            Ok(Err(refused))
+        }
     }
 }

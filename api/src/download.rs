@@ -52,7 +52,7 @@ async fn result(
         Failure::new(StatusCode::NOT_FOUND, Code::NotFound, message)
     };
     let id = JobId::parse(&id).ok_or_else(nothing)?;
-    let file = export::result(shared.db.reader(), id, viewer, shared.clock.now()).await;
+    let file = export::result(shared.db.reader(), id, &viewer, shared.clock.now()).await;
     let file = file.map_err(|error| fault(&error, &request))?.ok_or_else(nothing)?;
     let stored = match files.get(&object_store::path::Path::from(file.storage_key)).await {
         Ok(stored) => stored,

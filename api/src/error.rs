@@ -155,7 +155,19 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
         AccessError::WrongCredentials => (ErrorCode::WrongCredentials, &[]),
         AccessError::EmailTaken => (ErrorCode::NotUnique, &["input", "email"]),
         AccessError::PasswordTooShort(_) => (ErrorCode::Invalid, &["input", "password"]),
-        AccessError::NoOrganisation => (ErrorCode::InvalidState, &[]),
+        AccessError::NotFound => (ErrorCode::NotFound, &[]),
+        AccessError::Forbidden | AccessError::BeyondYourRole => (ErrorCode::Forbidden, &[]),
+        AccessError::NoSuchUser => (ErrorCode::NotFound, &["input"]),
+        AccessError::NoSuchTeam => (ErrorCode::NotFound, &["input", "teamId"]),
+        AccessError::NoSuchRole => (ErrorCode::NotFound, &["input", "roleId"]),
+        AccessError::NoSuchPosition => (ErrorCode::NotFound, &["input"]),
+        AccessError::NameTaken => (ErrorCode::NotUnique, &["input", "name"]),
+        AccessError::ReportsToItself => (ErrorCode::Invalid, &["input", "reportsToId"]),
+        AccessError::NoOrganisation
+        | AccessError::SystemRole
+        | AccessError::RoleInUse
+        | AccessError::PositionInUse
+        | AccessError::LastAdministrator => (ErrorCode::InvalidState, &[]),
     }
 }
 
@@ -166,6 +178,7 @@ fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
         | CustomersError::NoSuchAddress
         | CustomersError::NoSuchField => (ErrorCode::NotFound, &[]),
         CustomersError::NoSuchOwner => (ErrorCode::NotFound, &["input", "ownerId"]),
+        CustomersError::OwnerOutOfReach => (ErrorCode::Forbidden, &["input", "ownerId"]),
         CustomersError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
         CustomersError::FieldKeyTaken => (ErrorCode::NotUnique, &["input", "key"]),
         CustomersError::FieldInUse => (ErrorCode::InvalidState, &["input", "type"]),

@@ -1,6 +1,6 @@
 //! Ids as they go in and out: opaque, prefixed, and meaning nothing when they are malformed.
 
-use async_graphql::ID;
+use async_graphql::{ID, MaybeUndefined};
 use entity::id::Id;
 
 use crate::error::UserError;
@@ -11,4 +11,20 @@ use crate::error::UserError;
 /// `NOT_FOUND` at `path`: a malformed id answers like one that names nothing.
 pub fn parse<I: Id>(given: &ID, path: &[&str]) -> Result<I, Vec<UserError>> {
     I::parse(given).ok_or_else(|| vec![UserError::not_found(path)])
+}
+
+/// The id that a change means: the outer `None` keeps what is there, the inner one clears it.
+///
+/// # Errors
+/// Like [`parse`].
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+pub fn parse_change<I: Id>(
+    given: &MaybeUndefined<ID>,
+    path: &[&str],
+) -> Result<Option<Option<I>>, Vec<UserError>> {
+    match given {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Null => Ok(Some(None)),
+        MaybeUndefined::Value(id) => parse(id, path).map(|id| Some(Some(id))),
+    }
 }

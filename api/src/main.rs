@@ -80,8 +80,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     }
     cli.stack.check()?;
     start_log(&cli.stack)?;
-    let db = cli.stack.database().await?;
     let clock = Clock::system();
+    let db = cli.stack.database(&clock).await?;
     match cli.command {
         None | Some(Command::Serve) => serve_all(cli.stack, cli.server, db, clock).await,
         Some(Command::Seed(args)) => {

@@ -2,6 +2,36 @@
 
 use async_graphql::MaybeUndefined;
 
+use async_graphql::{ID, SimpleObject};
+use uuid::Uuid;
+
+use crate::error::UserError;
+
+/// What came of removing a record.
+#[derive(SimpleObject)]
+pub struct DeletedPayload {
+    /// The id of what was removed; null when that was refused.
+    pub deleted_id: Option<ID>,
+    /// Why nothing was changed; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+impl DeletedPayload {
+    /// What came of removing the record with the id.
+    pub fn new(id: ID, outcome: Result<Uuid, Vec<UserError>>) -> Self {
+        match outcome {
+            Ok(_) => Self { deleted_id: Some(id), user_errors: Vec::new() },
+            Err(user_errors) => Self::refused(user_errors),
+        }
+    }
+
+    /// Nothing was removed.
+    #[must_use]
+    pub fn refused(user_errors: Vec<UserError>) -> Self {
+        Self { deleted_id: None, user_errors }
+    }
+}
+
 /// Declares a mutation's payload: `{ <record>, userErrors }`, made of the outcome of a write.
 macro_rules! payload {
     ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $entity:ty }) => {

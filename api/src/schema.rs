@@ -2,7 +2,10 @@
 
 use async_graphql::{MergedObject, Schema, SchemaBuilder};
 
-use crate::access::{LoginMutation, OrganisationQuery, UserQuery};
+use crate::access::{
+    AbsenceMutation, LoginMutation, OrganisationQuery, PermissionQuery, PositionMutation,
+    RoleMutation, ShareMutation, TeamMutation, UserMutation, UserQuery,
+};
 use crate::automation::JobMutation;
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -18,7 +21,18 @@ use crate::live::Subscription;
 use crate::read::{Exports, Roots};
 
 #[derive(MergedObject, Default)]
-struct AccessQueries(OrganisationQuery, UserQuery);
+struct AccessQueries(OrganisationQuery, UserQuery, PermissionQuery);
+
+#[derive(MergedObject, Default)]
+struct AccessMutations(
+    LoginMutation,
+    UserMutation,
+    RoleMutation,
+    TeamMutation,
+    PositionMutation,
+    ShareMutation,
+    AbsenceMutation,
+);
 
 #[derive(MergedObject, Default)]
 struct CustomersMutations(
@@ -42,7 +56,7 @@ pub struct Query(Roots, AccessQueries, CustomerDuplicateQuery, InvoiceQuery);
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(LoginMutation, CustomersMutations, FinanceMutations, JobMutation, Exports);
+pub struct Mutation(AccessMutations, CustomersMutations, FinanceMutations, JobMutation, Exports);
 
 /// Rapport's schema.
 pub type RapportSchema = Schema<Query, Mutation, Subscription>;

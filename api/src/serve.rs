@@ -92,7 +92,7 @@ impl Authenticate for Access {
     }
 
     fn account(session: &Session) -> Option<Uuid> {
-        session.viewer.map(|viewer| viewer.user.into())
+        session.viewer.as_ref().map(|viewer| viewer.user.into())
     }
 }
 

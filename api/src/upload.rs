@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use entity::access::Permission;
 use entity::access::audit::Origin;
+use entity::access::{Actor, Permission};
 use entity::collaboration::file;
 use entity::id::{FileId, Id};
 use futures::{FutureExt, StreamExt};
@@ -78,10 +78,11 @@ async fn upload(
     let (size, sha256) = store(&uploads, id, body, &request).await?;
     let name = params.name.unwrap_or_else(|| "upload".to_owned());
     let hash = sha256.clone();
-    let origin = Origin::new(viewer.into(), now).in_request(request.as_str());
+    let actor = Actor::from(&viewer);
+    let origin = Origin::new(actor, now).in_request(request.as_str());
     let written = uploads.shared.db.write_as(&origin, move |txn| {
         let (name, hash) = (name.clone(), hash.clone());
-        async move { file::create(txn, id, &name, size, hash, viewer.into(), now).await }.boxed()
+        async move { file::create(txn, id, &name, size, hash, actor, now).await }.boxed()
     });
     written.await.map_err(|error| fault(&error, &request))?;
     let uploaded = Uploaded { id: ID(id.global()), size, sha256 };

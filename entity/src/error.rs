@@ -74,6 +74,8 @@ impl From<DbErr> for Error {
             CustomersError::FieldKeyTaken.into()
         } else if named("user_account", "email") {
             AccessError::EmailTaken.into()
+        } else if named("role", "name") || named("team", "name") {
+            AccessError::NameTaken.into()
         } else if named("invoice", "number") {
             FinanceError::NumberTaken.into()
         } else {

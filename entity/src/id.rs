@@ -108,6 +108,20 @@ macro_rules! ids {
 ids! {
     /// A user of Rapport: somebody who works in the organisation.
     UserId = "usr";
+    /// A role: what its users may do.
+    RoleId = "rol";
+    /// What a role lets its users do in one respect.
+    GrantId = "gnt";
+    /// A team of users.
+    TeamId = "tea";
+    /// A user's place in a team.
+    MembershipId = "mem";
+    /// A position in the reporting line.
+    PositionId = "pos";
+    /// A single record that somebody is let see.
+    ShareId = "shr";
+    /// A time in which a user is away.
+    AbsenceId = "abs";
     /// A customer, whether organisation or person, prospect or long-standing.
     CustomerId = "cus";
     /// A custom field of customers.

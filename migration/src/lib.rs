@@ -14,6 +14,7 @@ mod m20261122_000001_access;
 mod m20261122_000002_customers;
 mod m20261122_000003_finance;
 mod m20261122_000004_automation;
+mod m20261125_000005_people;
 mod m20261125_000006_audit;
 mod m20261125_000007_changing;
 mod m20261125_000008_finding;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_customers::Migration),
             Box::new(m20261122_000003_finance::Migration),
             Box::new(m20261122_000004_automation::Migration),
+            Box::new(m20261125_000005_people::Migration),
             Box::new(m20261125_000006_audit::Migration),
             Box::new(m20261125_000007_changing::Migration),
             Box::new(m20261125_000008_finding::Migration),

@@ -17,7 +17,7 @@ use entity::access::{Actor, Role, organisation, user};
 use entity::automation::message::{self, State};
 use entity::clock::Clock;
 use entity::db::Db;
-use entity::id::UserId;
+use entity::id::{RoleId, UserId};
 use entity::money::Currency;
 use futures::FutureExt;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -135,8 +135,8 @@ impl App {
             arguments.extend(["--redis-prefix".to_owned(), name.clone()]);
         }
         let stack = Configured::try_parse_from(arguments)?.stack;
-        let db = stack.database().await?;
         let clock = Clock::manual(beginning());
+        let db = stack.database(&clock).await?;
         let accountant = found(&db, &clock).await?;
         let mailbox = Mailbox::new();
         let shared = Shared {
@@ -193,6 +193,14 @@ impl App {
     /// # Panics
     /// When the user cannot be created.
     pub async fn token_of(&self, role: Role) -> String {
+        self.user(role.id()).await.1
+    }
+
+    /// A fresh user with a role, and their token.
+    ///
+    /// # Panics
+    /// When the user cannot be created.
+    pub async fn user(&self, role: RoleId) -> (UserId, String) {
         let now = self.clock.now();
         let user = self.db.write(move |txn| {
             let new = user::NewUser {
@@ -200,11 +208,12 @@ impl App {
                 name: "Somebody".to_owned(),
                 password_hash: String::new(),
                 role,
+                position: None,
             };
             async move { user::create(txn, new, Actor::System, now).await }.boxed()
         });
         let user = user.await.expect("a user");
-        self.tokens.issue(user.id, now).expect("a token")
+        (user.id, self.tokens.issue(user.id, now).expect("a token"))
     }
 
     /// Sends a request as the accountant.
@@ -240,7 +249,17 @@ impl App {
     /// # Panics
     /// On errors of either kind.
     pub async fn make(&self, field: &str, query: &str, variables: Value) -> Value {
-        let data = self.ask(query, variables).await;
+        self.make_as(&self.token(), field, query, variables).await
+    }
+
+    /// What a mutation made for somebody.
+    ///
+    /// # Panics
+    /// On errors of either kind.
+    pub async fn make_as(&self, token: &str, field: &str, query: &str, variables: Value) -> Value {
+        let reply = self.send_as(Some(token), query, variables).await;
+        assert!(reply.errors.is_empty(), "{query}: {:#?}", reply.errors);
+        let data = reply.data;
         let payload = data.as_object().and_then(|data| data.values().next()).expect("a payload");
         assert_eq!(payload["userErrors"], json!([]), "{query}");
         payload[field].clone()
@@ -359,7 +378,8 @@ async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
                 email: "accountant@rapport.example".to_owned(),
                 name: "Lê Minh Châu".to_owned(),
                 password_hash: entity::access::password::hash(PASSWORD)?,
-                role: Role::Accountant,
+                role: Role::Accountant.id(),
+                position: None,
             };
             user::create(txn, new, Actor::System, now).await.map(|user| user.id)
         }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use entity::access::role;
+use entity::clock::Clock;
 use entity::db::Db;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -46,6 +48,9 @@ pub enum ConfigError {
     /// The database.
     #[error("DATABASE_URL: the database cannot be reached")]
     Database(#[from] sea_orm::DbErr),
+    /// The roles of Rapport.
+    #[error("DATABASE_URL: the roles of Rapport cannot be brought up to date")]
+    Roles(#[from] entity::Error),
 }
 
 /// Where the process runs.
@@ -220,12 +225,12 @@ impl Stack {
         Ok(())
     }
 
-    /// Opens the database and brings its schema up to date. A server that is away, as after a power
+    /// Opens the database and brings its schema and the roles of Rapport up to date. A server that is away, as after a power
     /// cut in which all start at once, is waited for.
     ///
     /// # Errors
     /// When it cannot be reached within a minute, or a migration fails.
-    pub async fn database(&self) -> Result<Db, ConfigError> {
+    pub async fn database(&self, clock: &Clock) -> Result<Db, ConfigError> {
         let embedded = || format!("sqlite://{}", self.data_dir.join("rapport.db").display());
         let url = self.database_url.clone().unwrap_or_else(embedded);
         let mut tries = 0;
@@ -236,7 +241,11 @@ impl Stack {
                     tracing::warn!(error = %crate::relay::chain(&error), "waiting for the database");
                     tokio::time::sleep(Duration::from_secs(2)).await;
                 }
-                opened => return Ok(opened?),
+                opened => {
+                    let db = opened?;
+                    role::install(&db, clock.now()).await?;
+                    return Ok(db);
+                }
             }
         }
     }

@@ -60,14 +60,15 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
     }
     start_log(&stack)?;
     let figures = start_metrics()?;
-    let db = stack.database().await?;
+    let clock = Clock::system();
+    let db = stack.database(&clock).await?;
     let listener = TcpListener::bind(cli.listen).await.map_err(|error| {
         format!(
             "WORKER_LISTEN: {} cannot be listened on ({error}); choose another port",
             cli.listen
         )
     })?;
-    let runtime = Runtime::new(&stack, db.clone(), Clock::system(), stack.signal()?, None)?;
+    let runtime = Runtime::new(&stack, db.clone(), clock, stack.signal()?, None)?;
     let shutdown = CancellationToken::new();
     let asked = shutdown.clone();
     tokio::spawn(async move {

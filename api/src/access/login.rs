@@ -17,6 +17,18 @@ use crate::read::Fetched;
 /// the others must not notice.
 static CHECKS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
 
+/// Works on a password beside what else there is to do.
+///
+/// # Errors
+/// The server is stopping.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let unavailable = || Fault::coded(Code::Overloaded, "the server is stopping; try again");
+    let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
+    tokio::task::spawn_blocking(work).await.map_err(|_| unavailable())
+}
+
 /// What a user logs in with.
 #[derive(InputObject)]
 pub struct LoginInput {
@@ -56,13 +68,11 @@ impl LoginMutation {
         #[graphql(desc = "Address and password.")] input: LoginInput,
     ) -> Result<LoginPayload, Fault> {
         let found = user::by_email(ctx.reader(), &input.email).await?;
-        let unavailable = || Fault::coded(Code::Overloaded, "the server is stopping; try again");
-        let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
-        let checked = tokio::task::spawn_blocking(move || {
-            user::authenticate(found.as_ref(), &input.password)
-        });
-        let viewer = match checked.await.map_err(|_| unavailable())? {
-            Ok(viewer) => viewer,
+        let checked =
+            on_a_thread(move || user::authenticate(found.as_ref(), &input.password)).await?;
+        let now = ctx.now();
+        let viewer = match checked {
+            Ok(user) => user::viewer(ctx.reader(), user, now).await?,
             Err(error) => {
                 let user_errors = refused(error.into())?;
                 return Ok(LoginPayload {
@@ -73,11 +83,11 @@ impl LoginMutation {
                 });
             }
         };
-        let now = ctx.now();
+        let viewer = viewer.ok_or_else(|| Fault::coded(Code::Unauthenticated, "log in again"))?;
         Ok(LoginPayload {
             access_token: ctx.shared().tokens.issue(viewer.user, now),
             expires_at: Some(now + LIFETIME),
-            user: Fetched::seen_by(viewer, viewer.user),
+            user: Fetched::seen_by(viewer.clone(), viewer.user),
             user_errors: Vec::new(),
         })
     }

@@ -73,7 +73,7 @@ impl Tokens {
         now: DateTime<Utc>,
     ) -> Result<Option<Viewer>, DbErr> {
         match self.check(token, now) {
-            Some(id) => user::viewer(db.reader(), id).await,
+            Some(id) => user::viewer(db.reader(), id, now).await,
             None => Ok(None),
         }
     }

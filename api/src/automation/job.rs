@@ -83,8 +83,9 @@ impl JobMutation {
         let outcome = match parse::<JobId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, _, now| {
+                    let viewer = viewer.clone();
                     async move {
-                        job::start(txn, id, viewer, now).await?;
+                        job::start(txn, id, &viewer, now).await?;
                         Ok(id.into())
                     }
                     .boxed()
@@ -97,7 +98,7 @@ impl JobMutation {
     }
 
     /// Calls a job off. What it has done by then stays; an import that is running comes to its end.
-    /// Who asked for the job can, and an administrator.
+    /// Who asked for the job can, and who manages users.
     async fn cancel_job(
         &self,
         ctx: &Context<'_>,
@@ -108,8 +109,9 @@ impl JobMutation {
         let outcome = match parse::<JobId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, _, now| {
+                    let viewer = viewer.clone();
                     async move {
-                        job::cancel(txn, id, viewer, now).await?;
+                        job::cancel(txn, id, &viewer, now).await?;
                         Ok(id.into())
                     }
                     .boxed()

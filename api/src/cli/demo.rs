@@ -148,7 +148,8 @@ pub async fn load(db: &Db, clock: &Clock) -> Result<bool, entity::Error> {
                 email: DEMO_EMAIL.to_owned(),
                 name: "Lê Minh Châu".to_owned(),
                 password_hash,
-                role: Role::Administrator,
+                role: Role::Administrator.id(),
+                position: None,
             };
             let manager = Actor::User(user::create(txn, manager, Actor::System, now).await?.id);
             for story in STORIES {

@@ -92,8 +92,14 @@ async fn create_admin(args: AdminArgs, db: &Db, clock: &Clock) -> Result<(), ent
                 locale: args.locale,
             };
             organisation::set_up(txn, settings, Actor::System, now).await?;
-            let role = Role::Administrator;
-            let new = user::NewUser { email: args.email, name: args.name, password_hash, role };
+            let role = Role::Administrator.id();
+            let new = user::NewUser {
+                email: args.email,
+                name: args.name,
+                password_hash,
+                role,
+                position: None,
+            };
             user::create(txn, new, Actor::System, now).await
         }
         .boxed()

@@ -118,6 +118,7 @@ impl AddressMutation {
         #[graphql(desc = "The address.")] input: AddressInput,
     ) -> Result<CreateAddressPayload, Fault> {
         let once = Once::new(None, "createAddress", &input).about(&customer_id);
+        let once = once.within(Permission::WriteCustomers, &customer_id, &["customerId"]);
         let outcome = match parse::<CustomerId>(&customer_id, &["customerId"]) {
             Ok(customer) => {
                 let new = NewAddress::from(input);
@@ -148,6 +149,7 @@ impl AddressMutation {
         expected_version: Option<i32>,
     ) -> Result<UpdateAddressPayload, Fault> {
         let once = Once::new(None, "updateAddress", &input).about(&id);
+        let once = once.within(Permission::WriteCustomers, &id, &["id"]);
         let outcome = match parse::<AddressId>(&id, &["id"]) {
             Ok(id) => {
                 let change = Change::from(input);
@@ -179,6 +181,7 @@ impl AddressMutation {
         expected_version: Option<i32>,
     ) -> Result<DeleteAddressPayload, Fault> {
         let once = Once::new(None, "deleteAddress", &id);
+        let once = once.within(Permission::WriteCustomers, &id, &["id"]);
         let outcome = match parse::<AddressId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, actor, now| {

@@ -102,6 +102,7 @@ impl ContactMutation {
         #[graphql(desc = "The contact.")] input: ContactInput,
     ) -> Result<CreateContactPayload, Fault> {
         let once = Once::new(None, "createContact", &input).about(&customer_id);
+        let once = once.within(Permission::WriteCustomers, &customer_id, &["customerId"]);
         let outcome = match parse::<CustomerId>(&customer_id, &["customerId"]) {
             Ok(customer) => {
                 let new = NewContact::from(input);
@@ -132,6 +133,7 @@ impl ContactMutation {
         expected_version: Option<i32>,
     ) -> Result<UpdateContactPayload, Fault> {
         let once = Once::new(None, "updateContact", &input).about(&id);
+        let once = once.within(Permission::WriteCustomers, &id, &["id"]);
         let outcome = match parse::<ContactId>(&id, &["id"]) {
             Ok(id) => {
                 let change = Change::from(input);
@@ -163,6 +165,7 @@ impl ContactMutation {
         expected_version: Option<i32>,
     ) -> Result<DeleteContactPayload, Fault> {
         let once = Once::new(None, "deleteContact", &id);
+        let once = once.within(Permission::WriteCustomers, &id, &["id"]);
         let outcome = match parse::<ContactId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, actor, now| {

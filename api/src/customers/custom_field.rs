@@ -4,10 +4,10 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object};
 use entity::access::Permission;
 use entity::customers::custom::CustomValue;
 use entity::customers::custom::definition::{self, Change, NewCustomField};
-use entity::id::CustomFieldId;
+use entity::id::{CustomFieldId, Id, RoleId};
 use futures::FutureExt;
+use uuid::Uuid;
 
-use crate::access::Role;
 use crate::choice::choice;
 use crate::context::{Can, Once, write};
 use crate::error::Fault;
@@ -81,8 +81,9 @@ fn labels(given: Option<Vec<LabelInput>>) -> Option<Vec<(String, String)>> {
     Some(given?.into_iter().map(|input| (input.language, input.label)).collect())
 }
 
-fn roles(given: Option<Vec<Role>>) -> Option<Vec<entity::access::Role>> {
-    Some(given?.into_iter().map(Into::into).collect())
+/// An id that cannot be read is that of a role that there is not.
+fn roles(given: Option<Vec<ID>>) -> Option<Vec<RoleId>> {
+    Some(given?.iter().map(|id| RoleId::parse(id).unwrap_or(RoleId(Uuid::nil()))).collect())
 }
 
 /// A custom field to be.
@@ -109,9 +110,9 @@ pub struct CreateCustomFieldInput {
     /// How much it says about a person.
     #[graphql(default_with = "Sensitivity::Normal")]
     pub sensitivity: Sensitivity,
-    /// Who sees it beside administrators; all who see customers when it is absent or empty. Needed for
+    /// The ids of the roles that see it beside administrators; all who see customers when it is absent or empty. Needed for
     /// what is sensitive.
-    pub visible_to: Option<Vec<Role>>,
+    pub visible_to: Option<Vec<ID>>,
     /// Where it stands among the others.
     #[graphql(default)]
     pub position: i32,
@@ -156,8 +157,8 @@ pub struct UpdateCustomFieldInput {
     pub purpose: MaybeUndefined<String>,
     /// How much it says about a person.
     pub sensitivity: Option<Sensitivity>,
-    /// Who sees it beside administrators; all who see customers when it is empty.
-    pub visible_to: Option<Vec<Role>>,
+    /// The ids of the roles that see it beside administrators; all who see customers when it is empty.
+    pub visible_to: Option<Vec<ID>>,
     /// Where it stands among the others.
     pub position: Option<i32>,
 }

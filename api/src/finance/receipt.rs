@@ -58,6 +58,8 @@ impl ReceiptMutation {
         idempotency_key: String,
     ) -> Result<ResendReceiptPayload, Fault> {
         let once = Once::new(Some(&idempotency_key), "resendReceipt", &input);
+        let path = &["input", "paymentId"];
+        let once = once.within(Permission::WritePayments, &input.payment_id, path);
         let outcome = match parse::<PaymentId>(&input.payment_id, &["input", "paymentId"]) {
             Ok(payment) => {
                 write(ctx, once, move |txn, actor, now| {

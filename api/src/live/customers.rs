@@ -72,9 +72,9 @@ impl Following {
             }
             let turn = turn().await;
             let viewer = self.follow.viewer().await?;
-            ensure(viewer, Permission::ReadCustomers)?;
+            ensure(&viewer, Permission::ReadCustomers)?;
             if self.seen.is_empty() {
-                self.seen = self.visible(viewer).await?;
+                self.seen = self.visible(&viewer).await?;
             }
             if let Some(id) = self.seen.pop_front() {
                 return Ok(Shown::to(viewer, id, turn));
@@ -104,14 +104,14 @@ impl Following {
     }
 
     /// Those of the next changed ones that `viewer` may see.
-    async fn visible(&mut self, viewer: Viewer) -> Result<VecDeque<Uuid>, DbErr> {
+    async fn visible(&mut self, viewer: &Viewer) -> Result<VecDeque<Uuid>, DbErr> {
         let rest = self.changed.iter().nth(TOGETHER).copied();
         let rest = rest.map(|first| self.changed.split_off(&first)).unwrap_or_default();
         let ids: Vec<_> = std::mem::replace(&mut self.changed, rest).into_iter().collect();
         let db = self.follow.shared.db.reader();
         let keys = ("id", ids.as_slice());
         let backend = db.get_database_backend();
-        let statement = by_keys(backend, customer::Entity::record(), &viewer, &["id"], keys, None);
+        let statement = by_keys(backend, customer::Entity::record(), viewer, &["id"], keys, None);
         let rows = db.query_all(&statement).await?;
         rows.iter().map(|row| row.try_get_by_index(0)).collect()
     }

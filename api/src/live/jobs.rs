@@ -56,8 +56,8 @@ impl Following {
             }
             let turn = turn().await;
             let viewer = self.follow.viewer().await?;
-            ensure(viewer, Permission::Import)?;
-            let standing = self.standing(viewer).await?.ok_or_else(nothing)?;
+            ensure(&viewer, Permission::Import)?;
+            let standing = self.standing(&viewer).await?.ok_or_else(nothing)?;
             if self.shown.as_ref() != Some(&standing) {
                 self.shown = Some(standing);
                 return Ok(Some(Shown::to(viewer, self.id, turn)));
@@ -78,12 +78,12 @@ impl Following {
         let _ = timeout(LOOK, told).await;
     }
 
-    async fn standing(&self, viewer: entity::access::Viewer) -> Result<Option<Standing>, DbErr> {
+    async fn standing(&self, viewer: &entity::access::Viewer) -> Result<Option<Standing>, DbErr> {
         let db = self.follow.shared.db.reader();
         let cells = ["state", "done", "total"];
         let keys = ("id", &[self.id][..]);
         let backend = db.get_database_backend();
-        let statement = by_keys(backend, job::Entity::record(), &viewer, &cells, keys, None);
+        let statement = by_keys(backend, job::Entity::record(), viewer, &cells, keys, None);
         let row = db.query_one(&statement).await?;
         row.map(|row| {
             Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?))

@@ -37,7 +37,7 @@ async fn turn() -> Option<OwnedSemaphorePermit> {
 }
 
 /// Refuses who may not, or not any more.
-fn ensure(viewer: Viewer, needed: Permission) -> Result<(), Fault> {
+fn ensure(viewer: &Viewer, needed: Permission) -> Result<(), Fault> {
     if viewer.may(needed) {
         return Ok(());
     }

@@ -157,6 +157,7 @@ async fn ask(ctx: &Context<'_>, record: &'static Record) -> Result<ExportPayload
     let once = Once::new(key.as_str(), "export", &Json(json!(request)));
     let outcome = write(ctx, once, move |txn, _, now| {
         let request = request.clone();
+        let viewer = viewer.clone();
         async move { Ok(export::request(txn, &request, viewer, now).await?.id.into()) }.boxed()
     });
     Ok(ExportPayload::from(outcome.await?))

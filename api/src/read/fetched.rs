@@ -61,7 +61,7 @@ impl<E: Cataloged + 'static> OutputType for Fetched<E> {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         match self.id {
-            Some(id) => roots::by_id(ctx, field.pos, self.viewer, E::record(), id).await,
+            Some(id) => roots::by_id(ctx, field.pos, self.viewer.clone(), E::record(), id).await,
             None => Ok(Value::Null),
         }
     }

@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::plan::{Connection, ConnectionPart, Rows, What};
+use super::plan::{Connection, ConnectionPart, Rows, Selected, What};
 
 /// Reads for a viewer.
 pub(super) struct Reader<'a> {
@@ -45,6 +45,8 @@ pub(super) enum Child {
     Many(Level, HashMap<Uuid, Found>),
     /// For a row, what code made of it.
     Batch(Vec<Datum>),
+    /// What may be seen of these rows only.
+    Within(HashSet<Uuid>, Box<Child>),
 }
 
 /// A page of a list, of the rows of a level.
@@ -216,12 +218,31 @@ impl Reader<'_> {
                 false => return Ok(Level { rows, children: Vec::new() }),
             };
             let selections = plan.selections.iter().map(|selection| {
-                try_join_all(selection.iter().map(|field| self.child(&field.what, &rows, &ids)))
+                try_join_all(selection.iter().map(|field| self.guarded(plan, field, &rows, &ids)))
             });
             let children = try_join_all(selections).await?;
             Ok(Level { rows, children })
         }
         .boxed()
+    }
+
+    /// What belongs to the rows, and to which of them the viewer may see it.
+    async fn guarded(
+        &self,
+        plan: &Rows<'_>,
+        field: &Selected<'_>,
+        rows: &[QueryResult],
+        ids: &[Uuid],
+    ) -> Result<Child, DbErr> {
+        let child = self.child(&field.what, rows, ids).await?;
+        let Some(needed) = field.guard else { return Ok(child) };
+        let backend = self.db.get_database_backend();
+        let mut statement =
+            catalog::by_keys(backend, plan.record, self.viewer, &["id"], ("id", ids), None);
+        statement.cond_where(plan.record.reached(self.viewer, needed, false));
+        let reached = self.query(&statement).await?;
+        let reached = references(&reached, 0)?.into_iter().collect();
+        Ok(Child::Within(reached, Box::new(child)))
     }
 
     fn child<'s>(
@@ -358,6 +379,7 @@ impl Rows<'_> {
         let is_cell = |what: &What<'_>| {
             matches!(what, What::Typename | What::Forbidden | What::Scalar(..) | What::Money(..))
         };
-        self.selections.iter().flatten().any(|field| !is_cell(&field.what))
+        let needs = |field: &Selected<'_>| field.guard.is_some() || !is_cell(&field.what);
+        self.selections.iter().flatten().any(needs)
     }
 }

@@ -6,7 +6,7 @@
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field as Asked, Selection, SelectionSet};
 use async_graphql::{ContextSelectionSet, Name, Positioned, QueryEnv, QueryPathSegment, Value};
-use entity::access::Viewer;
+use entity::access::{self, Permission, Viewer};
 use entity::catalog::{
     Batched, CatalogError, Cursor, Order, Page, Record, Scalar, Scope, Shape, condition,
 };
@@ -44,6 +44,8 @@ pub(super) struct Selected<'a> {
     pub ask: Ask<'a>,
     /// Whether null is an answer.
     pub nullable: bool,
+    /// What it takes to see it, where that depends on the row.
+    pub guard: Option<Permission>,
     /// What it is.
     pub what: What<'a>,
 }
@@ -302,14 +304,20 @@ impl<'a> Planner<'a> {
             let ask = asks[0];
             let name = ask.node.name.node.as_str();
             let Some(field) = record.field(name).filter(|field| !field.hidden) else {
-                selection.push(Selected { key, ask, nullable: false, what: What::Typename });
+                let what = What::Typename;
+                selection.push(Selected { key, ask, nullable: false, guard: None, what });
                 continue;
             };
             let what = match field.guard {
                 Some(needed) if !self.scope.viewer.may(needed) => What::Forbidden,
                 _ => self.what(rows, &field.shape, ask, &inner(&asks))?,
             };
-            selection.push(Selected { key, ask, nullable: field.nullable, what });
+            let scope = |needed: Permission| self.scope.viewer.scope(needed);
+            let is_narrow = |needed: &Permission| {
+                matches!(scope(*needed), access::Scope::Own | access::Scope::Team)
+            };
+            let guard = field.guard.filter(is_narrow);
+            selection.push(Selected { key, ask, nullable: field.nullable, guard, what });
         }
         rows.selections.push(selection);
         Ok(rows.selections.len() - 1)

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use entity::catalog::{CUSTOM_FIELD, Field, Record, Scalar, Shape, operators, screaming};
 
 use super::custom;
-use crate::access::{AuditAction, Role};
+use crate::access::{AuditAction, Permission, RoleKey, Scope};
 use crate::automation::{JobKind, JobState, MessageKind, MessageReason, MessageState};
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
@@ -85,7 +85,9 @@ fn foundations(registry: &mut Registry) {
         <CurrencyCode as OutputType>::create_type_info,
         <Money as OutputType>::create_type_info,
         <async_graphql::Json<serde_json::Value> as OutputType>::create_type_info,
-        <Role as OutputType>::create_type_info,
+        <RoleKey as OutputType>::create_type_info,
+        <Permission as OutputType>::create_type_info,
+        <Scope as OutputType>::create_type_info,
         <AuditAction as OutputType>::create_type_info,
         <CustomerKind as OutputType>::create_type_info,
         <LifecycleStage as OutputType>::create_type_info,

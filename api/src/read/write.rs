@@ -45,6 +45,11 @@ impl Writer {
         self.fail(ServerError::new(cause.to_string(), None), pos)
     }
 
+    fn forbidden(&mut self, pos: Pos) -> Failed {
+        let message = "your role does not allow this; an administrator can change it";
+        self.fail(error(Code::Forbidden, message), pos)
+    }
+
     /// JSON as it is.
     pub(super) fn put(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
@@ -166,14 +171,18 @@ impl Writer {
     ) -> Written {
         let pos = field.ask.pos;
         match (&field.what, child) {
+            (_, Child::Within(reached, child)) => {
+                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                match key.is_some_and(|key| reached.contains(&key)) {
+                    true => self.value(plan, field, row, position, child),
+                    false => Err(self.forbidden(pos)),
+                }
+            }
             (What::Typename, _) => {
                 self.text(plan.record.name);
                 Ok(true)
             }
-            (What::Forbidden, _) => {
-                let message = "your role does not allow this; an administrator can change it";
-                Err(self.fail(error(Code::Forbidden, message), pos))
-            }
+            (What::Forbidden, _) => Err(self.forbidden(pos)),
             (What::Scalar(cell, scalar), _) => {
                 let written = write_cell(row, *cell, scalar, &mut self.out);
                 written.map_err(|cause| self.broken(&cause, pos))

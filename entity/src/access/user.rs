@@ -1,13 +1,21 @@
 //! The people who work with Rapport. Invariant: an address belongs to one user, and is lower case.
 
+use std::collections::HashSet;
+
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::{FromQueryResult, IntoActiveModel, Iterable, JoinType, QuerySelect, RelationDef};
 
-use super::{AccessError, Actor, Role, Viewer, password};
+use super::role::Grants;
+use super::viewer::Reach;
+use super::{
+    AccessError, Actor, Permission, Role, Scope, Viewer, absence, grant, membership, password,
+    position, role,
+};
 use crate::catalog::catalog;
+use crate::customers::{parse_email, parse_required};
 use crate::error::Error;
-use crate::id::{Id, UserId};
-use crate::text;
+use crate::id::{Id, PositionId, RoleId, UserId};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -22,8 +30,10 @@ pub struct Model {
     pub name: String,
     /// The PHC string of their password.
     pub password_hash: String,
-    /// What they work as.
-    pub role: Role,
+    /// What they may do.
+    pub role_id: RoleId,
+    /// Where they stand in the reporting line.
+    pub position_id: Option<PositionId>,
     /// Since when they may not log in.
     pub disabled_at: Option<DateTimeUtc>,
     /// When the row came to be.
@@ -46,15 +56,28 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// A user of Rapport: somebody who works in the organisation.
-    User of Entity;
+    User (user, users) of Entity;
     /// Their id.
     id: id::<UserId>().filtered(),
     /// What they are called.
     name: text(Column::Name).filtered().ordered(),
     /// What they log in with.
     email: text(Column::Email).filtered(),
-    /// What they work as.
-    role: choice::<Role>("Role", Column::Role).filtered(),
+    /// Counts up with every change; give it back as `expectedVersion`.
+    version: whole(Column::Version),
+    /// What they may do.
+    role: one::<role::Entity>(Column::RoleId),
+    /// Where they stand in the reporting line; null when nowhere.
+    position: one::<position::Entity>(Column::PositionId),
+    /// The teams they are in.
+    memberships: list::<membership::Entity, _>(
+        membership::Column::UserId, membership::Column::Id, 3,
+    ).filtered(),
+    /// When they are away.
+    absences: list::<absence::Entity, _>(absence::Column::UserId, absence::Column::StartsAt, 3)
+        .filtered(),
+    /// Since when they may not log in; null while they may.
+    disabled_at: instant(Column::DisabledAt).filtered(),
 }
 
 /// A user to be.
@@ -66,26 +89,46 @@ pub struct NewUser {
     pub name: String,
     /// The PHC string from [`password::hash`].
     pub password_hash: String,
-    /// What they work as.
-    pub role: Role,
+    /// What they may do.
+    pub role: RoleId,
+    /// Where they stand in the reporting line.
+    pub position: Option<PositionId>,
+}
+
+/// A change of a user. The outer `None` keeps a field, an inner `None` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// What they log in with.
+    pub email: Option<String>,
+    /// What they are called.
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: Option<RoleId>,
+    /// Where they stand in the reporting line.
+    pub position: Option<Option<PositionId>>,
+    /// Whether they may log in.
+    pub enabled: Option<bool>,
 }
 
 /// Adds a user.
 ///
 /// # Errors
-/// `Invalid` for a malformed address, [`AccessError::EmailTaken`].
+/// `Invalid` for a malformed address, [`AccessError::EmailTaken`], [`AccessError::NoSuchRole`],
+/// [`AccessError::NoSuchPosition`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     new: NewUser,
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
+    ensure_place(txn, Some(new.role), new.position).await?;
     let row = ActiveModel {
         id: Set(UserId::new(now)),
-        email: Set(crate::customers::parse_email(&new.email)?.to_lowercase()),
-        name: Set(text::clean(&new.name)),
+        email: Set(parse_email(&new.email)?.to_lowercase()),
+        name: Set(parse_required("name", &new.name, 200)?),
         password_hash: Set(new.password_hash),
-        role: Set(new.role),
+        role_id: Set(new.role),
+        position_id: Set(new.position),
         disabled_at: Set(None),
         created_at: Set(now),
         created_by: Set(actor.user()),
@@ -104,22 +147,161 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<M
     Entity::find().filter(Column::Email.eq(email.trim().to_lowercase())).one(db).await
 }
 
-/// Who `id` is right now; `None` for a user who is gone or disabled.
+/// Makes sure that the viewer may do all that a user and their role to be let do.
+///
+/// # Errors
+/// [`AccessError::NoSuchRole`], [`AccessError::BeyondYourRole`].
+pub async fn ensure_manageable(
+    txn: &impl ConnectionTrait,
+    user: Option<UserId>,
+    role: Option<RoleId>,
+    viewer: &Viewer,
+) -> Result<(), Error> {
+    let user = match user {
+        Some(id) => Entity::find_by_id(id).one(txn).await?,
+        None => None,
+    };
+    for role in user.map(|user| user.role_id).into_iter().chain(role) {
+        role::ensure(txn, role, viewer).await?;
+    }
+    Ok(())
+}
+
+/// Changes a user, if they still have `expected_version` (where one is given).
+///
+/// # Errors
+/// [`AccessError::NotFound`], [`Error::StaleVersion`], [`AccessError::LastAdministrator`], and those of
+/// [`create`].
+pub async fn update(
+    txn: &impl ConnectionTrait,
+    id: UserId,
+    change: Change,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    // Whoever takes an administrator away holds their role, so that two cannot take each other's last.
+    let role = role::Entity::find_by_id(Role::Administrator.id()).lock_exclusive();
+    role.one(txn).await?;
+    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
+    let mut row = row.ok_or(AccessError::NotFound)?;
+    if expected_version.is_some_and(|version| version != row.version) {
+        return Err(Error::StaleVersion { current: row.version });
+    }
+    ensure_place(txn, change.role, change.position.flatten()).await?;
+    if let Some(email) = change.email {
+        row.email = parse_email(&email)?.to_lowercase();
+    }
+    if let Some(name) = change.name {
+        row.name = parse_required("name", &name, 200)?;
+    }
+    row.role_id = change.role.unwrap_or(row.role_id);
+    row.position_id = change.position.unwrap_or(row.position_id);
+    row.disabled_at = match change.enabled {
+        Some(true) => None,
+        Some(false) => row.disabled_at.or(Some(now)),
+        None => row.disabled_at,
+    };
+    row.updated_at = now;
+    row.updated_by = actor.user();
+    row.version += 1;
+    let row = row.into_active_model().reset_all().update(txn).await?;
+    let administrators = Entity::find()
+        .filter(Column::RoleId.eq(Role::Administrator.id()))
+        .filter(Column::DisabledAt.is_null());
+    match administrators.one(txn).await? {
+        Some(_) => Ok(row),
+        None => Err(AccessError::LastAdministrator.into()),
+    }
+}
+
+async fn ensure_place(
+    txn: &impl ConnectionTrait,
+    role: Option<RoleId>,
+    position: Option<PositionId>,
+) -> Result<(), Error> {
+    if let Some(role) = role {
+        role::Entity::find_by_id(role).one(txn).await?.ok_or(AccessError::NoSuchRole)?;
+    }
+    if let Some(position) = position {
+        position::ensure(txn, position).await?;
+    }
+    Ok(())
+}
+
+/// Makes sure that all of `users` may log in.
+///
+/// # Errors
+/// [`AccessError::NoSuchUser`].
+pub async fn ensure_all(txn: &impl ConnectionTrait, users: &[UserId]) -> Result<(), Error> {
+    let distinct: HashSet<_> = users.iter().copied().collect();
+    if distinct.is_empty() {
+        return Ok(());
+    }
+    let known = Entity::find().filter(Column::DisabledAt.is_null());
+    let known = known.filter(Column::Id.is_in(distinct.iter().copied())).count(txn).await?;
+    match usize::try_from(known) {
+        Ok(known) if known == distinct.len() => Ok(()),
+        _ => Err(AccessError::NoSuchUser.into()),
+    }
+}
+
+/// Who `id` is right now; `None` for a user who is gone or disabled. One statement, and another one for
+/// those whose role does not reach all records.
 ///
 /// # Errors
 /// The database.
-pub async fn viewer(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Viewer>, DbErr> {
-    let user = Entity::find_by_id(id).filter(Column::DisabledAt.is_null()).one(db).await?;
-    Ok(user.map(|user| Viewer { user: user.id, role: user.role }))
+pub async fn viewer(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    now: DateTimeUtc,
+) -> Result<Option<Viewer>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Granted {
+        role_id: RoleId,
+        key: Option<Role>,
+        permission: Option<Permission>,
+        scope: Option<Scope>,
+    }
+    let granted = Entity::find_by_id(id)
+        .filter(Column::DisabledAt.is_null())
+        .select_only()
+        .column(Column::RoleId)
+        .column_as(Expr::col((role::Entity, role::Column::Key)), "key")
+        .column_as(Expr::col((grant::Entity, grant::Column::Permission)), "permission")
+        .column_as(Expr::col((grant::Entity, grant::Column::Scope)), "scope")
+        .join(JoinType::InnerJoin, to(Column::RoleId, role::Entity, role::Column::Id))
+        .join(JoinType::LeftJoin, to(Column::RoleId, grant::Entity, grant::Column::RoleId))
+        .into_model::<Granted>()
+        .all(db)
+        .await?;
+    let Some(first) = granted.first() else { return Ok(None) };
+    let scopes: Grants = match first.key {
+        Some(role) => {
+            let allowed = <Permission as Iterable>::iter().filter(|one| role.allows(*one));
+            allowed.map(|permission| (permission, Scope::All)).collect()
+        }
+        None => granted.iter().filter_map(|row| Some((row.permission?, row.scope?))).collect(),
+    };
+    let (own, team) = match scopes.values().any(|scope| *scope < Scope::All) {
+        true => position::reach(db, id, now).await?,
+        false => (vec![id.0], vec![id.0]),
+    };
+    let role = first.role_id;
+    Ok(Some(Viewer::new(id, role, Reach { backend: db.get_database_backend(), scopes, own, team })))
+}
+
+fn to<E: EntityTrait>(from: Column, table: E, column: E::Column) -> RelationDef {
+    Entity::belongs_to(table).from(from).to(column).into()
 }
 
 /// Checks a password on the calling thread, which takes tens of milliseconds.
 ///
 /// # Errors
 /// [`AccessError::WrongCredentials`], whatever is wrong.
-pub fn authenticate(user: Option<&Model>, given: &str) -> Result<Viewer, AccessError> {
+pub fn authenticate(user: Option<&Model>, given: &str) -> Result<UserId, AccessError> {
     let right = password::verify(given, user.map(|user| user.password_hash.as_str()));
     user.filter(|user| right && user.disabled_at.is_none())
-        .map(|user| Viewer { user: user.id, role: user.role })
+        .map(|user| user.id)
         .ok_or(AccessError::WrongCredentials)
 }

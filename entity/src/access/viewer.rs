@@ -1,30 +1,23 @@
-//! Who asks, and what they may do.
+//! Who asks, what they may do, and with whose records.
+//!
+//! Invariant: a viewer is made anew for each request, so that what was taken away is gone with the next one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use sea_orm::prelude::*;
-use sea_orm::{DeriveActiveEnum, EnumIter};
+use sea_orm::{DbBackend, DeriveActiveEnum, EnumIter};
 
-use crate::id::UserId;
+use crate::catalog::among;
+use crate::id::{RoleId, UserId};
 
-/// What a user works as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+/// One thing that a user may do: an action on a kind of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
-    db_type = "String(StringLen::N(16))",
+    db_type = "String(StringLen::N(32))",
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
-pub enum Role {
-    /// Everything.
-    Administrator,
-    /// Invoices, payments and receipts.
-    Accountant,
-    /// Customers.
-    Sales,
-    /// Looks, and changes nothing.
-    Auditor,
-}
-
-/// One thing that a user may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter)]
 pub enum Permission {
     /// See customers, contacts and addresses.
     ReadCustomers,
@@ -42,49 +35,84 @@ pub enum Permission {
     DefineFields,
     /// Import files, and follow the jobs.
     Import,
+    /// Manage users, roles, teams and positions.
+    ManageUsers,
     /// See who changed what.
     ReadAudit,
 }
 
-impl Role {
-    /// Whether the role comes with `permission`.
-    #[must_use]
-    pub fn allows(self, permission: Permission) -> bool {
-        use Permission::{
-            Import, ReadAudit, ReadCustomers, ReadFinance, WriteCustomers, WriteInvoices,
-            WritePayments,
-        };
-        match self {
-            Self::Administrator => true,
-            Self::Accountant => matches!(
-                permission,
-                ReadCustomers
-                    | WriteCustomers
-                    | ReadFinance
-                    | WriteInvoices
-                    | WritePayments
-                    | Import
-            ),
-            Self::Sales => matches!(permission, ReadCustomers | WriteCustomers),
-            Self::Auditor => matches!(permission, ReadCustomers | ReadFinance | ReadAudit),
-        }
-    }
+/// With whose records: those of a customer belong to who looks after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Scope {
+    /// With none.
+    None,
+    /// With their own, those of users who are away and whose deputy they are, and those that are shared
+    /// with them.
+    Own,
+    /// Also with those of their teams, and of whoever reports to them with their teams.
+    Team,
+    /// With all, also with those that nobody looks after.
+    All,
 }
 
 /// Who asks: an authenticated user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Viewer {
     /// The user.
     pub user: UserId,
-    /// What they work as.
-    pub role: Role,
+    /// Their role.
+    pub role: RoleId,
+    reach: Arc<Reach>,
+}
+
+/// How far a viewer's hand goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Where their records are.
+    pub backend: DbBackend,
+    /// What they may do; what is missing they may not.
+    pub scopes: HashMap<Permission, Scope>,
+    /// Whose records are their own: theirs, and those of users whose deputy they are.
+    pub own: Vec<Uuid>,
+    /// Whose records are their teams'.
+    pub team: Vec<Uuid>,
 }
 
 impl Viewer {
-    /// Whether they may.
+    pub(super) fn new(user: UserId, role: RoleId, reach: Reach) -> Self {
+        Self { user, role, reach: Arc::new(reach) }
+    }
+
+    /// Whether they may at all.
     #[must_use]
-    pub fn may(self, permission: Permission) -> bool {
-        self.role.allows(permission)
+    pub fn may(&self, permission: Permission) -> bool {
+        self.scope(permission) != Scope::None
+    }
+
+    /// With whose records they may.
+    #[must_use]
+    pub fn scope(&self, permission: Permission) -> Scope {
+        self.reach.scopes.get(&permission).copied().unwrap_or(Scope::None)
+    }
+
+    /// Whether the user that `column` names is one whose records are theirs within `scope`.
+    pub(crate) fn is_theirs(&self, column: Expr, scope: Scope) -> Expr {
+        among(self.reach.backend, column, self.whose(scope))
+    }
+
+    /// Whose records are theirs within `scope`.
+    #[must_use]
+    pub fn whose(&self, scope: Scope) -> &[Uuid] {
+        match scope {
+            Scope::None => &[],
+            Scope::Own => &self.reach.own,
+            Scope::Team | Scope::All => &self.reach.team,
+        }
     }
 }
 
@@ -108,8 +136,8 @@ impl Actor {
     }
 }
 
-impl From<Viewer> for Actor {
-    fn from(viewer: Viewer) -> Self {
+impl From<&Viewer> for Actor {
+    fn from(viewer: &Viewer) -> Self {
         Self::User(viewer.user)
     }
 }

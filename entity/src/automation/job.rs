@@ -9,7 +9,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 
 use super::AutomationError;
 use super::lease::{Fence, Leased, next_fence, not_enqueued};
-use crate::access::{Actor, Permission, Role, Viewer, user};
+use crate::access::{Actor, Permission, Viewer, user};
 use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{FileId, Id, JobId, UserId};
@@ -230,7 +230,7 @@ fn new(kind: Kind, state: State, input: Json, actor: Actor, now: DateTimeUtc) ->
 pub async fn start(
     txn: &impl ConnectionTrait,
     id: JobId,
-    viewer: Viewer,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let row = lock(txn, id).await?.filter(|row| row.created_by == Some(viewer.user));
@@ -244,7 +244,7 @@ pub async fn start(
 }
 
 /// Calls a job off: the batch that is under way ends or is undone, and no other begins. Who asked for it
-/// can, and an administrator.
+/// can, and who manages users.
 ///
 /// # Errors
 /// [`AutomationError::JobNotFound`], [`AutomationError::JobEnded`],
@@ -252,11 +252,11 @@ pub async fn start(
 pub async fn cancel(
     txn: &impl ConnectionTrait,
     id: JobId,
-    viewer: Viewer,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let may =
-        |row: &Model| row.created_by == Some(viewer.user) || viewer.role == Role::Administrator;
+        |row: &Model| row.created_by == Some(viewer.user) || viewer.may(Permission::ManageUsers);
     let row = lock(txn, id).await?.filter(may).ok_or(AutomationError::JobNotFound)?;
     match (row.state, row.kind) {
         (State::Succeeded | State::Failed | State::Cancelled, _) => {

@@ -174,7 +174,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// Something meant for a customer, whether or not it went out, and why.
-    Message (message, messages) of Entity, read by Permission::ReadFinance;
+    Message (message, messages) of Entity, read by Permission::ReadFinance,
+        part of Column::CustomerId => customer::Entity;
     /// Its id.
     id: id::<MessageId>().filtered(),
     /// The id of whom it is for.

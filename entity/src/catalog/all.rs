@@ -1,7 +1,7 @@
 //! Everything in the catalogue.
 
 use super::{Cataloged, Record};
-use crate::access::{audit, user};
+use crate::access::{absence, audit, grant, membership, position, role, share, team, user};
 use crate::automation::{job, message};
 use crate::customers::custom::definition;
 use crate::customers::import::template;
@@ -10,9 +10,16 @@ use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, re
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 15] {
+pub fn records() -> [&'static Record; 22] {
     [
         user::Entity::record(),
+        role::Entity::record(),
+        grant::Entity::record(),
+        team::Entity::record(),
+        membership::Entity::record(),
+        position::Entity::record(),
+        share::Entity::record(),
+        absence::Entity::record(),
         customer::Entity::record(),
         definition::Entity::record(),
         contact::Entity::record(),

@@ -154,7 +154,7 @@ impl Compiler<'_> {
         if !self.scope.sees(field) {
             return Err(CatalogError::Forbidden(at.to_owned()));
         }
-        match &field.shape {
+        let condition = match &field.shape {
             Shape::Scalar { column, scalar } => {
                 scalar_condition(&record.column(column), scalar, given, at)
             }
@@ -174,7 +174,10 @@ impl Compiler<'_> {
                 self.several(record, *target, column, given, at)
             }
             Shape::Single { .. } | Shape::Batch(_) => invalid(at, "this cannot be compared"),
-        }
+        }?;
+        // What is guarded is compared in the rows alone in which it is seen.
+        let guarded = field.guard.map(|needed| record.reached(self.scope.viewer, needed, false));
+        Ok(condition.add_option(guarded.filter(|guarded| !guarded.is_empty())))
     }
 
     /// `some`, `none` and `every` of the records that refer to this one.

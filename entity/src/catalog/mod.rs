@@ -8,7 +8,7 @@
 //! ```text
 //! catalog! {
 //!     /// A customer: an organisation or a person, from the first contact on.
-//!     Customer (customer, customers) of Entity with CustomerId, read by Permission::ReadCustomers;
+//!     Customer (customer, customers) of Entity, read by Permission::ReadCustomers, owned by Column::OwnerId;
 //!     /// The number that people know it by; null when it has none.
 //!     number: text(Column::Number).filtered().ordered(),
 //!     /// Who looks after it; null when nobody does.
@@ -20,6 +20,7 @@
 //!
 //! Invariant: each select that is made here carries its record's [`Record::visible`], also within filters.
 
+mod access;
 mod all;
 mod cell;
 mod cursor;
@@ -40,6 +41,7 @@ use serde_json::Value as Json;
 
 use crate::access::{Permission, Viewer};
 
+pub use access::Belongs;
 pub use all::{by_prefix, by_table, records};
 pub use cell::{global, read_json, read_money, write_cell, write_key, write_text};
 pub use cursor::{Cursor, Key};
@@ -51,6 +53,7 @@ pub use field::{
 pub use filter::{Scope, condition, operators};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};
 pub use order::{CUSTOM_FIELD, Order, Ordering};
+pub(crate) use select::among;
 pub use select::{Page, by_keys, count, counts, page, pages};
 pub use table::{Cell, Table, TableColumn, columns};
 
@@ -88,6 +91,8 @@ pub struct Record {
     pub read: Option<Permission>,
     /// The column that says who a row belongs to: they see it without the permission.
     pub own: Option<&'static str>,
+    /// To whom its rows belong.
+    pub belongs: Belongs,
     /// The column that says since when a row is deleted, where rows can be.
     pub deleted: Option<&'static str>,
     /// The column that says which row this one became part of, where rows can.
@@ -122,17 +127,6 @@ impl Record {
     #[must_use]
     pub fn has_custom_fields(&self) -> bool {
         self.fields.iter().any(|field| matches!(field.shape, Shape::Custom { .. }))
-    }
-
-    /// Which rows the viewer sees.
-    #[must_use]
-    pub fn visible(&self, viewer: &Viewer) -> Condition {
-        match (self.read, self.own) {
-            (Some(needed), _) if viewer.may(needed) => Condition::all(),
-            (Some(_), Some(own)) => Condition::all().add(self.column(own).eq(viewer.user.0)),
-            (Some(_), None) => Condition::all().add(Expr::val(false)),
-            (None, _) => Condition::all(),
-        }
     }
 
     /// Which rows are in a list with the `filter`: those that are not deleted, unless it says itself
@@ -219,7 +213,12 @@ macro_rules! catalog {
     (
         $(#[doc = $about:literal])*
         $name:ident $(($one:ident $(, $many:ident)?))? of $entity:ty
-            $(, read by $read:expr)? $(, own by $own:expr)? $(, deleted by $deleted:expr)?
+            $(, read by $read:expr)?
+            $(, own by $own:expr)?
+            $(, owned by $owner:expr)?
+            $(, part of $part:expr => $whole:ty)?
+            $(, private to $private:expr)?
+            $(, deleted by $deleted:expr)?
             $(, merged by $merged:expr)?;
         $($(#[doc = $doc:literal])* $field:ident: $shape:expr,)+
     ) => {
@@ -238,6 +237,14 @@ macro_rules! catalog {
                                 sea_orm::PrimaryKeyTrait>::ValueType as $crate::id::Id>::PREFIX,
                             read: None$(.or(Some($read)))?,
                             own: None$(.or(Some(sea_orm::IdenStatic::as_str(&$own))))?,
+                            belongs: None
+                                $(.or(Some(Belongs::To(sea_orm::IdenStatic::as_str(&$owner)))))?
+                                $(.or(Some(Belongs::With(
+                                    sea_orm::IdenStatic::as_str(&$part),
+                                    <$whole as Cataloged>::record,
+                                ))))?
+                                $(.or(Some(Belongs::OnlyTo(sea_orm::IdenStatic::as_str(&$private)))))?
+                                .unwrap_or(Belongs::ToNobody),
                             deleted: None$(.or(Some(sea_orm::IdenStatic::as_str(&$deleted))))?,
                             merged: None$(.or(Some(sea_orm::IdenStatic::as_str(&$merged))))?,
                             fields: vec![

@@ -34,7 +34,7 @@ pub(super) fn base(record: &Record, viewer: &Viewer, cells: &[&'static str]) -> 
 }
 
 /// Whether `column` is one of `keys`.
-fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
+pub(crate) fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
     use std::fmt::Write;
     if let [key] = keys {
         return column.eq(*key);

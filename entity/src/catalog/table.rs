@@ -14,7 +14,7 @@ use super::{
     Batched, CatalogError, Cursor, Datum, Order, Page, Record, Scalar, Shape, Target, by_keys,
     cell, page, read_money, screaming,
 };
-use crate::access::{Permission, Viewer};
+use crate::access::{Permission, Scope, Viewer};
 use crate::money::Money;
 
 /// A value in a table.
@@ -141,7 +141,9 @@ impl Table {
                 Source::Related(_, target, ..) => target().is_readable(viewer),
                 _ => true,
             };
-            related && column.guard.is_none_or(|needed| viewer.may(needed))
+            // What is seen of some rows only is in none of a table's.
+            let read = record.read.map_or(Scope::All, |needed| viewer.scope(needed));
+            related && column.guard.is_none_or(|needed| viewer.scope(needed) >= read)
         });
         let mut table = Self { record, columns: chosen, cells: vec!["id"] };
         let sources = table.columns.iter().flat_map(|column| match column.source {

@@ -9,7 +9,7 @@ use sea_orm::{Condition, DatabaseConnection};
 use serde::{Deserialize, Serialize};
 
 use super::file;
-use crate::access::{Viewer, user};
+use crate::access::{Actor, Viewer, user};
 use crate::automation::job;
 use crate::automation::lease::Leased;
 use crate::catalog::{
@@ -112,9 +112,10 @@ pub async fn request(
     viewer: Viewer,
     now: DateTimeUtc,
 ) -> Result<job::Model, Error> {
+    let actor = Actor::from(&viewer);
     request.open(txn, viewer, &CustomFields::loaded(txn).await?)?;
     let input = serde_json::to_value(request).unwrap_or_default();
-    job::create(txn, job::Kind::Export, input, viewer.into(), now).await
+    job::create(txn, job::Kind::Export, input, actor, now).await
 }
 
 /// What a job exports, or the reason for which it cannot.
@@ -124,13 +125,14 @@ pub async fn request(
 pub async fn open(
     db: &impl ConnectionTrait,
     job: &job::Model,
+    now: DateTimeUtc,
 ) -> Result<Result<(Request, Export), String>, Error> {
     let Ok(request) = serde_json::from_value::<Request>(job.input.clone()) else {
         let reason = "the job was made by another version of Rapport; make it again";
         return Ok(Err(reason.to_owned()));
     };
     let viewer = match job.created_by {
-        Some(user) => user::viewer(db, user).await?,
+        Some(user) => user::viewer(db, user, now).await?,
         None => None,
     };
     let Some(viewer) = viewer else {
@@ -227,7 +229,7 @@ pub async fn finish(
 pub async fn result(
     db: &impl ConnectionTrait,
     id: JobId,
-    viewer: Viewer,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Option<file::Model>, DbErr> {
     let job = job::Entity::find_by_id(id).one(db).await?;

@@ -66,7 +66,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// A postal address of a customer.
-    Address of Entity, read by Permission::ReadCustomers;
+    Address of Entity, read by Permission::ReadCustomers,
+        part of Column::CustomerId => customer::Entity;
     /// Its id.
     id: id::<AddressId>().filtered(),
     /// Counts up with every change; give it back as `expectedVersion`.

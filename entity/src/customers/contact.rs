@@ -52,7 +52,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// A person to talk to at a customer.
-    Contact of Entity, read by Permission::ReadCustomers;
+    Contact of Entity, read by Permission::ReadCustomers,
+        part of Column::CustomerId => customer::Entity;
     /// Their id.
     id: id::<ContactId>().filtered(),
     /// Words that occur in name, e-mail address or telephone number, without regard to case and

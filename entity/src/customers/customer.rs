@@ -10,7 +10,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::{CustomersError, address, contact};
-use crate::access::{Permission, audit, user};
+use crate::access::{Permission, audit, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::error::Error;
@@ -179,7 +179,7 @@ const AS_OF: BatchArgument = BatchArgument {
 catalog! {
     /// A customer: an organisation or a person, from the first contact on.
     Customer (customer, customers) of Entity, read by Permission::ReadCustomers,
-        deleted by Column::DeletedAt, merged by Column::MergedIntoId;
+        owned by Column::OwnerId, deleted by Column::DeletedAt, merged by Column::MergedIntoId;
     /// Its id.
     id: id::<CustomerId>().filtered(),
     /// Words that occur in name, number, e-mail address or telephone number, without regard to case
@@ -236,6 +236,8 @@ catalog! {
     messages: many::<message::Entity>(message::Column::CustomerId),
     /// Who changed what of it.
     history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
+    /// With whom it is shared.
+    shares: list::<share::Entity, _>(share::Column::RecordId, share::Column::Id, 3),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter
     /// compares this.
     deleted_at: instant(Column::DeletedAt).filtered().ordered(),

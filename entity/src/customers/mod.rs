@@ -19,6 +19,11 @@ pub enum CustomersError {
     /// No user has the id.
     #[error("there is no such user to own the customer")]
     NoSuchOwner,
+    /// Whoever adds it may add customers for themselves or their teams only.
+    #[error(
+        "your role lets you add customers for yourself or your teams only; name one of these, or nobody"
+    )]
+    OwnerOutOfReach,
     /// Another customer has the number.
     #[error("another customer has this number; leave it empty or choose another one")]
     NumberTaken,

@@ -41,7 +41,8 @@ const CURRENCY: &str = "(SELECT currency FROM invoice WHERE invoice.id = allocat
 
 catalog! {
     /// The part of a payment that settles an invoice.
-    Allocation of Entity, read by Permission::ReadFinance;
+    Allocation of Entity, read by Permission::ReadFinance,
+        part of Column::PaymentId => payment::Entity;
     /// Its id.
     id: id::<AllocationId>(),
     /// Of which payment.

@@ -56,7 +56,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// A document that takes back an invoice, wholly or in part.
-    CreditNote of Entity, read by Permission::ReadFinance;
+    CreditNote of Entity, read by Permission::ReadFinance,
+        part of Column::InvoiceId => invoice::Entity;
     /// Its id.
     id: id::<CreditNoteId>(),
     /// Its number, gapless in its year.

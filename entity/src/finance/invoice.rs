@@ -97,7 +97,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// An invoice. Once issued, what it says never changes; credit notes take it back.
-    Invoice (invoice, invoices) of Entity, read by Permission::ReadFinance;
+    Invoice (invoice, invoices) of Entity, read by Permission::ReadFinance,
+        part of Column::CustomerId => customer::Entity;
     /// Its id.
     id: id::<InvoiceId>().filtered(),
     /// Words that occur in number or reference, without regard to case and diacritics. Every word has

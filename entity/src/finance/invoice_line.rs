@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
+use super::invoice;
 use crate::access::Permission;
 use crate::catalog::catalog;
 use crate::id::{InvoiceId, InvoiceLineId};
@@ -38,7 +39,8 @@ const CURRENCY: &str = "(SELECT currency FROM invoice WHERE invoice.id = invoice
 
 catalog! {
     /// A line of an invoice.
-    InvoiceLine of Entity, read by Permission::ReadFinance;
+    InvoiceLine of Entity, read by Permission::ReadFinance,
+        part of Column::InvoiceId => invoice::Entity;
     /// Its id.
     id: id::<InvoiceLineId>(),
     /// Its place, from 1.

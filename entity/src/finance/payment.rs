@@ -107,7 +107,8 @@ const UNAPPLIED: &str = "(CASE WHEN state = 'REVERSED' THEN 0 ELSE amount - allo
 
 catalog! {
     /// Money received from a customer.
-    Payment (payment, payments) of Entity, read by Permission::ReadFinance;
+    Payment (payment, payments) of Entity, read by Permission::ReadFinance,
+        part of Column::CustomerId => customer::Entity;
     /// Its id.
     id: id::<PaymentId>().filtered(),
     /// Words that occur in the reference, without regard to case and diacritics. Every word has to

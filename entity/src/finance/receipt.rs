@@ -58,7 +58,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// A numbered receipt for a payment, or its cancellation. Never changed and never deleted.
-    Receipt (receipt, receipts) of Entity, read by Permission::ReadFinance;
+    Receipt (receipt, receipts) of Entity, read by Permission::ReadFinance,
+        part of Column::PaymentId => payment::Entity;
     /// Its id.
     id: id::<ReceiptId>().filtered(),
     /// Its number, gapless in its series and year.

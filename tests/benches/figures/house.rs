@@ -107,7 +107,8 @@ impl House {
             arguments.extend(["--smtp-connections", &connections]);
         }
         let stack = Configured::try_parse_from(arguments)?.stack;
-        let (db, clock) = (stack.database().await?, Clock::system());
+        let clock = Clock::system();
+        let db = stack.database(&clock).await?;
         let user = found(&db, &clock).await?;
         Ok(Rapport { db, clock, user, stack })
     }
@@ -173,7 +174,8 @@ async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
                 email: "administrator@rapport.example".to_owned(),
                 name: "Lê Minh Châu".to_owned(),
                 password_hash: String::new(),
-                role: Role::Administrator,
+                role: Role::Administrator.id(),
+                position: None,
             };
             user::create(txn, new, Actor::System, now).await.map(|user| user.id)
         }

@@ -1,6 +1,7 @@
 //! Custom fields: defining them, and their values in customers, filters and orders.
 
 use entity::access::Role;
+use entity::id::Id;
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
@@ -233,7 +234,7 @@ on_both_stacks! {
 
     async fn a_sensitive_field_is_seen_by_its_roles_alone(app: App) {
         let input = json!({ "key": "allergy", "label": "Allergy", "type": "TEXT", "sensitivity": "SENSITIVE",
-            "purpose": "Catering", "visibleTo": ["SALES"] });
+            "purpose": "Catering", "visibleTo": [Role::Sales.id().global()] });
         define(app, CREATE, json!({ "input": input })).await;
         let sales = app.token_of(Role::Sales).await;
         let values = json!([{ "key": "allergy", "value": "Đậu phộng" }]);

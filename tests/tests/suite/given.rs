@@ -1,11 +1,13 @@
 //! What tests begin with.
 
 use chrono::{DateTime, Utc};
+use entity::access::Role;
 use entity::customers::customer;
-use entity::id::{CustomerId, Id};
+use entity::id::{CustomerId, Id, RoleId};
 use entity::money::Currency;
 use serde_json::{Value, json};
 use tests::app::App;
+use uuid::Uuid;
 
 pub const CREATE_CUSTOMER: &str = "mutation ($input: CreateCustomerInput!, $key: String) {
   createCustomer(input: $input, idempotencyKey: $key) {
@@ -26,6 +28,28 @@ pub const REVERSE_PAYMENT: &str = "mutation ($id: ID!, $reason: String!) {
   reversePayment(id: $id, input: { reason: $reason }) {
     payment { id state allocated { amount } unapplied { amount } cancellation { number kind cancels { number } } }
     userErrors { code field message } } }";
+
+pub const CREATE_ROLE: &str = "mutation ($input: CreateRoleInput!) { createRole(input: $input) {
+  role { id version name key grants { permission scope } } userErrors { code field message } } }";
+
+pub const CREATE_TEAM: &str = "mutation ($input: CreateTeamInput!) { createTeam(input: $input) {
+  team { id version name members { user { id } } } userErrors { code field message } } }";
+
+pub const SHARE_CUSTOMER: &str =
+    "mutation ($input: ShareCustomerInput!) { shareCustomer(input: $input) {
+  share { id writable user { id } team { id } } userErrors { code field message } } }";
+
+/// A role with grants: what, and with whose records.
+pub async fn role(app: &App, grants: &[(&str, &str)]) -> RoleId {
+    let administrator = app.token_of(Role::Administrator).await;
+    let grants: Vec<_> = grants
+        .iter()
+        .map(|(permission, scope)| json!({ "permission": permission, "scope": scope }))
+        .collect();
+    let input = json!({ "name": Uuid::new_v4().to_string(), "grants": grants });
+    let made = app.make_as(&administrator, "role", CREATE_ROLE, json!({ "input": input })).await;
+    made["id"].as_str().and_then(RoleId::parse).expect("an id")
+}
 
 /// A customer that mail reaches.
 pub async fn customer(app: &App, name: &str, language: &str, currency: &str) -> String {

@@ -131,7 +131,7 @@ async fn prepare(
 ) -> Result<BulkPreviewPayload, Fault> {
     let viewer = ctx.viewer()?;
     let outcome = write(ctx, once, move |txn, _, now| {
-        let (filter, change) = (filter.clone(), change.clone());
+        let (filter, change, viewer) = (filter.clone(), change.clone(), viewer.clone());
         async move { Ok(bulk::preview(txn, filter, change, viewer, now).await?.id.into()) }.boxed()
     });
     let job = match outcome.await? {

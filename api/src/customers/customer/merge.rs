@@ -206,6 +206,10 @@ impl CustomerMergeMutation {
         expected_version: Option<i32>,
     ) -> Result<MergeCustomersPayload, Fault> {
         let once = Once::new(None, "mergeCustomers", &input);
+        let once = once.within(Permission::WriteCustomers, &input.keep_id, &["input", "keepId"]);
+        let once = input.merge_ids.iter().fold(once, |once, id| {
+            once.within(Permission::WriteCustomers, id, &["input", "mergeIds"])
+        });
         let outcome = match input.parse() {
             Ok(given) => {
                 write(ctx, once, move |txn, actor, now| {

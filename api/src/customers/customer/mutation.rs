@@ -8,7 +8,7 @@ use futures::FutureExt;
 use uuid::Uuid;
 
 use super::{Channel, CustomerKind, LifecycleStage};
-use crate::context::{Can, Once, write};
+use crate::context::{Ask, Can, Once, write};
 use crate::customers::{AddressInput, ContactInput, CustomFieldInput};
 use crate::error::{Fault, UserError};
 use crate::id::parse;
@@ -165,11 +165,13 @@ impl CustomerMutation {
         idempotency_key: Option<String>,
     ) -> Result<CreateCustomerPayload, Fault> {
         let once = Once::new(idempotency_key.as_deref(), "createCustomer", &input);
+        let viewer = ctx.viewer()?;
         let outcome = match input.parse() {
             Ok(new) => {
                 write(ctx, once, move |txn, actor, now| {
-                    let new = new.clone();
+                    let new = new.clone().within(&viewer);
                     async move {
+                        let new = new?;
                         let row = customer::create(txn, new, actor, now).await?;
                         Ok(row.id.into())
                     }
@@ -195,6 +197,7 @@ impl CustomerMutation {
         expected_version: Option<i32>,
     ) -> Result<UpdateCustomerPayload, Fault> {
         let once = Once::new(None, "updateCustomer", &input).about(&id);
+        let once = once.within(Permission::WriteCustomers, &id, &["id"]);
         let outcome = match parse::<CustomerId>(&id, &["id"]) {
             Ok(id) => {
                 let change = input.parse();

@@ -56,6 +56,7 @@ impl CustomerRemovalMutation {
         expected_version: Option<i32>,
     ) -> Result<DeleteCustomerPayload, Fault> {
         let once = Once::new(None, "deleteCustomer", &id);
+        let once = once.within(Permission::WriteCustomers, &id, &["id"]);
         let outcome = match parse::<CustomerId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, actor, now| {
@@ -84,6 +85,7 @@ impl CustomerRemovalMutation {
         expected_version: Option<i32>,
     ) -> Result<RestoreCustomerPayload, Fault> {
         let once = Once::new(None, "restoreCustomer", &id);
+        let once = once.within(Permission::WriteCustomers, &id, &["id"]);
         let outcome = match parse::<CustomerId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, actor, now| {
@@ -114,6 +116,7 @@ impl CustomerRemovalMutation {
         expected_version: Option<i32>,
     ) -> Result<PurgeCustomerPayload, Fault> {
         let once = Once::new(None, "purgeCustomer", &id);
+        let once = once.within(Permission::PurgeCustomers, &id, &["id"]);
         let outcome = match parse::<CustomerId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, actor, now| {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::mutation::UpdateCustomerInput;
-use crate::context::{Ask, Can, Once, write};
+use crate::context::{Ask, CanAll, Once, write};
 use crate::error::{Fault, UserError, refused};
 use crate::read::{Among, Fetched, Together};
 
@@ -107,7 +107,7 @@ pub struct CustomerUpsertMutation;
 #[Object]
 impl CustomerUpsertMutation {
     /// Adds customers, or changes those that are there already, up to 500 at once.
-    #[graphql(guard = "Can(Permission::WriteCustomers)")]
+    #[graphql(guard = "CanAll(Permission::WriteCustomers)")]
     async fn upsert_customers(
         &self,
         ctx: &Context<'_>,

@@ -130,6 +130,8 @@ impl InvoiceMutation {
         idempotency_key: Option<String>,
     ) -> Result<IssueInvoicePayload, Fault> {
         let once = Once::new(idempotency_key.as_deref(), "issueInvoice", &input);
+        let path = &["input", "customerId"];
+        let once = once.within(Permission::WriteInvoices, &input.customer_id, path);
         let outcome = match input.parse() {
             Ok(new) => {
                 write(ctx, once, move |txn, actor, now| {
@@ -152,6 +154,7 @@ impl InvoiceMutation {
         #[graphql(desc = "Why.")] input: VoidInvoiceInput,
     ) -> Result<VoidInvoicePayload, Fault> {
         let once = Once::new(None, "voidInvoice", &input).about(&id);
+        let once = once.within(Permission::WriteInvoices, &id, &["id"]);
         let outcome = match parse::<InvoiceId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, actor, now| {
@@ -181,6 +184,8 @@ impl InvoiceMutation {
         idempotency_key: Option<String>,
     ) -> Result<IssueCreditNotePayload, Fault> {
         let once = Once::new(idempotency_key.as_deref(), "issueCreditNote", &input);
+        let path = &["input", "invoiceId"];
+        let once = once.within(Permission::WriteInvoices, &input.invoice_id, path);
         let refusal = |user_errors| IssueCreditNotePayload {
             credit_note: Fetched::nothing(),
             invoice: Fetched::nothing(),

@@ -130,6 +130,8 @@ impl PaymentMutation {
         idempotency_key: String,
     ) -> Result<RecordPaymentPayload, Fault> {
         let once = Once::new(Some(&idempotency_key), "recordPayment", &input);
+        let path = &["input", "customerId"];
+        let once = once.within(Permission::WritePayments, &input.customer_id, path);
         let outcome = match input.parse() {
             Ok(new) => {
                 write(ctx, once, move |txn, actor, now| {
@@ -157,6 +159,7 @@ impl PaymentMutation {
         idempotency_key: Option<String>,
     ) -> Result<AllocatePaymentPayload, Fault> {
         let once = Once::new(idempotency_key.as_deref(), "allocatePayment", &input).about(&id);
+        let once = once.within(Permission::WritePayments, &id, &["id"]);
         let parsed = parse::<PaymentId>(&id, &["id"])
             .and_then(|id| Ok((id, allocations(input.allocations)?)));
         let outcome = match parsed {
@@ -190,6 +193,7 @@ impl PaymentMutation {
         idempotency_key: Option<String>,
     ) -> Result<ReversePaymentPayload, Fault> {
         let once = Once::new(idempotency_key.as_deref(), "reversePayment", &input).about(&id);
+        let once = once.within(Permission::WritePayments, &id, &["id"]);
         let outcome = match parse::<PaymentId>(&id, &["id"]) {
             Ok(id) => {
                 write(ctx, once, move |txn, actor, now| {

@@ -10,10 +10,10 @@ use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySele
 use serde_json::{Value, json};
 
 use super::super::{CustomersError, customer, parse_language, parse_required, parse_text};
-use crate::access::{Actor, Permission, Role, Viewer};
+use crate::access::{Actor, Permission, Role, Viewer, role};
 use crate::catalog::{catalog, custom};
 use crate::error::Error;
-use crate::id::{CustomFieldId, Id, UserId};
+use crate::id::{CustomFieldId, Id, RoleId, UserId};
 use crate::text;
 
 /// How many fields there are at most that are not archived.
@@ -91,7 +91,7 @@ pub struct Model {
     pub purpose: Option<String>,
     /// How much it says about a person.
     pub sensitivity: Sensitivity,
-    /// Who sees it beside administrators: a list of roles' names; all when it is empty.
+    /// Who sees it beside administrators: a list of roles' ids; all when it is empty.
     pub visible_to: Json,
     /// Where it stands among the others.
     pub position: i32,
@@ -209,8 +209,8 @@ impl Model {
     #[must_use]
     pub fn is_visible_to(&self, viewer: &Viewer) -> bool {
         let roles = texts(&self.visible_to);
-        let name = viewer.role.to_value();
-        roles.is_empty() || viewer.role == Role::Administrator || roles.contains(&name)
+        let is_administrator = viewer.role == Role::Administrator.id();
+        roles.is_empty() || is_administrator || roles.contains(&viewer.role.global())
     }
 
     /// The allowed values of a choice.
@@ -254,7 +254,7 @@ pub struct Change {
     /// How much it says about a person.
     pub sensitivity: Option<Sensitivity>,
     /// Who sees it beside administrators.
-    pub visible_to: Option<Vec<Role>>,
+    pub visible_to: Option<Vec<RoleId>>,
     /// Where it stands among the others.
     pub position: Option<i32>,
 }
@@ -272,6 +272,7 @@ pub async fn create(
     if Entity::find().filter(Column::ArchivedAt.is_null()).count(txn).await? >= MOST_FIELDS {
         return Err(CustomersError::TooManyFields(MOST_FIELDS).into());
     }
+    role::ensure_all(txn, new.change.visible_to.as_deref().unwrap_or_default()).await?;
     let mut row = Model {
         id: CustomFieldId::new(now),
         key: parse_key(&new.key)?,
@@ -312,6 +313,7 @@ pub async fn update(
     if expected_version.is_some_and(|version| version != before.version) {
         return Err(Error::StaleVersion { current: before.version });
     }
+    role::ensure_all(txn, change.visible_to.as_deref().unwrap_or_default()).await?;
     let mut row = before.clone();
     row.change(change)?;
     if row.kind != before.kind && is_used(txn, &before, None).await? {
@@ -393,7 +395,7 @@ impl Model {
             self.purpose = parse_text("purpose", purpose, 500)?;
         }
         if let Some(roles) = change.visible_to {
-            self.visible_to = roles.iter().map(Role::to_value).collect();
+            self.visible_to = roles.iter().map(|role| role.global()).collect();
         }
         if let Some(choices) = change.choices {
             self.choices = parse_choices(&choices)?.into();

@@ -46,10 +46,14 @@ impl Setter {
     ///
     /// # Errors
     /// The database.
-    pub async fn load(txn: &impl ConnectionTrait, actor: Actor) -> Result<Self, Error> {
+    pub async fn load(
+        txn: &impl ConnectionTrait,
+        actor: Actor,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Error> {
         let fields = in_use(txn).await?;
         let viewer = match actor.user() {
-            Some(id) if !fields.is_empty() => user::viewer(txn, id).await?,
+            Some(id) if !fields.is_empty() => user::viewer(txn, id, now).await?,
             _ => None,
         };
         Ok(Self { fields, viewer, is_system: actor == Actor::System })

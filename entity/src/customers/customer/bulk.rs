@@ -115,7 +115,7 @@ impl BulkChange {
     }
 }
 
-/// Prepares a job that makes `change` to all customers that `viewer` sees and that pass `filter`, or
+/// Prepares a job that makes `change` to all customers that `viewer` may change and that pass `filter`, or
 /// deletes them. It waits for its start; its `total` is how many they are.
 ///
 /// # Errors
@@ -140,13 +140,14 @@ pub async fn preview(
     };
     let listed = record.listed(&filter);
     let input = serde_json::to_value(Input { filter, change }).unwrap_or_default();
-    let job = job::preview(txn, kind, input, viewer.into(), now).await?;
+    let job = job::preview(txn, kind, input, (&viewer).into(), now).await?;
     let mut chosen = Query::select();
     chosen
         .expr(Expr::val(job.id.0))
         .expr(record.column("id"))
         .from(Alias::new(record.table))
         .cond_where(record.visible(&viewer))
+        .cond_where(record.reached(&viewer, Permission::WriteCustomers, true))
         .cond_where(listed)
         .cond_where(passes)
         .and_where(record.column("deleted_at").is_null())
@@ -222,7 +223,7 @@ async fn touch(
     let input: Input = serde_json::from_value(job.input.clone())
         .map_err(|_| because("the job was made by another version of Rapport; make it again"))?;
     let viewer = match job.created_by {
-        Some(user) => user::viewer(txn, user).await?,
+        Some(user) => user::viewer(txn, user, now).await?,
         None => None,
     };
     let viewer = viewer
@@ -238,6 +239,7 @@ async fn touch(
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::DeletedAt.is_null())
         .filter(record.visible(&viewer))
+        .filter(record.reached(&viewer, Permission::WriteCustomers, true))
         .filter(passes)
         .order_by_asc(Column::Id)
         .lock(LockType::NoKeyUpdate)
@@ -262,7 +264,7 @@ async fn touch(
         .filter(Column::Id.is_in(still.iter().copied()))
         .exec(txn)
         .await?;
-    let events = still.iter().map(|id| event::new(kind, id.0, Some(*id), viewer.into(), now));
+    let events = still.iter().map(|id| event::new(kind, id.0, Some(*id), (&viewer).into(), now));
     event::Entity::insert_many(events).exec_without_returning(txn).await?;
     Ok(still.len() as u64)
 }

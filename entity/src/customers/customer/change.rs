@@ -4,7 +4,7 @@ use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 
 use super::{Channel, Kind, LifecycleStage, Model, lock};
-use crate::access::{Actor, user};
+use crate::access::{AccessError, Actor, user};
 use crate::automation::event;
 use crate::customers::custom::{CustomValue, Setter};
 use crate::customers::{
@@ -70,7 +70,7 @@ pub async fn update(
     {
         return Err(CustomersError::CurrencyInUse.into());
     }
-    let setter = Setter::load(txn, actor).await?;
+    let setter = Setter::load(txn, actor, now).await?;
     change.apply(&mut row, &setter, false)?;
     row.touch(actor, now);
     event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
@@ -79,7 +79,10 @@ pub async fn update(
 
 /// Refuses a user who is gone or disabled.
 pub(super) async fn ensure_owner(txn: &impl ConnectionTrait, id: UserId) -> Result<(), Error> {
-    user::viewer(txn, id).await?.map(|_| ()).ok_or(CustomersError::NoSuchOwner.into())
+    user::ensure_all(txn, &[id]).await.map_err(|error| match error {
+        Error::Access(AccessError::NoSuchUser) => CustomersError::NoSuchOwner.into(),
+        other => other,
+    })
 }
 
 impl Change {

@@ -5,12 +5,12 @@ use sea_orm::entity::prelude::*;
 
 use super::change::ensure_owner;
 use super::{Change, Channel, Kind, LifecycleStage, Model};
-use crate::access::{Actor, organisation};
+use crate::access::{Actor, Permission, Scope, Viewer, organisation};
 use crate::automation::event;
 use crate::customers::address::NewAddress;
 use crate::customers::contact::NewContact;
 use crate::customers::custom::{CustomValue, Setter};
-use crate::customers::{address, contact};
+use crate::customers::{CustomersError, address, contact};
 use crate::error::Error;
 use crate::id::{CustomerId, Id, UserId};
 use crate::money::Currency;
@@ -50,10 +50,28 @@ pub struct NewCustomer {
     pub custom: Vec<CustomValue>,
 }
 
+impl NewCustomer {
+    /// The same as `viewer` may add it: for themselves, unless they name somebody whose customers they may
+    /// change.
+    ///
+    /// # Errors
+    /// [`CustomersError::OwnerOutOfReach`].
+    pub fn within(mut self, viewer: &Viewer) -> Result<Self, Error> {
+        let scope = viewer.scope(Permission::WriteCustomers);
+        if scope < Scope::All {
+            let owner = *self.owner_id.get_or_insert(viewer.user);
+            if !viewer.whose(scope).contains(&owner.0) {
+                return Err(CustomersError::OwnerOutOfReach.into());
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// Adds a customer.
 ///
 /// # Errors
-/// `Invalid` for a field that has not its form, [`crate::customers::CustomersError`].
+/// `Invalid` for a field that has not its form, [`CustomersError`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     new: NewCustomer,
@@ -80,7 +98,7 @@ pub async fn create(
         currency: new.currency,
         custom: new.custom,
     };
-    let setter = Setter::load(txn, actor).await?;
+    let setter = Setter::load(txn, actor, now).await?;
     change.apply(&mut row, &setter, true)?;
     let row = row.into_active_model().reset_all().insert(txn).await?;
     contact::add(txn, row.id, new.contacts, actor, now).await?;

@@ -212,7 +212,7 @@ impl Batch {
             known,
             numbers: numbers.into_iter().collect(),
             owners: owners.into_iter().collect(),
-            setter: Setter::load(txn, actor).await?,
+            setter: Setter::load(txn, actor, now).await?,
             posted,
             taken: HashSet::new(),
             created: Vec::new(),

@@ -136,7 +136,8 @@ on_both_stacks! {
 }
 
 async fn disable_sellers(app: &App) {
-    let sql = "UPDATE user_account SET disabled_at = created_at WHERE role = 'SALES'";
+    let sql = "UPDATE user_account SET disabled_at = created_at \
+         WHERE role_id = (SELECT id FROM role WHERE key = 'SALES')";
     sea_orm::ConnectionTrait::execute_unprepared(app.db.reader(), sql)
         .await
         .expect("disabled users");

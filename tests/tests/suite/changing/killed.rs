@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use entity::access::{Actor, Role, Viewer, organisation, user};
+use entity::access::{Actor, Role, organisation, user};
 use entity::automation::job;
 use entity::clock::Clock;
 use entity::customers::customer::bulk::{self, BulkChange};
@@ -129,7 +129,8 @@ async fn prepared(db: &Db, clock: &Clock) -> JobId {
             email: "sales@rapport.example".to_owned(),
             name: "Lê Minh Châu".to_owned(),
             password_hash: String::new(),
-            role: Role::Sales,
+            role: Role::Sales.id(),
+            position: None,
         };
         async move {
             organisation::set_up(txn, settings, Actor::System, now).await?;
@@ -138,7 +139,9 @@ async fn prepared(db: &Db, clock: &Clock) -> JobId {
         .boxed()
     });
     let user = founded.await.expect("a user");
-    let viewer = Viewer { user: user.id, role: user.role };
+    let viewer =
+        user::viewer(db.reader(), user.id, now).await.expect("a viewer").expect("a viewer");
+    let actor = Actor::from(&viewer);
     for page in 0..CUSTOMERS / 500 {
         let rows = (0..500).map(|row| Change {
             number: Some(Some(format!("{page}-{row}"))),
@@ -148,16 +151,16 @@ async fn prepared(db: &Db, clock: &Clock) -> JobId {
         let rows: Vec<_> = rows.collect();
         let written = db.write(move |txn| {
             let rows = rows.clone();
-            async move { customer::upsert(txn, rows, TERMS, viewer.into(), now).await }.boxed()
+            async move { customer::upsert(txn, rows, TERMS, actor, now).await }.boxed()
         });
         written.await.expect("customers");
     }
     let change = BulkChange { stage: Some(LifecycleStage::Lapsed), ..BulkChange::default() };
     let job = db.write(move |txn| {
-        let change = change.clone();
+        let (change, viewer) = (change.clone(), viewer.clone());
         async move {
-            let job = bulk::preview(txn, json!({}), Some(change), viewer, now).await?;
-            job::start(txn, job.id, viewer, now).await?;
+            let job = bulk::preview(txn, json!({}), Some(change), viewer.clone(), now).await?;
+            job::start(txn, job.id, &viewer, now).await?;
             Ok(job)
         }
         .boxed()

@@ -6,10 +6,8 @@ mod draw;
 mod naive;
 mod rows;
 
-use std::str::FromStr;
-
-use entity::access::{Role, Viewer};
-use entity::id::UserId;
+use entity::access::{Role, Viewer, user};
+use entity::id::{Id, UserId};
 use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -19,17 +17,19 @@ use tests::app::App;
 use tests::on_both_stacks;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
-use type_safe_id::{DynamicType, TypeSafeId};
 
 use self::ask::{Choices, Document};
 use self::draw::Draw;
 use self::naive::{CURSOR, Naive};
 use self::rows::Rows;
-use crate::given::{CREATE_CUSTOMER, ISSUE_INVOICE, RECORD_PAYMENT, REVERSE_PAYMENT};
+use crate::given::{
+    CREATE_CUSTOMER, CREATE_TEAM, ISSUE_INVOICE, RECORD_PAYMENT, REVERSE_PAYMENT, SHARE_CUSTOMER,
+    role,
+};
 
 /// Customers with all that hangs on them: diacritics, nothing where there can be nothing, several
 /// currencies, things paid, part paid, overpaid and reversed.
-async fn company(app: &App) {
+async fn company(app: &App, owners: &[UserId]) {
     let names = [
         "Nguyễn Đức Anh",
         "SIA Ķīpsala",
@@ -43,8 +43,9 @@ async fn company(app: &App) {
         let some = |text: String| (index % 3 != 0).then_some(text);
         let currency = ["VND", "EUR", "KWD"][index % 3];
         let stage = ["PROSPECT", "CUSTOMER", "LAPSED"][index % 3];
+        let owner = owners.get(index % (owners.len() + 1)).map(|owner| owner.global());
         let input = json!({
-            "kind": if index % 2 == 0 { "ORGANISATION" } else { "PERSON" },
+            "ownerId": owner, "kind": if index % 2 == 0 { "ORGANISATION" } else { "PERSON" },
             "stage": stage,
             "displayName": name, "currency": currency, "number": some(format!("K{}", 9 - index)),
             "email": some(format!("{index}@example.vn")), "preferredChannel": some("EMAIL".to_owned()),
@@ -133,25 +134,41 @@ async fn compare(
     }
     Err(TestCaseError::fail(format!(
         "as {:?}: {document}\nwith {variables}\nanswers {:#}\nwith errors {:#?}\ninstead of {data:#}\nwith errors {expected:#?}",
-        viewer.role, reply.data, reply.errors
+        viewer, reply.data, reply.errors
     )))
 }
 
 on_both_stacks! {
     async fn whatever_is_asked_the_answer_is_that_of_the_naive_reader(app: App) {
-        company(app).await;
-        let delete = "UPDATE customer SET deleted_at = created_at WHERE number = 'K4'";
-        app.db.reader().execute_unprepared(delete).await.expect("a deleted customer");
         let mut viewers = Vec::new();
         for role in [Role::Administrator, Role::Sales, Role::Auditor, Role::Accountant] {
-            let token = app.token_of(role).await;
-            let me = app.send_as(Some(&token), "{ me { id } }", Value::Null).await;
-            let user = me.data["me"]["id"].as_str().and_then(|id| TypeSafeId::<DynamicType>::from_str(id).ok());
-            let user = UserId(user.expect("an id").uuid());
-            viewers.push((token, Viewer { user, role }));
+            viewers.push(app.user(role.id()).await);
         }
+        let scopes = ["OWN", "TEAM"].into_iter().flat_map(|one| ["OWN", "TEAM", "ALL"].map(|other| (one, other)));
+        for (customers, finance) in scopes {
+            let grants = [("READ_CUSTOMERS", customers), ("READ_FINANCE", finance), ("IMPORT", "ALL")];
+            viewers.push(app.user(role(app, &grants).await).await);
+        }
+        let owners: Vec<_> = viewers.iter().skip(4).map(|(user, _)| *user).collect();
+        company(app, &owners).await;
+        let team = json!({ "name": "South", "userIds": [owners[0].global(), owners[3].global(), owners[5].global()] });
+        let team = app.make_as(&viewers[0].1, "team", CREATE_TEAM, json!({ "input": team })).await;
+        let data = app.ask("{ customers(first: 3) { nodes { id } } }", Value::Null).await;
+        for (index, with) in [json!({ "userId": owners[1].global() }), json!({ "teamId": team["id"] })].into_iter().enumerate() {
+            let customer = &data["customers"]["nodes"][index + 1]["id"];
+            let input = json!({ "customerId": customer, "with": with });
+            app.make("share", SHARE_CUSTOMER, json!({ "input": input })).await;
+        }
+        let delete = "UPDATE customer SET deleted_at = created_at WHERE number = 'K4'";
+        app.db.reader().execute_unprepared(delete).await.expect("a deleted customer");
         // What is sealed does not change any more.
         crate::audit::seal(app).await;
+        let mut known = Vec::new();
+        for (user, token) in viewers {
+            let viewer = user::viewer(app.db.reader(), user, app.clock.now()).await.expect("a viewer");
+            known.push((token, viewer.expect("a viewer")));
+        }
+        let viewers = known;
         let rows = Rows::load(app.db.reader()).await;
         let handle = Handle::current();
         let config = Config { cases: 600, max_global_rejects: 200, failure_persistence: None, ..Config::default() };
@@ -166,7 +183,7 @@ on_both_stacks! {
     }
 
     async fn a_request_takes_one_statement_for_each_relation_and_level(app: App) {
-        company(app).await;
+        company(app, &[]).await;
         let query = "query ($first: Int) { customers(first: $first) { totalCount nodes {
             owner { name } contacts { name } balance { amount }
             invoices(first: 2, orderBy: [{ field: TOTAL, direction: DESC }]) { totalCount nodes { number
@@ -185,7 +202,7 @@ on_both_stacks! {
     }
 
     async fn lists_within_records_are_paged_for_each_of_them(app: App) {
-        company(app).await;
+        company(app, &[]).await;
         let query = "query ($after: String, $id: ID!) { customer(id: $id) { invoices(first: 2, after: $after,
             orderBy: [{ field: TOTAL, direction: DESC }]) { totalCount nodes { id } pageInfo { hasNextPage endCursor } } } }";
         let all = "{ customers { nodes { id invoices(orderBy: [{ field: TOTAL, direction: DESC }]) { nodes { id } } } } }";
@@ -208,7 +225,7 @@ on_both_stacks! {
     }
 
     async fn what_a_role_may_not_see_is_null_with_a_reason_and_cannot_be_compared(app: App) {
-        company(app).await;
+        company(app, &[]).await;
         let sales = app.token_of(Role::Sales).await;
         let data = app.ask("{ customers(first: 1) { nodes { id } } }", Value::Null).await;
         let id = &data["customers"]["nodes"][0]["id"];
@@ -228,7 +245,7 @@ on_both_stacks! {
     }
 
     async fn a_key_that_stands_in_several_fragments_is_one_field(app: App) {
-        company(app).await;
+        company(app, &[]).await;
         let query = "query { ...A ...B me { name } me { email } } fragment A on Query { customers(first: 1) { nodes { displayName } } }
             fragment B on Query { customers(first: 1) { nodes { kind } totalCount } }";
         let data = app.ask(query, Value::Null).await;

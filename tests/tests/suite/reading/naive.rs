@@ -6,12 +6,15 @@
 use std::cmp::Ordering;
 
 use chrono::NaiveDate;
-use entity::access::Viewer;
-use entity::catalog::{Batch, Field as Declared, Record, Scalar, Shape, records, screaming};
+use entity::access::{Permission, Scope, Viewer};
+use entity::catalog::{
+    Batch, Belongs, Field as Declared, Record, Scalar, Shape, records, screaming,
+};
 use entity::money::{Currency, Money};
 use entity::text::fold;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
 
 use super::ask::{Field, Item, Set, What};
 use super::rows::{Cell, Row, Rows, shown, shown_id};
@@ -74,13 +77,55 @@ impl<'a> Naive<'a> {
         Self { rows, viewer, errors: Vec::new(), path: Vec::new() }
     }
 
+    /// Whether the viewer sees any row of a kind.
     fn sees(&self, record: &Record) -> bool {
         record.own.is_some() || record.read.is_none_or(|needed| self.viewer.may(needed))
     }
 
+    /// Whether the viewer sees a row.
     fn sees_row(&self, record: &Record, row: &Row) -> bool {
-        let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
-        record.read.is_none_or(|needed| self.viewer.may(needed)) || record.own.is_some_and(own)
+        match record.belongs {
+            Belongs::OnlyTo(column) => row[column] == Cell::Id(self.viewer.user.0),
+            _ => {
+                let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
+                record.read.is_none_or(|needed| self.reaches(record, row, needed))
+                    || record.own.is_some_and(own)
+            }
+        }
+    }
+
+    /// Whether what the viewer may do reaches to a row.
+    fn reaches(&self, record: &Record, row: &Row, needed: Permission) -> bool {
+        match self.viewer.scope(needed) {
+            Scope::All => true,
+            Scope::None => false,
+            scope => self.is_theirs(record, row, scope),
+        }
+    }
+
+    fn is_theirs(&self, record: &Record, row: &Row, scope: Scope) -> bool {
+        let among = |users: &[Uuid], cell: &Cell| users.iter().any(|user| *cell == Cell::Id(*user));
+        let own = self.viewer.whose(Scope::Own);
+        match record.belongs {
+            Belongs::ToNobody | Belongs::OnlyTo(_) => false,
+            Belongs::With(column, target) => {
+                let mut others = self.rows.of(target().table).iter();
+                let other = others.find(|other| other["id"] == row[column]);
+                other.is_some_and(|other| self.is_theirs(target(), other, scope))
+            }
+            Belongs::To(column) => {
+                let mut shares = self.rows.of("share").iter();
+                let is_in = |team: &Cell| {
+                    let mut members = self.rows.of("team_member").iter();
+                    members.any(|one| one["team_id"] == *team && among(own, &one["user_id"]))
+                };
+                among(self.viewer.whose(scope), &row[column])
+                    || shares.any(|share| {
+                        share["record_id"] == row["id"]
+                            && (among(own, &share["user_id"]) || is_in(&share["team_id"]))
+                    })
+            }
+        }
     }
 
     fn fail<T>(&mut self, code: &'static str) -> Result<T, Failed> {
@@ -138,7 +183,7 @@ impl<'a> Naive<'a> {
             if !is_asked || !self.sees(record) {
                 continue;
             }
-            for row in self.rows.of(record.table) {
+            for row in self.rows.of(record.table).iter().filter(|row| self.sees_row(record, row)) {
                 if let Cell::Id(known) = row["id"]
                     && *id == json!(shown_id(record.prefix, known))
                     && self.sees_row(record, row)
@@ -191,7 +236,7 @@ impl<'a> Naive<'a> {
         field: &'static Declared,
         asked: &[&Field],
     ) -> Result<Json, Failed> {
-        if field.guard.is_some_and(|needed| !self.viewer.may(needed)) {
+        if field.guard.is_some_and(|needed| !self.reaches(record, row, needed)) {
             return self.fail("FORBIDDEN");
         }
         let rows = self.rows;
@@ -204,7 +249,10 @@ impl<'a> Naive<'a> {
             Shape::One { column, target } => {
                 let target = target();
                 let mut all = rows.of(target.table).iter();
-                match all.find(|other| other["id"] == row[column]).filter(|_| self.sees(target)) {
+                match all
+                    .find(|other| other["id"] == row[column])
+                    .filter(|found| self.sees_row(target, found))
+                {
                     Some(found) => self.record(target, found, &merged(asked)),
                     None => Ok(Json::Null),
                 }
@@ -213,16 +261,14 @@ impl<'a> Naive<'a> {
                 let found = rows.referring(*target, column, &row["id"]);
                 let mut found = found.into_iter();
                 let found = found.find(|row| row[only.0] == Cell::Text(only.1.to_owned()));
-                match found.filter(|_| self.sees(target())) {
+                match found.filter(|found| self.sees_row(target(), found)) {
                     Some(found) => self.record(target(), found, &merged(asked)),
                     None => Ok(Json::Null),
                 }
             }
             Shape::List { column, target, order, .. } => {
-                if !self.sees(target()) {
-                    return Ok(json!([]));
-                }
                 let mut found = rows.referring(*target, column, &row["id"]);
+                found.retain(|row| self.sees_row(target(), row));
                 found.sort_by(|a, b| a[order].partial_cmp(&b[order]).expect("an order"));
                 self.list(&found, |naive, row| naive.record(target(), row, &merged(asked)))
             }
@@ -400,12 +446,13 @@ impl<'a> Naive<'a> {
             Shape::One { column, target } => {
                 let mut others = self.rows.of(target().table).iter();
                 let other = others.find(|other| other["id"] == row[column]);
-                other
-                    .is_some_and(|other| self.sees(target()) && self.passes(target(), other, given))
+                other.is_some_and(|other| {
+                    self.sees_row(target(), other) && self.passes(target(), other, given)
+                })
             }
             Shape::Many { column, target } | Shape::List { column, target, .. } => {
                 let mut others = self.rows.referring(*target, column, &row["id"]);
-                others.retain(|_| self.sees(target()));
+                others.retain(|other| self.sees_row(target(), other));
                 let passes = |other: &&Row, filter: &Json| self.passes(target(), other, filter);
                 given.as_object().into_iter().flatten().all(|(quantifier, filter)| {
                     let mut others = others.iter();

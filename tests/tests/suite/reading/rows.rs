@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use entity::access::{audit, user};
+use entity::access::{absence, audit, grant, membership, position, role, share, team, user};
 use entity::automation::{job, message};
 use entity::catalog::{Record, Scalar, Target};
 use entity::customers::{address, contact, customer};
@@ -64,6 +64,13 @@ impl Rows {
     pub async fn load(db: &DatabaseConnection) -> Self {
         let tables = [
             table::<user::Entity>(db).await,
+            table::<role::Entity>(db).await,
+            table::<grant::Entity>(db).await,
+            table::<team::Entity>(db).await,
+            table::<membership::Entity>(db).await,
+            table::<position::Entity>(db).await,
+            table::<share::Entity>(db).await,
+            table::<absence::Entity>(db).await,
             table::<customer::Entity>(db).await,
             table::<contact::Entity>(db).await,
             table::<address::Entity>(db).await,

@@ -95,7 +95,8 @@ async fn write(
     job: &job::Model,
     lease: TimeDelta,
 ) -> Result<(), Stop> {
-    let (request, mut export) = export::open(db.reader(), job).await?.map_err(Stop::Never)?;
+    let (request, mut export) =
+        export::open(db.reader(), job, clock.now()).await?.map_err(Stop::Never)?;
     let total = export.total(db.reader()).await?;
     let (pages, taken) = mpsc::channel(2);
     let (format, headings) = (request.format, export.headings());

@@ -1,0 +1,78 @@
+//! What users may do, and with whose records.
+
+use async_graphql::{Context, Object, SimpleObject};
+use sea_orm::Iterable;
+
+use crate::choice::choice;
+use crate::context::Ask;
+use crate::error::Fault;
+
+choice! {
+    /// One thing that a user may do: an action on a kind of resource.
+    Permission mirrors "entity::access::Permission" {
+        /// See customers, contacts and addresses.
+        ReadCustomers,
+        /// Create and change customers.
+        WriteCustomers,
+        /// Remove deleted customers for good.
+        PurgeCustomers,
+        /// Define custom fields.
+        DefineFields,
+        /// See invoices, payments, receipts, balances and messages.
+        ReadFinance,
+        /// Issue and void invoices.
+        WriteInvoices,
+        /// Record, allocate and reverse payments, and resend receipts.
+        WritePayments,
+        /// Import files, and follow the jobs.
+        Import,
+        /// Manage users, roles, teams and positions.
+        ManageUsers,
+        /// See who changed what.
+        ReadAudit,
+    }
+}
+
+choice! {
+    /// With whose records: those of a customer belong to who looks after it.
+    Scope mirrors "entity::access::Scope" {
+        /// With none.
+        None,
+        /// With their own, those of users who are away and whose deputy they are, and those that are shared
+        /// with them.
+        Own,
+        /// Also with those of their teams, and of whoever reports to them with their teams.
+        Team,
+        /// With all, also with those that nobody looks after.
+        All,
+    }
+}
+
+/// What the viewer may do in one respect.
+#[derive(SimpleObject)]
+pub struct ViewerPermission {
+    /// What.
+    pub permission: Permission,
+    /// With whose records; `NONE` where they may not.
+    pub scope: Scope,
+}
+
+/// What the viewer may do.
+#[derive(Default)]
+pub struct PermissionQuery;
+
+/// What the viewer may do.
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
+#[Object]
+impl PermissionQuery {
+    /// What you may do, so that a frontend shows what there is to do: one entry for each permission.
+    async fn permissions(&self, ctx: &Context<'_>) -> Result<Vec<ViewerPermission>, Fault> {
+        let viewer = ctx.viewer()?;
+        let all = <entity::access::Permission as Iterable>::iter();
+        let all = all.map(|permission| ViewerPermission {
+            permission: permission.into(),
+            scope: viewer.scope(permission).into(),
+        });
+        Ok(all.collect())
+    }
+}

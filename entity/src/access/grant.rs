@@ -1,0 +1,55 @@
+//! What a role lets its users do in one respect.
+
+use sea_orm::entity::prelude::*;
+
+use super::role::Grants;
+use super::{Permission, Scope, role};
+use crate::catalog::catalog;
+use crate::id::{GrantId, RoleId, UserId};
+
+/// A grant.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "role_grant")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: GrantId,
+    /// Whose.
+    pub role_id: RoleId,
+    /// What.
+    pub permission: Permission,
+    /// With whose records.
+    pub scope: Scope,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// What a role lets its users do in one respect.
+    Grant of Entity;
+    /// Its id.
+    id: id::<GrantId>(),
+    /// The role that it is of.
+    role: one::<role::Entity>(Column::RoleId),
+    /// What its users may do.
+    permission: choice::<Permission>("Permission", Column::Permission),
+    /// With whose records.
+    scope: choice::<super::Scope>("Scope", Column::Scope),
+}
+
+/// What a role lets its users do.
+///
+/// # Errors
+/// The database.
+pub async fn of(db: &impl ConnectionTrait, role: RoleId) -> Result<Grants, DbErr> {
+    let rows = Entity::find().filter(Column::RoleId.eq(role)).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.permission, row.scope)).collect())
+}

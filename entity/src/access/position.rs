@@ -1,0 +1,195 @@
+//! Positions: the reporting line. Who holds one also looks after what is below it.
+//!
+//! Invariant: no position reports to itself, not even by way of others.
+
+use sea_orm::IntoActiveModel;
+use sea_orm::entity::prelude::*;
+use sea_orm::{QuerySelect, Statement};
+
+use super::{AccessError, Actor, user};
+use crate::catalog::catalog;
+use crate::customers::parse_required;
+use crate::error::Error;
+use crate::id::{Id, PositionId, UserId};
+
+/// A position.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "position")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PositionId,
+    /// What it is called.
+    pub title: String,
+    /// To which it reports.
+    pub reports_to_id: Option<PositionId>,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+    /// When it was last changed.
+    pub updated_at: DateTimeUtc,
+    /// By whom.
+    pub updated_by: Option<UserId>,
+    /// Counts up with every change.
+    pub version: i32,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// A position in the reporting line.
+    Position (position, positions) of Entity;
+    /// Its id.
+    id: id::<PositionId>().filtered(),
+    /// Counts up with every change; give it back as `expectedVersion`.
+    version: whole(Column::Version),
+    /// What it is called.
+    title: text(Column::Title).filtered().ordered(),
+    /// To which it reports; null at the top.
+    reports_to: one::<Entity>(Column::ReportsToId),
+    /// Those that report to it.
+    reports: list::<Entity, _>(Column::ReportsToId, Column::Title, 5).filtered(),
+    /// Who holds it.
+    users: many::<user::Entity>(user::Column::PositionId),
+}
+
+/// Adds a position.
+///
+/// # Errors
+/// `Invalid`, [`AccessError::NoSuchPosition`].
+pub async fn create(
+    txn: &impl ConnectionTrait,
+    title: &str,
+    reports_to: Option<PositionId>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    if let Some(above) = reports_to {
+        ensure(txn, above).await?;
+    }
+    let row = Model {
+        id: PositionId::new(now),
+        title: parse_required("title", title, 100)?,
+        reports_to_id: reports_to,
+        created_at: now,
+        created_by: actor.user(),
+        updated_at: now,
+        updated_by: actor.user(),
+        version: 1,
+    };
+    Ok(row.into_active_model().reset_all().insert(txn).await?)
+}
+
+/// Changes a position. The outer `None` keeps to which it reports, the inner one puts it at the top.
+///
+/// # Errors
+/// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchPosition`],
+/// [`AccessError::ReportsToItself`].
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+pub async fn update(
+    txn: &impl ConnectionTrait,
+    id: PositionId,
+    title: Option<String>,
+    reports_to: Option<Option<PositionId>>,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    // All of them, since two changes at once could close a circle that neither sees.
+    let all = Entity::find().lock_exclusive().all(txn).await?;
+    let mut row = all.iter().find(|row| row.id == id).cloned().ok_or(AccessError::NotFound)?;
+    if expected_version.is_some_and(|version| version != row.version) {
+        return Err(Error::StaleVersion { current: row.version });
+    }
+    if let Some(title) = title {
+        row.title = parse_required("title", &title, 100)?;
+    }
+    if let Some(above) = reports_to {
+        let above_of = |id: PositionId| all.iter().find(|row| row.id == id)?.reports_to_id;
+        if above.is_some_and(|above| all.iter().all(|row| row.id != above)) {
+            return Err(AccessError::NoSuchPosition.into());
+        }
+        if std::iter::successors(above, |above| above_of(*above)).any(|above| above == id) {
+            return Err(AccessError::ReportsToItself.into());
+        }
+        row.reports_to_id = above;
+    }
+    row.updated_at = now;
+    row.updated_by = actor.user();
+    row.version += 1;
+    Ok(row.into_active_model().reset_all().update(txn).await?)
+}
+
+/// Removes a position that nobody holds; those below report to the one above.
+///
+/// # Errors
+/// [`AccessError::NotFound`], [`AccessError::PositionInUse`].
+pub async fn delete(txn: &impl ConnectionTrait, id: PositionId) -> Result<(), Error> {
+    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
+    let row = row.ok_or(AccessError::NotFound)?;
+    let users = user::Entity::find().filter(user::Column::PositionId.eq(id));
+    if users.one(txn).await?.is_some() {
+        return Err(AccessError::PositionInUse.into());
+    }
+    let below = Entity::update_many().filter(Column::ReportsToId.eq(id));
+    below.col_expr(Column::ReportsToId, Expr::value(row.reports_to_id)).exec(txn).await?;
+    Entity::delete_by_id(id).exec(txn).await?;
+    Ok(())
+}
+
+/// # Errors
+/// [`AccessError::NoSuchPosition`].
+pub(super) async fn ensure(txn: &impl ConnectionTrait, id: PositionId) -> Result<(), Error> {
+    let found = Entity::find_by_id(id).one(txn).await?;
+    found.map(|_| ()).ok_or(AccessError::NoSuchPosition.into())
+}
+
+/// Whose records a user reaches: their own, and their teams'.
+///
+/// # Errors
+/// The database.
+pub(super) async fn reach(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    now: DateTimeUtc,
+) -> Result<(Vec<Uuid>, Vec<Uuid>), DbErr> {
+    // Own: the user's and those of the users who are away. Team: theirs, of whoever holds a position below
+    // one of theirs, and of everybody who shares a team with one of all these.
+    let sql = "WITH RECURSIVE \
+        own (id) AS (\
+            SELECT CAST($1 AS uuid) \
+            UNION SELECT user_id FROM absence WHERE deputy_id = $1 AND starts_at <= $2 AND ends_at > $2), \
+        below (id) AS (\
+            SELECT position.id FROM position JOIN user_account ON user_account.position_id = position.reports_to_id \
+                WHERE user_account.id IN (SELECT id FROM own) \
+            UNION SELECT position.id FROM position JOIN below ON position.reports_to_id = below.id), \
+        line (id) AS (\
+            SELECT id FROM own \
+            UNION SELECT id FROM user_account WHERE position_id IN (SELECT id FROM below)), \
+        team (id) AS (\
+            SELECT id FROM line \
+            UNION SELECT user_id FROM team_member WHERE team_id IN \
+                (SELECT team_id FROM team_member WHERE user_id IN (SELECT id FROM line))) \
+        SELECT id, CASE WHEN id IN (SELECT id FROM own) THEN 1 ELSE 0 END AS is_own FROM team ORDER BY id";
+    let backend = db.get_database_backend();
+    let sql = match backend {
+        sea_orm::DbBackend::Sqlite => sql.replace("CAST($1 AS uuid)", "$1"),
+        _ => sql.to_owned(),
+    };
+    let values = [user.0.into(), now.into()];
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    let (mut own, mut team) = (Vec::new(), Vec::with_capacity(rows.len()));
+    for row in rows {
+        let id: Uuid = row.try_get_by_index(0)?;
+        if row.try_get_by_index::<i32>(1)? == 1 {
+            own.push(id);
+        }
+        team.push(id);
+    }
+    Ok((own, team))
+}

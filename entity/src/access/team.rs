@@ -1,0 +1,150 @@
+//! Teams: users who look after each other's customers.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::IntoActiveModel;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+
+use super::{AccessError, Actor, membership, share, user};
+use crate::catalog::catalog;
+use crate::customers::parse_required;
+use crate::error::Error;
+use crate::id::{Id, MembershipId, TeamId, UserId};
+
+/// A team.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "team")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: TeamId,
+    /// What it is called.
+    pub name: String,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+    /// When it was last changed.
+    pub updated_at: DateTimeUtc,
+    /// By whom.
+    pub updated_by: Option<UserId>,
+    /// Counts up with every change.
+    pub version: i32,
+}
+
+/// None that the ORM has to know.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+catalog! {
+    /// A team: users who look after each other's customers.
+    Team (team, teams) of Entity;
+    /// Its id.
+    id: id::<TeamId>().filtered(),
+    /// Counts up with every change; give it back as `expectedVersion`.
+    version: whole(Column::Version),
+    /// What it is called.
+    name: text(Column::Name).filtered().ordered(),
+    /// Who is in it.
+    members: list::<membership::Entity, _>(membership::Column::TeamId, membership::Column::Id, 10)
+        .filtered(),
+}
+
+/// Adds a team with its members.
+///
+/// # Errors
+/// `Invalid`, [`AccessError::NameTaken`], [`AccessError::NoSuchUser`].
+pub async fn create(
+    txn: &impl ConnectionTrait,
+    name: &str,
+    members: &[UserId],
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let row = Model {
+        id: TeamId::new(now),
+        name: parse_required("name", name, 100)?,
+        created_at: now,
+        created_by: actor.user(),
+        updated_at: now,
+        updated_by: actor.user(),
+        version: 1,
+    };
+    let row = row.into_active_model().reset_all().insert(txn).await?;
+    enter(txn, row.id, members, actor, now).await?;
+    Ok(row)
+}
+
+/// Renames a team, and replaces its members where some are given.
+///
+/// # Errors
+/// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchUser`].
+pub async fn update(
+    txn: &impl ConnectionTrait,
+    id: TeamId,
+    name: Option<String>,
+    members: Option<Vec<UserId>>,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    use sea_orm::QuerySelect;
+    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
+    let mut row = row.ok_or(AccessError::NotFound)?;
+    if expected_version.is_some_and(|version| version != row.version) {
+        return Err(Error::StaleVersion { current: row.version });
+    }
+    if let Some(name) = name {
+        row.name = parse_required("name", &name, 100)?;
+    }
+    if let Some(members) = members {
+        let others = membership::Entity::delete_many().filter(membership::Column::TeamId.eq(id));
+        let leaving = membership::Column::UserId.is_not_in(members.iter().copied());
+        others.filter(leaving).exec(txn).await?;
+        enter(txn, id, &members, actor, now).await?;
+    }
+    row.updated_at = now;
+    row.updated_by = actor.user();
+    row.version += 1;
+    Ok(row.into_active_model().reset_all().update(txn).await?)
+}
+
+/// Dissolves a team. What was shared with it is no longer.
+///
+/// # Errors
+/// [`AccessError::NotFound`].
+pub async fn delete(txn: &impl ConnectionTrait, id: TeamId) -> Result<(), Error> {
+    membership::Entity::delete_many().filter(membership::Column::TeamId.eq(id)).exec(txn).await?;
+    share::Entity::delete_many().filter(share::Column::TeamId.eq(id)).exec(txn).await?;
+    match Entity::delete_by_id(id).exec(txn).await?.rows_affected {
+        0 => Err(AccessError::NotFound.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Adds members; who is one already stays it.
+async fn enter(
+    txn: &impl ConnectionTrait,
+    team: TeamId,
+    members: &[UserId],
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    user::ensure_all(txn, members).await?;
+    if members.is_empty() {
+        return Ok(());
+    }
+    let rows = members.iter().map(|user| membership::ActiveModel {
+        id: Set(MembershipId::new(now)),
+        team_id: Set(team),
+        user_id: Set(*user),
+        created_at: Set(now),
+        created_by: Set(actor.user()),
+    });
+    let known = [membership::Column::TeamId, membership::Column::UserId];
+    let ignore = OnConflict::columns(known).do_nothing().to_owned();
+    membership::Entity::insert_many(rows).on_conflict(ignore).exec_without_returning(txn).await?;
+    Ok(())
+}

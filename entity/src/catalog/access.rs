@@ -1,0 +1,110 @@
+//! Who reaches which rows of a record.
+//!
+//! Invariant: this is the one place that knows. What one does not reach behaves as if it did not exist.
+
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
+use sea_orm::{Condition, ConnectionTrait};
+use uuid::Uuid;
+
+use super::{Record, Target};
+use crate::access::{AccessError, Permission, Scope, Viewer, share};
+use crate::error::Error;
+
+/// To whom the rows of a record belong.
+#[derive(Clone, Copy)]
+pub enum Belongs {
+    /// To nobody: only who reaches all reaches any.
+    ToNobody,
+    /// To the user that a column names; they can be shared.
+    To(&'static str),
+    /// To whom that belongs which a column refers to.
+    With(&'static str, Target),
+    /// To the user that a column names, and nobody else sees them whatever they may.
+    OnlyTo(&'static str),
+}
+
+impl Record {
+    /// Which rows the viewer sees.
+    #[must_use]
+    pub fn visible(&self, viewer: &Viewer) -> Condition {
+        match (self.belongs, self.read) {
+            (Belongs::OnlyTo(column), _) => {
+                Condition::all().add(self.column(column).eq(viewer.user))
+            }
+            (_, Some(needed)) => match (self.reached(viewer, needed, false), self.own) {
+                (reached, Some(own)) if !reached.is_empty() => {
+                    Condition::any().add(reached).add(self.column(own).eq(viewer.user))
+                }
+                (reached, _) => reached,
+            },
+            (_, None) => Condition::all(),
+        }
+    }
+
+    /// With which rows the viewer may do what needs `permission`, which is a change where `writing`.
+    #[must_use]
+    pub fn reached(&self, viewer: &Viewer, permission: Permission, writing: bool) -> Condition {
+        match viewer.scope(permission) {
+            Scope::None => Condition::all().add(Expr::val(false)),
+            Scope::All => Condition::all(),
+            scope => Condition::all().add(self.belonging(viewer, scope, writing)),
+        }
+    }
+
+    /// Whether a row belongs to the viewer within `scope`, or is shared with them.
+    fn belonging(&self, viewer: &Viewer, scope: Scope, writing: bool) -> Expr {
+        match self.belongs {
+            Belongs::ToNobody => Expr::val(false),
+            Belongs::OnlyTo(column) => self.column(column).eq(viewer.user),
+            Belongs::To(column) => {
+                let shared = share::with(viewer, writing);
+                viewer
+                    .is_theirs(self.column(column), scope)
+                    .or(self.column("id").in_subquery(shared))
+            }
+            Belongs::With(column, target) => {
+                let target = target();
+                let mut reached = Query::select();
+                reached
+                    .expr(target.column("id"))
+                    .from(target.table)
+                    .and_where(target.belonging(viewer, scope, writing));
+                self.column(column).in_subquery(reached)
+            }
+        }
+    }
+
+    /// Makes sure that the viewer may do with a row what needs `permission` and changes it.
+    ///
+    /// # Errors
+    /// [`AccessError::NotFound`] for what they do not see, [`AccessError::Forbidden`] for what they see only.
+    pub async fn ensure(
+        &self,
+        db: &impl ConnectionTrait,
+        viewer: &Viewer,
+        permission: Permission,
+        id: Uuid,
+    ) -> Result<(), Error> {
+        let exists = async |condition: Condition| {
+            let mut query = Query::select();
+            query
+                .expr(Expr::val(1))
+                .from(self.table)
+                .and_where(self.column("id").eq(id))
+                .cond_where(condition)
+                // Until the change is done, the row does not go to somebody else.
+                .lock(LockType::Update);
+            Ok::<_, Error>(db.query_one(&query).await?.is_some())
+        };
+        let is_reached = match viewer.scope(permission) {
+            // What does not exist is refused by whoever changes it.
+            Scope::All if !matches!(self.belongs, Belongs::OnlyTo(_)) => true,
+            _ => exists(self.reached(viewer, permission, true)).await?,
+        };
+        match is_reached {
+            true => Ok(()),
+            false if exists(self.visible(viewer)).await? => Err(AccessError::Forbidden.into()),
+            false => Err(AccessError::NotFound.into()),
+        }
+    }
+}
