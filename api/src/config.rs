@@ -18,8 +18,9 @@ pub struct Server {
     /// Where to listen; port 0 takes any free one.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
-    /// The secret that access tokens are signed with: 32 characters or more, the same for all
-    /// processes [default in development: made once and kept in `DATA_DIR/token.key`]
+    /// The secret that access tokens are signed and second factors sealed with: 32 characters or more,
+    /// the same for all processes; with another one, second factors open by recovery codes alone
+    /// [default in development: made once and kept in `DATA_DIR/token.key`]
     #[arg(long, env = "TOKEN_KEY", hide_env_values = true, value_name = "SECRET")]
     pub token_key: Option<String>,
     /// A file with that secret instead.

@@ -13,6 +13,7 @@ use entity::catalog::{Record, by_prefix};
 use entity::clock::Clock;
 use entity::customers::custom::CustomFields;
 use entity::db::Db;
+use entity::id::SessionId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -47,6 +48,10 @@ pub struct Session {
     pub credentials: HeaderMap,
     /// The custom fields, once something asks for them.
     pub custom: CustomFields,
+    /// The session by which they are known.
+    pub login: Option<SessionId>,
+    /// What the program calls itself that asks.
+    pub user_agent: Option<String>,
     /// Counts the statements that read records.
     pub statements: AtomicUsize,
 }
@@ -71,6 +76,12 @@ pub trait Ask {
     /// # Errors
     /// `UNAUTHENTICATED`.
     fn viewer(&self) -> Result<Viewer, Fault>;
+
+    /// The session by which they are known.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`.
+    fn session(&self) -> Result<SessionId, Fault>;
 }
 
 impl<T> Ask for ContextBase<'_, T> {
@@ -82,6 +93,14 @@ impl<T> Ask for ContextBase<'_, T> {
         self.data_opt::<Session>().and_then(|session| session.viewer.clone()).ok_or_else(|| {
             let message = "log in first: send `Authorization: Bearer` with the token from `login`";
             Fault::coded(Code::Unauthenticated, message)
+        })
+    }
+
+    fn session(&self) -> Result<SessionId, Fault> {
+        self.viewer()?;
+        self.data_opt::<Session>().and_then(|session| session.login).ok_or_else(|| {
+            let message = "only somebody who has logged in may do this; log in with a password";
+            Fault::coded(Code::Forbidden, message)
         })
     }
 }

@@ -39,6 +39,16 @@ pub enum ErrorCode {
     WrongCredentials,
     /// It was asked for too often.
     RateLimited,
+    /// The password is right; give a code of the second factor, too.
+    CodeRequired,
+    /// The code of the second factor is wrong, or was used.
+    WrongCode,
+    /// A token that is malformed, unknown, used or too old.
+    InvalidToken,
+    /// A refresh token that another request has used just now; go on with the token that it got.
+    TokenSuperseded,
+    /// A refresh token that was used before; its session was ended to be safe.
+    TokenReused,
 }
 
 /// An expected failure of a mutation. Nothing was changed.
@@ -168,6 +178,15 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
         | AccessError::RoleInUse
         | AccessError::PositionInUse
         | AccessError::LastAdministrator => (ErrorCode::InvalidState, &[]),
+        AccessError::InvalidToken => (ErrorCode::InvalidToken, &[]),
+        AccessError::TokenSuperseded => (ErrorCode::TokenSuperseded, &["refreshToken"]),
+        AccessError::TokenReused => (ErrorCode::TokenReused, &["refreshToken"]),
+        AccessError::TooManyKeys(_) | AccessError::SecondFactorOn | AccessError::NoSecondFactor => {
+            (ErrorCode::InvalidState, &[])
+        }
+        AccessError::CodeRequired => (ErrorCode::CodeRequired, &["input", "code"]),
+        AccessError::WrongCode => (ErrorCode::WrongCode, &[]),
+        AccessError::TooManyAttempts { .. } => (ErrorCode::RateLimited, &[]),
     }
 }
 

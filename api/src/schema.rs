@@ -3,8 +3,9 @@
 use async_graphql::{MergedObject, Schema, SchemaBuilder};
 
 use crate::access::{
-    AbsenceMutation, LoginMutation, OrganisationQuery, PermissionQuery, PositionMutation,
-    RoleMutation, ShareMutation, TeamMutation, UserMutation, UserQuery,
+    AbsenceMutation, ApiKeyMutation, LoginMutation, OrganisationQuery, PasswordMutation,
+    PermissionQuery, PositionMutation, RoleMutation, SecondFactorMutation, SecondFactorQuery,
+    SessionMutation, SessionQuery, ShareMutation, TeamMutation, UserMutation, UserQuery,
 };
 use crate::automation::JobMutation;
 use crate::customers::{
@@ -21,11 +22,21 @@ use crate::live::Subscription;
 use crate::read::{Exports, Roots};
 
 #[derive(MergedObject, Default)]
-struct AccessQueries(OrganisationQuery, UserQuery, PermissionQuery);
+struct AccessQueries(
+    OrganisationQuery,
+    UserQuery,
+    PermissionQuery,
+    SessionQuery,
+    SecondFactorQuery,
+);
 
 #[derive(MergedObject, Default)]
 struct AccessMutations(
     LoginMutation,
+    SessionMutation,
+    PasswordMutation,
+    ApiKeyMutation,
+    SecondFactorMutation,
     UserMutation,
     RoleMutation,
     TeamMutation,

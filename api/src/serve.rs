@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use entity::access::Viewer;
 use entity::db::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
+use crate::access::{self, known::Known};
 use crate::context::{Session, Shared};
 use crate::download::{self, Downloads};
 use crate::http::admission::Admission;
@@ -85,10 +86,18 @@ impl Authenticate for Access {
     type Viewer = Session;
 
     async fn authenticate(&self, headers: &HeaderMap, _: Peer) -> Result<Session, Failure> {
-        let viewer = viewer(&self.0, headers).await?;
+        let known = known(&self.0, headers).await?;
+        let (viewer, login) = known.map(|known| (known.viewer, known.session)).unzip();
         let credentials = headers.get(AUTHORIZATION).into_iter();
         let credentials = credentials.map(|value| (AUTHORIZATION, value.clone())).collect();
-        Ok(Session { viewer, credentials, ..Session::default() })
+        let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Session {
+            viewer,
+            login: login.flatten(),
+            credentials,
+            user_agent: user_agent.map(str::to_owned),
+            ..Session::default()
+        })
     }
 
     fn account(session: &Session) -> Option<Uuid> {
@@ -101,6 +110,14 @@ impl Authenticate for Access {
 /// # Errors
 /// A token that is not good, or a database that cannot tell.
 pub async fn viewer(shared: &Shared, headers: &HeaderMap) -> Result<Option<Viewer>, Failure> {
+    Ok(known(shared, headers).await?.map(|known| known.viewer))
+}
+
+/// Who asks, and how that is known; `None` when the request carries no token.
+///
+/// # Errors
+/// A token that is not good, or a database that cannot tell.
+async fn known(shared: &Shared, headers: &HeaderMap) -> Result<Option<Known>, Failure> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let refused = || Failure::unauthenticated("The token is not good (any more); log in again.");
     let text = header.to_str().map_err(|_| refused())?;
@@ -108,9 +125,8 @@ pub async fn viewer(shared: &Shared, headers: &HeaderMap) -> Result<Option<Viewe
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Failure::unauthenticated("Send the token as `Authorization: Bearer …`."));
     }
-    let known = shared.tokens.viewer(&shared.db, token.trim(), shared.clock.now()).await;
-    match known {
-        Ok(Some(viewer)) => Ok(Some(viewer)),
+    match access::known::known(shared, token.trim()).await {
+        Ok(Some(known)) => Ok(Some(known)),
         Ok(None) => Err(refused()),
         Err(error) => {
             tracing::warn!(%error, "nobody could be authenticated");

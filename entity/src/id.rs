@@ -122,6 +122,12 @@ ids! {
     ShareId = "shr";
     /// A time in which a user is away.
     AbsenceId = "abs";
+    /// What begins when a user logs in.
+    SessionId = "ses";
+    /// What a program is known by that acts for a user.
+    ApiKeyId = "key";
+    /// A user's wish for a new password.
+    PasswordResetId = "pwr";
     /// A customer, whether organisation or person, prospect or long-standing.
     CustomerId = "cus";
     /// A custom field of customers.

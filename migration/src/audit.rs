@@ -14,9 +14,18 @@ use sea_orm_migration::sea_orm::{
 /// Tables that are a ledger themselves, or that machines write as they work.
 const NOT_AUDITED: [&str; 4] = ["ledger_entry", "allocation", "message", "job"];
 
-/// Columns that follow from others, or that count changes; so do all whose name ends with `_key`.
-const SKIPPED: [&str; 7] =
-    ["id", "created_at", "created_by", "updated_at", "updated_by", "version", "search_text"];
+/// Columns that follow from others, count changes, or note that a record is used; so do all whose name
+/// ends with `_key`.
+const SKIPPED: [&str; 8] = [
+    "id",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "version",
+    "search_text",
+    "used_at",
+];
 
 /// Parts of the names of columns whose values nobody may read, not even in the audit log.
 const HIDDEN: [&str; 4] = ["password", "secret", "token", "hash"];

@@ -13,11 +13,12 @@ use api::http::socket::Rules;
 use api::serve::{Parts, routes};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
+use entity::access::session::{self, Device};
 use entity::access::{Actor, Role, organisation, user};
 use entity::automation::message::{self, State};
 use entity::clock::Clock;
 use entity::db::Db;
-use entity::id::{RoleId, UserId};
+use entity::id::{RoleId, SessionId, UserId};
 use entity::money::Currency;
 use futures::FutureExt;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -82,7 +83,7 @@ pub struct App {
     /// Host and port of the API.
     pub address: String,
     tokens: Arc<Tokens>,
-    accountant: UserId,
+    accountant: (UserId, SessionId),
     stop: CancellationToken,
     workers: tokio::task::JoinHandle<Result<(), worker::feed::FeedError>>,
     _folder: TempDir,
@@ -185,7 +186,8 @@ impl App {
     /// When signing fails.
     #[must_use]
     pub fn token(&self) -> String {
-        self.tokens.issue(self.accountant, self.clock.now()).expect("a token")
+        let (user, session) = self.accountant;
+        self.tokens.issue(user, session, self.clock.now()).expect("a token")
     }
 
     /// A fresh user's token.
@@ -212,8 +214,21 @@ impl App {
             };
             async move { user::create(txn, new, Actor::System, now).await }.boxed()
         });
-        let user = user.await.expect("a user");
-        (user.id, self.tokens.issue(user.id, now).expect("a token"))
+        let user = user.await.expect("a user").id;
+        (user, self.token_for(user).await)
+    }
+
+    /// A token of a fresh session of a user.
+    ///
+    /// # Panics
+    /// When the session cannot be begun.
+    pub async fn token_for(&self, user: UserId) -> String {
+        let now = self.clock.now();
+        let begun = self.db.write(move |txn| {
+            async move { session::begin(txn, user, &Device::default(), now).await }.boxed()
+        });
+        let session = begun.await.expect("a session").session.id;
+        self.tokens.issue(user, session, now).expect("a token")
     }
 
     /// Sends a request as the accountant.
@@ -232,6 +247,18 @@ impl App {
         let body = json!({ "query": query, "variables": variables });
         let limit = Duration::from_secs(40);
         graphql::post(&self.address, token, &body, limit).await.expect("an answer")
+    }
+
+    /// What the header `Retry-After` says that answers a request without a token.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn retry_after(&self, query: &str, variables: Value) -> Option<String> {
+        let body = json!({ "query": query, "variables": variables });
+        let request = graphql::request(&self.address, None, &body).expect("a request");
+        let limit = Duration::from_secs(40);
+        let answer = graphql::respond(&self.address, request, limit).await.expect("an answer");
+        Some(answer.headers().get("retry-after")?.to_str().expect("text").to_owned())
     }
 
     /// The data of an answer without top-level errors.
@@ -305,6 +332,14 @@ impl App {
         message::count_by_state(self.db.reader()).await.expect("counts")
     }
 
+    /// Does to the database what no request does.
+    ///
+    /// # Panics
+    /// When the database fails.
+    pub async fn execute(&self, sql: &str) {
+        self.db.reader().execute_unprepared(sql).await.expect(sql);
+    }
+
     /// One number that a statement gives.
     ///
     /// # Panics
@@ -358,8 +393,8 @@ const MISALLOCATED: &str = "SELECT (SELECT COUNT(*) FROM invoice WHERE paid <> \
 const LEASED: &str = "SELECT (SELECT COUNT(*) FROM message WHERE lease_until IS NOT NULL) \
      + (SELECT COUNT(*) FROM job WHERE lease_until IS NOT NULL) AS n";
 
-/// An organisation with an accountant.
-async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
+/// An organisation with an accountant, who has logged in.
+async fn found(db: &Db, clock: &Clock) -> Result<(UserId, SessionId), entity::Error> {
     let now = clock.now();
     db.write(move |txn| {
         async move {
@@ -381,7 +416,9 @@ async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
                 role: Role::Accountant.id(),
                 position: None,
             };
-            user::create(txn, new, Actor::System, now).await.map(|user| user.id)
+            let user = user::create(txn, new, Actor::System, now).await?.id;
+            let begun = session::begin(txn, user, &Device::default(), now).await?;
+            Ok((user, begun.session.id))
         }
         .boxed()
     })

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
+use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::Value;
@@ -62,6 +62,20 @@ pub async fn post(
     body: &Value,
     limit: Duration,
 ) -> Result<Reply, Unanswered> {
+    let request = request(address, token, body)?;
+    let (status, bytes) = exchange(address, request, limit).await?;
+    serde_json::from_slice(&bytes).map_err(|_| Unanswered::NotGraphql(status.as_u16()))
+}
+
+/// A POST of `body` to `/graphql` at `address`.
+///
+/// # Errors
+/// [`Unanswered`] for a token that is no header.
+pub fn request(
+    address: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Result<Request<Full<Bytes>>, Unanswered> {
     let mut request = Request::post("/graphql")
         .header(header::HOST, address)
         .header(header::CONTENT_TYPE, "application/json")
@@ -69,11 +83,9 @@ pub async fn post(
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
-    let request = request
+    request
         .body(Full::new(Bytes::from(body.to_string())))
-        .map_err(|error| Unanswered::Connection(error.to_string()))?;
-    let (status, bytes) = exchange(address, request, limit).await?;
-    serde_json::from_slice(&bytes).map_err(|_| Unanswered::NotGraphql(status.as_u16()))
+        .map_err(|error| Unanswered::Connection(error.to_string()))
 }
 
 /// The status of a GET of `path` at `address`.
@@ -97,6 +109,19 @@ pub async fn exchange(
     request: Request<Full<Bytes>>,
     limit: Duration,
 ) -> Result<(StatusCode, Bytes), Unanswered> {
+    let (head, body) = respond(address, request, limit).await?.into_parts();
+    Ok((head.status, body))
+}
+
+/// Sends one request, and gives its answer.
+///
+/// # Errors
+/// [`Unanswered`] when no answer came within `limit`.
+pub async fn respond(
+    address: &str,
+    request: Request<Full<Bytes>>,
+    limit: Duration,
+) -> Result<Response<Bytes>, Unanswered> {
     let talk = async {
         let failed = |error: &dyn std::fmt::Display| Unanswered::Connection(error.to_string());
         let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;
@@ -104,9 +129,9 @@ pub async fn exchange(
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
         let answer = async {
             let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
-            let status = response.status();
-            let body = response.into_body().collect().await.map_err(|error| failed(&error))?;
-            Ok((status, body.to_bytes()))
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| failed(&error))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
         };
         // The connection moves the bytes while the answer waits for them, and ends with it.
         tokio::pin!(answer);

@@ -24,6 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let folder = target.join(language);
         fs::create_dir_all(&folder)?;
+        let link = "https://crm.example/reset-password#token=rpr_0123456789abcdef";
+        let reset = documents.password_reset(&sample::password_reset(language), link)?;
+        let file = folder.join("password-reset");
+        fs::write(file.with_extension("html"), &reset.html)?;
+        fs::write(file.with_extension("txt"), format!("{}\n\n{}", reset.subject, reset.text))?;
         for (name, facts) in sample::all(language) {
             let start = Instant::now();
             let message = documents.receipt(&facts)?;

@@ -3,6 +3,7 @@
 //! Invariant: nothing in here decides a business rule; it asks `entity`. What it does twice has the
 //! effect of once.
 
+pub mod access;
 pub mod collaboration;
 pub mod config;
 pub mod customers;
@@ -10,9 +11,11 @@ pub mod document;
 pub mod feed;
 pub mod finance;
 pub mod health;
+pub mod letter;
 pub mod mail;
 pub mod observe;
 pub mod relay;
 pub mod runtime;
 pub mod sealer;
 pub mod sender;
+pub mod tidier;

@@ -12,6 +12,7 @@ use entity::db::Db;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::reset;
 use crate::feed::{Changes, Due, DueKind, Publisher, Signal};
 use crate::finance::receipt;
 
@@ -111,6 +112,8 @@ impl Relay {
                 }
                 let receipts = receipt::planned(txn, &events).await?;
                 message::plan_receipts(txn, &receipts, now).await?;
+                let resets = reset::planned(txn, &events).await?;
+                message::plan_resets(txn, &resets, now).await?;
                 event::mark_relayed(txn, events.iter().map(|event| event.id), now).await?;
                 Ok(events)
             }

@@ -27,6 +27,7 @@ use crate::mail::transport::Transport;
 use crate::relay::{Pace, Relay, chain};
 use crate::sealer;
 use crate::sender::Sender;
+use crate::tidier;
 
 /// Why workers cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +101,7 @@ impl Runtime {
                 transport: transport.map_or_else(|| stack.transport(), Ok)?,
                 dkim: stack.dkim()?,
                 domain: stack.domain().into(),
+                public_url: stack.public_url.clone(),
                 lease,
                 retry: Duration::from_secs(stack.mail_retry_s),
             },
@@ -133,11 +135,12 @@ impl Runtime {
             ended
         };
         let clock = relay.clock.clone();
-        let (relayed, sent, worked, (), ()) = tokio::join!(
+        let (relayed, sent, worked, (), (), ()) = tokio::join!(
             guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
-            sealer::run(house.db.clone(), clock, shutdown.clone()),
+            sealer::run(house.db.clone(), clock.clone(), shutdown.clone()),
+            tidier::run(house.db.clone(), clock, shutdown.clone()),
             keep_house(house, documents, shutdown.clone()),
         );
         relayed.and(sent).and(worked)

@@ -20,9 +20,10 @@ use lettre::message::Mailbox;
 use rand::RngExt;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
+use url::Url;
 
 use crate::document::Documents;
-use crate::finance::receipt::{self, Letter};
+use crate::letter::Letter;
 use crate::mail::compose::{Envelope, compose};
 use crate::mail::dkim::Dkim;
 use crate::mail::transport::{Outcome, Transport};
@@ -45,6 +46,8 @@ pub struct Sender {
     pub dkim: Option<Arc<Dkim>>,
     /// The right side of Message-IDs: a domain of ours.
     pub domain: Arc<str>,
+    /// Where links lead.
+    pub public_url: Url,
     /// How long a message is its worker's before others may think that worker dead. Renewed while the
     /// message is on the wire.
     pub lease: Duration,
@@ -104,11 +107,11 @@ impl Sender {
         if new.is_empty() {
             return Ok(written);
         }
-        let letters = receipt::letters(self.db.reader(), &new).await?;
+        let letters = Letter::all(self.db.reader(), new).await?;
         let sender = self.clone();
         let rendering = tokio::task::spawn_blocking(move || {
-            let pairs = new.iter().zip(letters);
-            pairs.map(|(message, letter)| sender.render(message, letter)).collect::<Vec<_>>()
+            let letters = letters.into_iter();
+            letters.map(|(message, letter)| sender.render(&message, letter)).collect::<Vec<_>>()
         });
         written.extend(rendering.await.map_err(|_| entity::Error::Closed)?);
         Ok(written)
@@ -119,25 +122,28 @@ impl Sender {
         let leased = Leased { id: message.id, fence: message.fence };
         let refused =
             |reason, detail: &str| Written::Refused(leased, reason, Some(detail.to_owned()));
-        let Some(Letter { facts, addressee, email }) = letter else {
+        let Some(letter) = letter else {
             return refused(Reason::RenderError, "the record that it is about is incomplete");
         };
-        let Some(email) = email else { return Written::Refused(leased, Reason::NoAddress, None) };
+        let Some(email) = letter.email() else {
+            return Written::Refused(leased, Reason::NoAddress, None);
+        };
         let Ok(address) = email.parse::<Address>() else {
             return refused(Reason::BadAddress, "the address has no form that mail can be sent to");
         };
-        let ours = facts.organisation.email.as_deref().unwrap_or_default();
+        let organisation = letter.organisation();
+        let ours = organisation.email.as_deref().unwrap_or_default();
         let Ok(from) = ours.parse::<Address>() else {
             return refused(Reason::RenderError, "the organisation's own address is malformed");
         };
         let envelope = Envelope {
-            from: Mailbox::new(Some(facts.organisation.name.clone()), from),
+            from: Mailbox::new(Some(organisation.name.clone()), from),
             reply_to: None,
-            to: Mailbox::new(Some(addressee), address),
+            to: Mailbox::new(Some(letter.addressee().to_owned()), address),
             message_id: format!("{}@{}", message.message_id, self.domain),
             date: message.created_at,
         };
-        let rendered = match self.documents.receipt(&facts) {
+        let rendered = match letter.write(&self.documents, &self.public_url) {
             Ok(rendered) => rendered,
             Err(error) => return refused(Reason::RenderError, &crate::relay::chain(&error)),
         };
@@ -147,11 +153,12 @@ impl Sender {
         };
         Written::Ready(Box::new(Ready {
             leased,
-            recipient: email,
+            recipient: email.to_owned(),
             subject: rendered.subject,
-            facts: serde_json::to_value(facts).unwrap_or_default(),
+            facts: letter.facts(),
             body_sha256: hex(&Sha256::digest(&body)),
             body,
+            token: letter.token(),
         }))
     }
 
@@ -292,6 +299,7 @@ fn again(message: message::Model) -> Option<Written> {
         facts: message.facts?,
         body: message.body?,
         body_sha256: message.body_sha256?,
+        token: None,
     })))
 }
 

@@ -9,6 +9,8 @@ choice! {
         Receipt,
         /// That receipt does not hold any more.
         ReceiptCancellation,
+        /// A link for choosing a new password.
+        PasswordReset,
     }
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use entity::catalog::{CUSTOM_FIELD, Field, Record, Scalar, Shape, operators, screaming};
 
 use super::custom;
-use crate::access::{AuditAction, Permission, RoleKey, Scope};
+use crate::access::{AuditAction, Permission, RoleKey, Scope, SessionEnding};
 use crate::automation::{JobKind, JobState, MessageKind, MessageReason, MessageState};
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
@@ -104,6 +104,7 @@ fn foundations(registry: &mut Registry) {
         <MessageReason as OutputType>::create_type_info,
         <JobKind as OutputType>::create_type_info,
         <JobState as OutputType>::create_type_info,
+        <SessionEnding as OutputType>::create_type_info,
     ] {
         register(registry);
     }

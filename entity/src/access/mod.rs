@@ -1,20 +1,42 @@
 //! Who works here, what they may do, and for whom: the organisation, its users, their permissions.
 
 pub mod absence;
+pub mod api_key;
 pub mod audit;
 pub mod grant;
 pub mod membership;
 pub mod organisation;
 pub mod password;
+pub mod password_reset;
 pub mod position;
 pub mod role;
+pub mod second_factor;
+pub mod secret;
+pub mod session;
 pub mod share;
 pub mod team;
+pub mod throttle;
 pub mod user;
 mod viewer;
 
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+
+use crate::error::Error;
+
 pub use role::Role;
 pub use viewer::{Actor, Permission, Scope, Viewer};
+
+/// Forgets what nobody asks for any more: sessions that ended long ago, who asked for passwords, and who
+/// tried how often.
+///
+/// # Errors
+/// The database.
+pub async fn tidy(txn: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<(), Error> {
+    session::tidy(txn, now).await?;
+    password_reset::tidy(txn, now).await?;
+    throttle::tidy(txn, now).await
+}
 
 /// What the access rules refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,4 +94,38 @@ pub enum AccessError {
     /// Nobody could manage users any more.
     #[error("this is the last administrator who can log in; make somebody else one first")]
     LastAdministrator,
+    /// A refresh token, or a token from a mail, that is malformed, unknown, used or too old.
+    #[error("this token is not good (any more); log in, or ask for a new one")]
+    InvalidToken,
+    /// A refresh token that another request has used a moment ago.
+    #[error(
+        "another request has used this refresh token just now; go on with the token that it got"
+    )]
+    TokenSuperseded,
+    /// A refresh token that was used before.
+    #[error(
+        "this refresh token was used before, so its session was ended to be safe; log in again"
+    )]
+    TokenReused,
+    /// More keys than anybody keeps an eye on.
+    #[error("you have {0} API keys; revoke those that you do not need")]
+    TooManyKeys(u64),
+    /// There is a second factor already.
+    #[error("you have a second factor; disable it first")]
+    SecondFactorOn,
+    /// There is no second factor, or it was not started.
+    #[error("you have no second factor; start one first")]
+    NoSecondFactor,
+    /// A password is right, and a code is needed, too.
+    #[error("give the code that your app shows, too, or a recovery code")]
+    CodeRequired,
+    /// A code that is wrong, or was used.
+    #[error("the code is wrong or was used; wait for the next one that your app shows")]
+    WrongCode,
+    /// Too often, or too fast.
+    #[error("too many attempts; try again in {seconds} seconds")]
+    TooManyAttempts {
+        /// How long to wait.
+        seconds: i64,
+    },
 }

@@ -44,6 +44,19 @@ pub fn verify(password: &str, hash: Option<&str>) -> bool {
     argon2id().verify_password(password.as_bytes(), &parsed).is_ok() && hash.is_some()
 }
 
+/// Whether `hash` was made with other parameters than those of today.
+#[must_use]
+pub fn is_outdated(hash: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(hash) else { return false };
+    let params = Params::try_from(&parsed);
+    let today = argon2id();
+    parsed.algorithm != Algorithm::Argon2id.ident()
+        || params.is_ok_and(|params| {
+            (params.m_cost(), params.t_cost(), params.p_cost())
+                != (today.params().m_cost(), today.params().t_cost(), today.params().p_cost())
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +69,16 @@ mod tests {
         assert!(!verify("correct horse batterz", Some(&stored)));
         assert!(!verify("nobody", None));
         assert_eq!(hash("short"), Err(AccessError::PasswordTooShort(MIN_LENGTH)));
+    }
+
+    #[test]
+    fn a_hash_is_outdated_when_its_parameters_are() {
+        let stored = hash("correct horse battery").unwrap();
+        assert!(!is_outdated(&stored));
+        assert!(is_outdated(&stored.replace("m=19456", "m=4096")));
+        assert!(is_outdated(&stored.replace("t=2", "t=1")));
+        assert!(is_outdated(&stored.replace("argon2id", "argon2i")));
+        assert!(!is_outdated(""), "what is no hash opens nothing anyway");
     }
 
     #[test]

@@ -4,18 +4,20 @@ use std::collections::HashSet;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, IntoActiveModel, Iterable, JoinType, QuerySelect, RelationDef};
+use sea_orm::{
+    Condition, FromQueryResult, IntoActiveModel, Iterable, JoinType, QuerySelect, RelationDef,
+};
 
 use super::role::Grants;
 use super::viewer::Reach;
 use super::{
     AccessError, Actor, Permission, Role, Scope, Viewer, absence, grant, membership, password,
-    position, role,
+    position, role, session,
 };
 use crate::catalog::catalog;
 use crate::customers::{parse_email, parse_required};
 use crate::error::Error;
-use crate::id::{Id, PositionId, RoleId, UserId};
+use crate::id::{Id, PositionId, RoleId, SessionId, UserId};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -256,6 +258,29 @@ pub async fn viewer(
     id: UserId,
     now: DateTimeUtc,
 ) -> Result<Option<Viewer>, DbErr> {
+    known_by(db, id, None, now).await
+}
+
+/// Who `id` is right now, by a session of theirs; `None` when it has ended, too. As many statements as
+/// for [`viewer`].
+///
+/// # Errors
+/// The database.
+pub async fn viewer_in(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    session: SessionId,
+    now: DateTimeUtc,
+) -> Result<Option<Viewer>, DbErr> {
+    known_by(db, id, Some(session), now).await
+}
+
+async fn known_by(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    session: Option<SessionId>,
+    now: DateTimeUtc,
+) -> Result<Option<Viewer>, DbErr> {
     #[derive(FromQueryResult)]
     struct Granted {
         role_id: RoleId,
@@ -263,8 +288,10 @@ pub async fn viewer(
         permission: Option<Permission>,
         scope: Option<Scope>,
     }
+    let going_on = session.map(|session| Column::Id.in_subquery(session::user_of(session, now)));
     let granted = Entity::find_by_id(id)
         .filter(Column::DisabledAt.is_null())
+        .filter(Condition::all().add_option(going_on))
         .select_only()
         .column(Column::RoleId)
         .column_as(Expr::col((role::Entity, role::Column::Key)), "key")
@@ -293,6 +320,45 @@ pub async fn viewer(
 
 fn to<E: EntityTrait>(from: Column, table: E, column: E::Column) -> RelationDef {
     Entity::belongs_to(table).from(from).to(column).into()
+}
+
+/// Gives a user another password, by its hash.
+///
+/// # Errors
+/// [`AccessError::NoSuchUser`] for one who may not log in.
+pub async fn set_password(
+    txn: &impl ConnectionTrait,
+    id: UserId,
+    hash: String,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let enabled = Entity::find_by_id(id).filter(Column::DisabledAt.is_null());
+    let mut row = enabled.lock_exclusive().one(txn).await?.ok_or(AccessError::NoSuchUser)?;
+    row.password_hash = hash;
+    row.updated_at = now;
+    row.updated_by = actor.user();
+    row.version += 1;
+    Ok(row.into_active_model().reset_all().update(txn).await?)
+}
+
+/// Replaces the hash of a user's password by a stronger one of the same password.
+///
+/// # Errors
+/// The database.
+pub async fn renew_hash(
+    txn: &impl ConnectionTrait,
+    id: UserId,
+    old: String,
+    new: String,
+) -> Result<(), Error> {
+    Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::val(new))
+        .filter(Column::Id.eq(id))
+        .filter(Column::PasswordHash.eq(old))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// Checks a password on the calling thread, which takes tens of milliseconds.

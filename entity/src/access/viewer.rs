@@ -94,6 +94,16 @@ impl Viewer {
         self.scope(permission) != Scope::None
     }
 
+    /// The same, who may no more than `permissions`.
+    #[must_use]
+    pub fn narrowed(self, permissions: &[Permission]) -> Self {
+        let Reach { backend, scopes, own, team } = &*self.reach;
+        let scopes = scopes.iter().filter(|(granted, _)| permissions.contains(granted));
+        let scopes = scopes.map(|(granted, scope)| (*granted, *scope)).collect();
+        let reach = Reach { backend: *backend, scopes, own: own.clone(), team: team.clone() };
+        Self { reach: Arc::new(reach), ..self }
+    }
+
     /// With whose records they may.
     #[must_use]
     pub fn scope(&self, permission: Permission) -> Scope {

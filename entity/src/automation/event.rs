@@ -68,6 +68,9 @@ pub enum Kind {
     /// A payment was taken back.
     #[sea_orm(string_value = "payment.reversed")]
     PaymentReversed,
+    /// Somebody wants a new password.
+    #[sea_orm(string_value = "password.reset_requested")]
+    PasswordResetRequested,
     /// A file of receivables was imported.
     #[sea_orm(string_value = "receivables.imported")]
     ReceivablesImported,

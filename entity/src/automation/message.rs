@@ -1,4 +1,4 @@
-//! The message ledger: everything ever meant for a customer, why it went out or not, and its bytes.
+//! The message ledger: everything ever meant for a customer, or for a user about their account, why it went out or not, and its bytes.
 //!
 //! Invariant: an effect has one message (`effect_key`). The bytes are stored, and `TRANSMITTING` is
 //! committed, before the first byte leaves; a message found in `TRANSMITTING` after a crash becomes
@@ -10,7 +10,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 
 use super::AutomationError;
-use crate::access::{Actor, Permission};
+use crate::access::{Actor, Permission, password_reset, user};
 use crate::catalog::catalog;
 use crate::customers::customer::{self, Channel};
 use crate::error::Error;
@@ -33,6 +33,8 @@ pub use work::{Ready, due, enqueued, lease, mark_enqueued, ready_to_transmit, re
 pub enum Class {
     /// A receipt for money that came in.
     Receipt,
+    /// Something about a user's own account.
+    Account,
 }
 
 /// Which template it is written with.
@@ -47,6 +49,8 @@ pub enum Kind {
     Receipt,
     /// That receipt does not hold any more.
     ReceiptCancellation,
+    /// A link for choosing a new password.
+    PasswordReset,
 }
 
 /// How far a message has come.
@@ -118,9 +122,11 @@ pub struct Model {
     pub kind: Kind,
     /// The way it goes.
     pub channel: Channel,
-    /// Whom it is for.
-    pub customer_id: CustomerId,
-    /// The record it is about: a receipt.
+    /// Which customer it is for.
+    pub customer_id: Option<CustomerId>,
+    /// Which user it is for, when it is for no customer.
+    pub user_id: Option<UserId>,
+    /// The record it is about: a receipt, or a wish for a new password.
     pub subject_id: Uuid,
     /// What made it be planned.
     pub event_id: Option<EventId>,
@@ -173,17 +179,19 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
-    /// Something meant for a customer, whether or not it went out, and why.
+    /// Something meant for a customer, or a user about their account, whether or not it went out, and why.
     Message (message, messages) of Entity, read by Permission::ReadFinance,
         part of Column::CustomerId => customer::Entity;
     /// Its id.
     id: id::<MessageId>().filtered(),
     /// The id of whom it is for.
     customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
-    /// Whom it is for; null when you may not see them.
+    /// The customer it is for; null when it is for a user, or when you may not see them.
     customer: one::<customer::Entity>(Column::CustomerId).grouped(),
     /// The id of the receipt it is about.
     subject_id: uuid::<ReceiptId>(Column::SubjectId).hidden(),
+    /// The user it is for; null when it is for a customer.
+    user: one::<user::Entity>(Column::UserId),
     /// Which template it is written with.
     kind: choice::<Kind>("MessageKind", Column::Kind).filtered().grouped(),
     /// The way it goes.
@@ -244,7 +252,8 @@ impl PlannedReceipt {
         };
         ActiveModel {
             event_id: Set(Some(self.event)),
-            ..planned(effect_key, kind, self.customer, self.receipt.0, Actor::System, now)
+            customer_id: Set(Some(self.customer)),
+            ..planned(effect_key, kind, self.receipt.0, Actor::System, now)
         }
     }
 }
@@ -258,7 +267,6 @@ fn message_id(effect_key: &str) -> String {
 fn planned(
     effect_key: String,
     kind: Kind,
-    customer: CustomerId,
     subject: Uuid,
     actor: Actor,
     now: DateTimeUtc,
@@ -270,7 +278,8 @@ fn planned(
         class: Set(Class::Receipt),
         kind: Set(kind),
         channel: Set(Channel::Email),
-        customer_id: Set(customer),
+        customer_id: Set(None),
+        user_id: Set(None),
         subject_id: Set(subject),
         event_id: Set(None),
         copy_of_id: Set(None),
@@ -313,6 +322,33 @@ pub async fn plan_receipts(
     Ok(())
 }
 
+/// Plans mails for choosing new passwords; those that were planned already are left as they are.
+///
+/// # Errors
+/// The database.
+pub async fn plan_resets(
+    txn: &impl ConnectionTrait,
+    resets: &[password_reset::Planned],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if resets.is_empty() {
+        return Ok(());
+    }
+    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
+    let rows = resets.iter().map(|planned_reset| {
+        let key = format!("password-reset:{}", planned_reset.reset.0);
+        let reset = planned_reset.reset.into();
+        ActiveModel {
+            class: Set(Class::Account),
+            user_id: Set(Some(planned_reset.user)),
+            expires_at: Set(planned_reset.expires_at),
+            ..planned(key, Kind::PasswordReset, reset, Actor::System, now)
+        }
+    });
+    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
+    Ok(())
+}
+
 /// Plans a copy of a receipt's message: the same content, marked as a copy, to the customer's address
 /// of today.
 ///
@@ -344,7 +380,8 @@ pub async fn resend_receipt(
     let copy = ActiveModel {
         copy_of_id: Set(Some(original.id)),
         facts: Set(original.facts.clone()),
-        ..planned(key, original.kind, original.customer_id, original.subject_id, actor, now)
+        customer_id: Set(original.customer_id),
+        ..planned(key, original.kind, original.subject_id, actor, now)
     };
     Ok(copy.insert(txn).await?)
 }

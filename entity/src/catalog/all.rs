@@ -1,7 +1,9 @@
 //! Everything in the catalogue.
 
 use super::{Cataloged, Record};
-use crate::access::{absence, audit, grant, membership, position, role, share, team, user};
+use crate::access::{
+    absence, api_key, audit, grant, membership, position, role, session, share, team, user,
+};
 use crate::automation::{job, message};
 use crate::customers::custom::definition;
 use crate::customers::import::template;
@@ -10,9 +12,11 @@ use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, re
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 22] {
+pub fn records() -> [&'static Record; 24] {
     [
         user::Entity::record(),
+        session::Entity::record(),
+        api_key::Entity::record(),
         role::Entity::record(),
         grant::Entity::record(),
         team::Entity::record(),

@@ -12,6 +12,7 @@ use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
 use api::serve::{Parts, routes};
 use clap::Parser;
+use entity::access::session::{self, Device};
 use entity::access::{Actor, Role, organisation, user};
 use entity::clock::Clock;
 use entity::db::Db;
@@ -118,7 +119,12 @@ impl Rapport {
     /// Starts its API.
     pub async fn serve(&self) -> Result<Server, Failure> {
         let tokens = Arc::new(Tokens::new(b"a key for a house that lives for minutes"));
-        let token = tokens.issue(self.user, self.clock.now()).ok_or("no token could be signed")?;
+        let (now, user) = (self.clock.now(), self.user);
+        let begun = self.db.write(move |txn| {
+            async move { session::begin(txn, user, &Device::default(), now).await }.boxed()
+        });
+        let session = begun.await?.session.id;
+        let token = tokens.issue(user, session, now).ok_or("no token could be signed")?;
         let (router, stop) = routes(Parts {
             shared: Shared {
                 db: self.db.clone(),

@@ -25,7 +25,7 @@ async fn rename(app: &App, id: &str, name: &str) {
 }
 
 /// Follows customers, and waits until that has begun and what went before is over.
-async fn follow(app: &App, socket: &mut Socket, ids: Value) {
+pub async fn follow(app: &App, socket: &mut Socket, ids: Value) {
     socket.ask("s", FOLLOW, json!({ "ids": ids })).await;
     // Operations begin in order, and a query's answer says that it has.
     socket.ask("q", "{ __typename }", json!({})).await;

@@ -1,6 +1,7 @@
 //! The suite: what Rapport does, told by those who use it, on both stacks.
 
 mod access;
+mod api_keys;
 mod audit;
 mod changing;
 mod custom_fields;
@@ -12,7 +13,10 @@ mod imports;
 mod invoices;
 mod lists;
 mod live;
+mod passwords;
 mod payments;
 mod reading;
 mod receipts;
 mod schema;
+mod second_factors;
+mod sessions;

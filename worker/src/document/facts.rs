@@ -1,9 +1,10 @@
-//! What a receipt says, before any language is chosen.
+//! What a document says, before any language is chosen.
 //!
 //! Invariant: facts hold everything that a document needs. Rendering reads no clock and no database, so the
 //! same facts always give the same bytes, and facts can be frozen with the message they belong to.
 
 use chrono::NaiveDate;
+use entity::access::organisation;
 use entity::money::Money;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,19 @@ pub struct ReceiptFacts {
     pub lines: Vec<Line>,
     /// What was left over and is kept as the customer's credit; zero if nothing was.
     pub unapplied: Money,
+}
+
+/// All that a mail for choosing a new password says, apart from its link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResetFacts {
+    /// BCP 47 tag of the language that the user reads.
+    pub language: String,
+    /// What the user is called.
+    pub name: String,
+    /// How long the link is good.
+    pub minutes: i64,
+    /// For whom the user works.
+    pub organisation: Party,
 }
 
 /// A receipt, or the cancellation of one.
@@ -70,6 +84,18 @@ pub struct Party {
     pub email: Option<String>,
     /// Telephone number, as it is to be printed.
     pub phone: Option<String>,
+}
+
+impl From<organisation::Model> for Party {
+    fn from(organisation: organisation::Model) -> Self {
+        Self {
+            name: organisation.name,
+            address_lines: organisation.address.lines().map(str::to_owned).collect(),
+            tax_number: organisation.tax_number,
+            email: Some(organisation.email),
+            phone: organisation.phone,
+        }
+    }
 }
 
 /// Money that came in.

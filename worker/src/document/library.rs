@@ -14,13 +14,23 @@ use mrml::prelude::render::RenderOptions;
 use serde::Serialize;
 
 use super::locale::Locale;
-use super::view::{View, line};
+use super::view::line;
 use super::{DocumentError, FALLBACK};
 
 static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Where the files are that all languages share.
 const LAYOUT: &str = "layout";
+
+/// What each language needs, of its own or in the layouts.
+const FILES: [&str; 6] = [
+    "words.j2",
+    "receipt.mjml",
+    "receipt.txt",
+    "receipt.typ",
+    "password_reset.mjml",
+    "password_reset.txt",
+];
 
 /// Steps of one render: many times what a mail with its fifty invoices takes.
 const FUEL: u64 = 500_000;
@@ -49,7 +59,7 @@ impl Library {
             if !keys.is_empty() {
                 return Err(DocumentError::Keys { language: language.clone(), keys });
             }
-            for name in ["words.j2", "receipt.mjml", "receipt.txt", "receipt.typ"] {
+            for name in FILES {
                 path(language, name)?;
             }
         }
@@ -62,8 +72,11 @@ impl Library {
                 language: language.to_owned(),
                 problem,
             })?;
-            let sections =
-                [("receipt", &locale.receipt), ("receipt_cancelled", &locale.receipt_cancelled)];
+            let sections = [
+                ("receipt", &locale.receipt),
+                ("receipt_cancelled", &locale.receipt_cancelled),
+                ("password_reset", &locale.password_reset),
+            ];
             for (section, sentences) in sections {
                 for (key, sentence) in sentences {
                     self.compile(sentence_name(language, section, key), sentence.clone())?;
@@ -123,7 +136,7 @@ impl Library {
         language: &str,
         section: &str,
         sentences: &'a BTreeMap<String, String>,
-        view: &View,
+        view: &impl Serialize,
     ) -> Result<BTreeMap<&'a str, String>, DocumentError> {
         sentences
             .keys()

@@ -27,6 +27,8 @@ pub(super) struct Locale {
     pub receipt: BTreeMap<String, String>,
     /// The sentences of the cancellation of a receipt.
     pub receipt_cancelled: BTreeMap<String, String>,
+    /// The sentences of the mail for choosing a new password.
+    pub password_reset: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -82,6 +84,7 @@ impl Locale {
             ("method", &self.method),
             ("receipt", &self.receipt),
             ("receipt_cancelled", &self.receipt_cancelled),
+            ("password_reset", &self.password_reset),
         ];
         sections
             .into_iter()

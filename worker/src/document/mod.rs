@@ -20,10 +20,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-pub use facts::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts};
+pub use facts::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts, ResetFacts};
 use library::Library;
 use pdf::Typesetter;
-use view::View;
+use view::{ResetView, View};
 
 /// The language of whoever reads one that there is no folder for.
 pub const FALLBACK: &str = "en";
@@ -132,9 +132,9 @@ pub enum DocumentError {
 
 /// What every template is rendered with.
 #[derive(Serialize)]
-struct Values<'a> {
+struct Values<'a, V> {
     #[serde(flatten)]
-    view: &'a View,
+    view: &'a V,
     label: &'a BTreeMap<String, String>,
     say: BTreeMap<&'a str, String>,
 }
@@ -204,6 +204,29 @@ impl Documents {
                 media_type: "application/pdf",
                 bytes: pdf,
             }],
+            subject: values.say["subject"].clone(),
+        })
+    }
+
+    /// The mail for choosing a new password at `link`.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
+    pub fn password_reset(
+        &self,
+        facts: &ResetFacts,
+        link: &str,
+    ) -> Result<Rendered, DocumentError> {
+        let library = &self.0.library;
+        let (language, locale) = library.language(&facts.language);
+        let view = ResetView::new(facts, language, link);
+        let say = library.sentences(language, "password_reset", &locale.password_reset, &view)?;
+        let values = Values { view: &view, label: &locale.label, say };
+        Ok(Rendered {
+            language: language.to_owned(),
+            html: library.render(&library::path(language, "password_reset.mjml")?, &values)?,
+            text: library.render(&library::path(language, "password_reset.txt")?, &values)?,
+            attachments: Vec::new(),
             subject: values.say["subject"].clone(),
         })
     }

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use entity::money::{Currency, Money};
 
-use super::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts};
+use super::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts, ResetFacts};
 
 /// Every sample by name, in `language`.
 #[must_use]
@@ -55,6 +55,14 @@ pub fn ordinary(language: &str) -> ReceiptFacts {
         ],
         unapplied: amount(200_000),
     }
+}
+
+/// Somebody's wish for a new password.
+#[must_use]
+pub fn password_reset(language: &str) -> ResetFacts {
+    let organisation = ordinary(language).organisation;
+    let name = "Lê Minh Châu".to_owned();
+    ResetFacts { language: language.to_owned(), name, minutes: 60, organisation }
 }
 
 /// The reversal of the ordinary payment.

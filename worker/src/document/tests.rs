@@ -38,6 +38,24 @@ fn a_receipt_reads_well_in_vietnamese() {
     assert_snapshot!(mail(&sample::ordinary("vi")));
 }
 
+fn reset(language: &str) -> String {
+    let link = "https://crm.example/reset-password#token=rpr_0";
+    let rendered = DOCUMENTS.password_reset(&sample::password_reset(language), link).unwrap();
+    let html = rendered.html.replace("&#x2f;", "/");
+    assert_eq!(html.matches(link).count(), 2, "as a button, and to copy");
+    format!("{}\n\n{}", rendered.subject, rendered.text)
+}
+
+#[test]
+fn a_mail_for_a_new_password_reads_well_in_english() {
+    assert_snapshot!(reset("en"));
+}
+
+#[test]
+fn a_mail_for_a_new_password_reads_well_in_vietnamese() {
+    assert_snapshot!(reset("vi"));
+}
+
 #[test]
 fn a_cancellation_reads_well_in_english() {
     assert_snapshot!(mail(&sample::cancellation("en")));

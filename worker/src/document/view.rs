@@ -7,7 +7,7 @@ use chrono::Datelike;
 use entity::money::Money;
 use serde::Serialize;
 
-use super::facts::{Kind, Line, Party, ReceiptFacts};
+use super::facts::{Kind, Line, Party, ReceiptFacts, ResetFacts};
 use super::locale::Locale;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
@@ -34,6 +34,29 @@ pub(super) struct View {
     unapplied: Option<String>,
     cancels: Option<CancelledView>,
     reason: Option<String>,
+}
+
+/// What the templates of a mail for choosing a new password can name.
+#[derive(Debug, Serialize)]
+pub(super) struct ResetView {
+    language: String,
+    name: String,
+    minutes: i64,
+    organisation: PartyView,
+    link: String,
+}
+
+impl ResetView {
+    /// `facts` in the language `language`, with the link.
+    pub fn new(facts: &ResetFacts, language: &str, link: &str) -> Self {
+        Self {
+            language: language.to_owned(),
+            name: line(&facts.name),
+            minutes: facts.minutes,
+            organisation: party(&facts.organisation),
+            link: line(link),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -62,7 +62,8 @@ impl Records {
             receipts.extend(receipt::Entity::find().filter(ids).all(db).await?);
         }
         let payments: Vec<_> = receipts.iter().map(|receipt| receipt.payment_id).collect();
-        let customers = messages.iter().map(|message| message.customer_id).collect::<Vec<_>>();
+        let customers =
+            messages.iter().filter_map(|message| message.customer_id).collect::<Vec<_>>();
         let allocations = allocation::Entity::find()
             .filter(allocation::Column::PaymentId.is_in(payments.iter().copied()))
             .filter(allocation::Column::Amount.gt(0))
@@ -87,13 +88,7 @@ impl Records {
             by_payment.entry(allocation.payment_id).or_default().push(allocation);
         }
         Ok(Self {
-            organisation: Party {
-                name: organisation.name,
-                address_lines: organisation.address.lines().map(str::to_owned).collect(),
-                tax_number: organisation.tax_number,
-                email: Some(organisation.email),
-                phone: organisation.phone,
-            },
+            organisation: organisation.into(),
             receipts: receipts.into_iter().map(|row| (row.id, row)).collect(),
             payments: payments.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
             customers: customers.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
@@ -118,7 +113,7 @@ impl Records {
     fn letter(&self, message: &message::Model) -> Option<Letter> {
         let receipt = self.receipts.get(&ReceiptId::from(message.subject_id))?;
         let payment = self.payments.get(&receipt.payment_id)?;
-        let customer = self.customers.get(&message.customer_id)?;
+        let customer = self.customers.get(&message.customer_id?)?;
         let contact = self.contacts.get(&customer.id);
         let (addressee, email) = match contact {
             Some(contact) => (&contact.name, contact.email.clone()),

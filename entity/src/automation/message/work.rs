@@ -6,9 +6,10 @@ use sea_orm::sea_query::{CaseStatement, ExprTrait, LockBehavior, LockType};
 use sea_orm::{Condition, PaginatorTrait, QueryOrder, QuerySelect};
 
 use super::{Column, Entity, Model, Reason, State};
+use crate::access::password_reset;
 use crate::automation::lease::{Fence, Leased, next_fence, not_enqueued};
 use crate::error::Error;
-use crate::id::MessageId;
+use crate::id::{MessageId, PasswordResetId};
 
 /// The states in which a message waits to be sent, or may be taken over from a dead worker.
 const WAITING: [State; 3] = [State::Planned, State::Deferred, State::Claimed];
@@ -113,6 +114,8 @@ pub struct Ready {
     pub body: Vec<u8>,
     /// Their hash.
     pub body_sha256: String,
+    /// The hash of the token that the bytes hold, for whoever comes with it. Such bytes are not stored.
+    pub token: Option<(PasswordResetId, String)>,
 }
 
 /// The condition that a row is still in `state` under the caller's lease.
@@ -137,7 +140,7 @@ pub(super) fn by_id<T>(
     case.into()
 }
 
-/// Stores the bytes and marks the messages as transmitting, in one statement. Gives those that are
+/// Stores the bytes, unless they hold a token, and marks the messages as transmitting, in one statement. Gives those that are
 /// the caller's to send; a message whose lease went to somebody else is not.
 ///
 /// # Errors
@@ -158,7 +161,10 @@ pub async fn ready_to_transmit(
         .col_expr(Column::Recipient, by_id(ready, id, |row| Expr::val(row.recipient.clone())))
         .col_expr(Column::Subject, by_id(ready, id, |row| Expr::val(row.subject.clone())))
         .col_expr(Column::Facts, by_id(ready, id, |row| Expr::val(row.facts.clone())))
-        .col_expr(Column::Body, by_id(ready, id, |row| Expr::val(row.body.clone())))
+        .col_expr(
+            Column::Body,
+            by_id(ready, id, |row| Expr::val(row.token.is_none().then(|| row.body.clone()))),
+        )
         .col_expr(Column::BodySha256, by_id(ready, id, |row| Expr::val(row.body_sha256.clone())))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::TransmittedAt, Expr::val(now))
@@ -166,7 +172,11 @@ pub async fn ready_to_transmit(
         .filter(held(&leased, &[State::Claimed]))
         .exec_with_returning(txn)
         .await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    let ours: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+    let armed = ready.iter().filter(|row| ours.contains(&row.leased.id));
+    let tokens: Vec<_> = armed.filter_map(|row| row.token.clone()).collect();
+    password_reset::arm(txn, &tokens).await?;
+    Ok(ours)
 }
 
 /// Decides that a leased message is not sent, and why.

@@ -155,9 +155,11 @@ on_both_stacks! {
         app.make_as(&minhs, "absence", CREATE_ABSENCE, json!({ "input": input })).await;
         assert_eq!(seen(app, &lans).await, Vec::<String>::new(), "not yet");
         app.advance(chrono::TimeDelta::minutes(90));
+        let lans = app.token_for(lan).await;
         assert_eq!(seen(app, &lans).await, ["Theirs"]);
         assert_eq!(refusal(app, &lans, UPDATE_CUSTOMER, change).await.0, Value::Null);
         app.advance(chrono::TimeDelta::minutes(60));
+        let lans = app.token_for(lan).await;
         assert_eq!(seen(app, &lans).await, Vec::<String>::new(), "not any more");
         let others = json!({ "input": { "userId": minh.global(), "deputyId": lan.global(),
             "startsAt": from.to_rfc3339(), "endsAt": until.to_rfc3339() } });

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use entity::access::{absence, audit, grant, membership, position, role, share, team, user};
+use entity::access::{
+    absence, api_key, audit, grant, membership, position, role, session, share, team, user,
+};
 use entity::automation::{job, message};
 use entity::catalog::{Record, Scalar, Target};
 use entity::customers::{address, contact, customer};
@@ -64,6 +66,8 @@ impl Rows {
     pub async fn load(db: &DatabaseConnection) -> Self {
         let tables = [
             table::<user::Entity>(db).await,
+            table::<session::Entity>(db).await,
+            table::<api_key::Entity>(db).await,
             table::<role::Entity>(db).await,
             table::<grant::Entity>(db).await,
             table::<team::Entity>(db).await,

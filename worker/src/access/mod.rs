@@ -1,0 +1,3 @@
+//! What users of Rapport get by mail.
+
+pub mod reset;

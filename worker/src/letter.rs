@@ -1,0 +1,99 @@
+//! Letters: what messages say and where they go, whatever they are about.
+
+use entity::automation::message::{self, Kind};
+use entity::id::PasswordResetId;
+use sea_orm::ConnectionTrait;
+use serde_json::Value;
+use url::Url;
+
+use crate::access::reset;
+use crate::document::{DocumentError, Documents, Party, Rendered};
+use crate::finance::receipt;
+
+/// A letter.
+pub enum Letter {
+    /// A receipt, or the cancellation of one.
+    Receipt(Box<receipt::Letter>),
+    /// A link for choosing a new password.
+    Reset(Box<reset::Letter>),
+}
+
+impl Letter {
+    /// The messages with their letters. `None` where the record is gone.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn all(
+        db: &impl ConnectionTrait,
+        messages: Vec<message::Model>,
+    ) -> Result<Vec<(message::Model, Option<Self>)>, entity::Error> {
+        let (resets, receipts): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| message.kind == Kind::PasswordReset);
+        let found = reset::letters(db, &resets).await?.into_iter();
+        let found = found.map(|letter| letter.map(|letter| Self::Reset(Box::new(letter))));
+        let mut all: Vec<_> = resets.into_iter().zip(found).collect();
+        if !receipts.is_empty() {
+            let found = receipt::letters(db, &receipts).await?.into_iter();
+            let found = found.map(|letter| letter.map(|letter| Self::Receipt(Box::new(letter))));
+            all.extend(receipts.into_iter().zip(found));
+        }
+        Ok(all)
+    }
+
+    /// Who sends it.
+    #[must_use]
+    pub fn organisation(&self) -> &Party {
+        match self {
+            Self::Receipt(letter) => &letter.facts.organisation,
+            Self::Reset(letter) => &letter.facts.organisation,
+        }
+    }
+
+    /// Whom it is addressed to.
+    #[must_use]
+    pub fn addressee(&self) -> &str {
+        match self {
+            Self::Receipt(letter) => &letter.addressee,
+            Self::Reset(letter) => &letter.facts.name,
+        }
+    }
+
+    /// Their address; `None` when there is none.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        match self {
+            Self::Receipt(letter) => letter.email.as_deref(),
+            Self::Reset(letter) => Some(&letter.email),
+        }
+    }
+
+    /// What it is written from, to be frozen with the message.
+    #[must_use]
+    pub fn facts(&self) -> Value {
+        let facts = match self {
+            Self::Receipt(letter) => serde_json::to_value(&letter.facts),
+            Self::Reset(letter) => serde_json::to_value(&letter.facts),
+        };
+        facts.unwrap_or_default()
+    }
+
+    /// The hash of the token that it holds, if it holds one.
+    #[must_use]
+    pub fn token(&self) -> Option<(PasswordResetId, String)> {
+        match self {
+            Self::Receipt(_) => None,
+            Self::Reset(letter) => Some((letter.reset, letter.token.sha256())),
+        }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn write(&self, documents: &Documents, public: &Url) -> Result<Rendered, DocumentError> {
+        match self {
+            Self::Receipt(letter) => documents.receipt(&letter.facts),
+            Self::Reset(letter) => documents.password_reset(&letter.facts, &letter.link(public)),
+        }
+    }
+}
