@@ -7,6 +7,7 @@ use entity::Error;
 use entity::access::AccessError;
 use entity::automation::AutomationError;
 use entity::catalog::CatalogError;
+use entity::collaboration::CollaborationError;
 use entity::customers::CustomersError;
 use entity::finance::FinanceError;
 use sea_orm::DbErr;
@@ -139,6 +140,7 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
         Error::Customers(error) => customers(error),
         Error::Finance(error) => finance(error),
         Error::Automation(error) => automation(error),
+        Error::Collaboration(error) => collaboration(error),
     };
     Ok(vec![UserError::new(code, &error, path)])
 }
@@ -235,6 +237,17 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
             (ErrorCode::ExceedsOpen, &["input"])
         }
         FinanceError::TotalTooLarge => (ErrorCode::Invalid, &["input", "lines"]),
+    }
+}
+
+fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static str]) {
+    match error {
+        CollaborationError::NoSuchView | CollaborationError::NoSuchRecord => {
+            (ErrorCode::NotFound, &["id"])
+        }
+        CollaborationError::NobodysView | CollaborationError::TooManyFavourites(_) => {
+            (ErrorCode::InvalidState, &[])
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod access;
 pub mod automation;
 mod choice;
 pub mod cli;
+mod collaboration;
 pub mod config;
 pub mod context;
 pub mod customers;

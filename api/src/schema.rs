@@ -8,6 +8,7 @@ use crate::access::{
     SessionMutation, SessionQuery, ShareMutation, TeamMutation, UserMutation, UserQuery,
 };
 use crate::automation::JobMutation;
+use crate::collaboration::{MarkMutation, SavedViewMutation};
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
     CustomerDuplicateQuery, CustomerImportMutation, CustomerMergeMutation, CustomerMutation,
@@ -59,6 +60,9 @@ struct CustomersMutations(
 );
 
 #[derive(MergedObject, Default)]
+struct CollaborationMutations(SavedViewMutation, MarkMutation);
+
+#[derive(MergedObject, Default)]
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
 /// Everything that can be read.
@@ -67,7 +71,14 @@ pub struct Query(Roots, AccessQueries, CustomerDuplicateQuery, InvoiceQuery);
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccessMutations, CustomersMutations, FinanceMutations, JobMutation, Exports);
+pub struct Mutation(
+    AccessMutations,
+    CustomersMutations,
+    CollaborationMutations,
+    FinanceMutations,
+    JobMutation,
+    Exports,
+);
 
 /// Rapport's schema.
 pub type RapportSchema = Schema<Query, Mutation, Subscription>;

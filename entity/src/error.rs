@@ -5,6 +5,7 @@ use sea_orm::{DbErr, SqlErr};
 use crate::access::AccessError;
 use crate::automation::AutomationError;
 use crate::catalog::CatalogError;
+use crate::collaboration::CollaborationError;
 use crate::customers::CustomersError;
 use crate::finance::FinanceError;
 
@@ -23,6 +24,9 @@ pub enum Error {
     /// Messages, jobs and repeated requests.
     #[error(transparent)]
     Automation(#[from] AutomationError),
+    /// Views, favourites and what is followed.
+    #[error(transparent)]
+    Collaboration(#[from] CollaborationError),
     /// A filter or an order that cannot be carried out.
     #[error(transparent)]
     Catalog(#[from] CatalogError),

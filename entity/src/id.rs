@@ -158,6 +158,8 @@ ids! {
     JobId = "job";
     /// A mapping of a file's columns that people keep.
     ImportTemplateId = "imt";
+    /// A saved view of a list.
+    SavedViewId = "svw";
     /// Stored bytes.
     FileId = "fil";
     /// A change of a record.

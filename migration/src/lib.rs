@@ -20,6 +20,7 @@ mod m20261125_000007_changing;
 mod m20261125_000008_finding;
 mod m20261125_000011_sessions;
 mod m20261125_000081_custom_field;
+mod m20261125_000082_view;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000008_finding::Migration),
             Box::new(m20261125_000011_sessions::Migration),
             Box::new(m20261125_000081_custom_field::Migration),
+            Box::new(m20261125_000082_view::Migration),
         ]
     }
 }

@@ -207,7 +207,7 @@ impl Reader<'_> {
     }
 
     /// The rows with all that belongs to them; what belongs to one level is loaded at once.
-    fn level<'s>(
+    pub fn level<'s>(
         &'s self,
         plan: &'s Rows<'_>,
         rows: Vec<QueryResult>,

@@ -18,6 +18,7 @@ mod load;
 mod plan;
 mod register;
 mod roots;
+mod search;
 mod write;
 
 pub use exports::{ExportFormat, Exports};

@@ -10,6 +10,7 @@ use entity::access::{self, Permission, Viewer};
 use entity::catalog::{
     Batched, CatalogError, Cursor, Order, Page, Record, Scalar, Scope, Shape, condition,
 };
+use entity::collaboration::saved_view;
 use sea_orm::Condition;
 use serde_json::Value as Json;
 
@@ -349,7 +350,7 @@ impl<'a> Planner<'a> {
                 What::List(column, order, inner)
             }
             Shape::Many { column, target } => {
-                let mut connection = self.connection(target(), ask, sets)?;
+                let mut connection = self.connection(target(), ask, sets, None)?;
                 connection.rows.cell(column);
                 What::Many(column, connection)
             }
@@ -381,9 +382,10 @@ impl<'a> Planner<'a> {
         record: &'static Record,
         ask: Ask<'a>,
         sets: &[&'a SelectionSet],
+        view: Option<&saved_view::Model>,
     ) -> Result<Connection<'a>, Fault> {
         let mut rows = Rows { record, cells: vec!["id"], selections: Vec::new() };
-        let paging = self.paging(record, ask)?;
+        let paging = self.paging(record, ask, view)?;
         let order = &paging.page.order.0;
         let order_cells = order.iter().map(|order| rows.cell(order.column)).collect();
         let parts = self.parts(sets, &format!("{}Connection", record.name), |ask, sets| {
@@ -424,7 +426,12 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn paging(self, record: &'static Record, ask: Ask<'_>) -> Result<Paging, Fault> {
+    fn paging(
+        self,
+        record: &'static Record,
+        ask: Ask<'_>,
+        view: Option<&saved_view::Model>,
+    ) -> Result<Paging, Fault> {
         let argument = |name| argument(self.query, ask, name);
         let number = |name| argument(name).as_i64();
         let (after, before) = (argument("after"), argument("before"));
@@ -440,9 +447,15 @@ impl<'a> Planner<'a> {
             let message = "a page holds 0 to 100 records; page on with `after` or `before`";
             Fault::bad_request(message)
         })?;
-        let order = Order::parse(record, &argument("orderBy"), self.scope, "orderBy")
-            .map_err(|error| invalid(&error))?;
-        let given = argument("filter");
+        let (mut order, mut given) = (argument("orderBy"), argument("filter"));
+        if let Some(view) = view {
+            given = serde_json::json!({ "and": [view.filter, given] });
+            if order.is_null() {
+                order.clone_from(&view.order_by);
+            }
+        }
+        let order =
+            Order::parse(record, &order, self.scope, "orderBy").map_err(|error| invalid(&error))?;
         let filter = condition(record, &given, self.scope, "filter");
         let counted = record.listed(&given).add(filter.map_err(|error| invalid(&error))?);
         let mut filter = counted.clone();

@@ -22,7 +22,8 @@ use crate::finance::{InvoiceState, PaymentMethod, PaymentState, ReceiptKind};
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
 use crate::schema::list_cost;
 
-type Complexity = fn(
+/// How a field's cost is counted.
+pub(super) type Complexity = fn(
     &VisitorContext<'_>,
     &[Positioned<VariableDefinition>],
     &Asked,
@@ -491,7 +492,19 @@ fn twice(
     Ok(2)
 }
 
-fn page_cost(
+/// What a list costs that is always given as a whole.
+#[expect(clippy::unnecessary_wraps, reason = "async-graphql's signature")]
+pub(super) fn many_cost(
+    _: &VisitorContext<'_>,
+    _: &[Positioned<VariableDefinition>],
+    _: &Asked,
+    child: usize,
+) -> ServerResult<usize> {
+    Ok(list_cost(None, None, child))
+}
+
+/// What a page of a list costs.
+pub(super) fn page_cost(
     ctx: &VisitorContext<'_>,
     variables: &[Positioned<VariableDefinition>],
     field: &Asked,

@@ -10,8 +10,11 @@ use async_graphql::{
     ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Pos, Positioned,
     ServerError, ServerResult, Value, resolver_utils,
 };
-use entity::access::Viewer;
-use entity::catalog::{Record, by_prefix, records};
+use entity::access::{Viewer, user};
+use entity::catalog::{Cataloged as _, Record, by_prefix, records};
+use entity::collaboration::{mark, saved_view};
+use entity::id::{Id as _, SavedViewId};
+use sea_orm::{EntityTrait as _, QueryFilter as _};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
@@ -19,6 +22,7 @@ use super::groups;
 use super::load::{Level, Reader};
 use super::plan::{Planner, Rows, argument, asked};
 use super::register;
+use super::search;
 use super::write::{Failed, Writer};
 use crate::context::{Ask, Session};
 use crate::error::Fault;
@@ -39,7 +43,8 @@ impl OutputType for Roots {
     fn create_type_info(registry: &mut Registry) -> String {
         let records = records();
         register::node(registry, &records);
-        let mut fields = vec![by_any_id(), by_any_ids()];
+        let mut fields = vec![by_any_id(), by_any_ids(), search::register(registry)];
+        fields.extend(marks());
         for record in records {
             register::record(registry, record);
             if !record.one.is_empty() {
@@ -64,7 +69,11 @@ impl OutputType for Roots {
                     "A page of all `{}` that you may see, oldest first unless an order is given.{deleted}",
                     record.name
                 );
-                fields.push(register::listing(record, &about));
+                let mut list = register::listing(record, &about);
+                let about = "A saved view of this list: its filter holds beside `filter`, and its order where `orderBy` is absent.";
+                let view = register::meta_input("view", about, "ID", None);
+                list.args.insert(view.name.clone(), view);
+                fields.push(list);
             }
             if is_grouped(record) {
                 fields.push(groups::register(registry, record));
@@ -95,6 +104,10 @@ impl ContainerType for Roots {
         let found = match name {
             "node" => node(&set, field).await,
             "nodes" => nodes(&set, field).await,
+            "search" => search::resolve(&set, field).await,
+            "favourites" => marked(&set, field, Marked::By(mark::Kind::Favourite)).await,
+            "following" => marked(&set, field, Marked::By(mark::Kind::Follow)).await,
+            "followers" => marked(&set, field, Marked::Followers).await,
             _ => match root(name) {
                 Some((record, Root::One)) => one(&set, field, record).await,
                 Some((record, Root::Many)) => list(&set, field, record).await,
@@ -107,6 +120,14 @@ impl ContainerType for Roots {
             false => error,
         })
     }
+}
+
+/// Which marks are asked for.
+enum Marked {
+    /// The viewer's own of a kind.
+    By(mark::Kind),
+    /// Who follows a record.
+    Followers,
 }
 
 /// What a root field gives of a kind of record.
@@ -147,6 +168,31 @@ fn by_any_id() -> MetaField {
     }
 }
 
+/// Fields that give marked records.
+fn marks() -> [MetaField; 3] {
+    let id = register::meta_input("id", "The record's id.", "ID!", None);
+    let seen = "null where one does not exist any more or may not be seen";
+    let favourites = format!("Your favourites, the newest first; {seen}.");
+    let following = format!("What you follow, the newest 100 first; {seen}.");
+    let about = "The users who follow a record, the first ones first, at most 100; nobody where it may not be seen.";
+    let cost = Some(register::many_cost as register::Complexity);
+    [
+        MetaField {
+            compute_complexity: cost,
+            ..register::meta_field("favourites", &favourites, "[Node]!")
+        },
+        MetaField {
+            compute_complexity: cost,
+            ..register::meta_field("following", &following, "[Node]!")
+        },
+        MetaField {
+            args: [(id.name.clone(), id)].into_iter().collect(),
+            compute_complexity: cost,
+            ..register::meta_field("followers", about, "[Node]!")
+        },
+    ]
+}
+
 fn by_any_ids() -> MetaField {
     let about = "Records by their ids, in the order of the ids; null where one does not exist or may not be seen.";
     let ids = register::meta_input("ids", "The records' ids: at most 100.", "[ID!]!", None);
@@ -179,7 +225,7 @@ pub(super) fn writer(ctx: &ContextSelectionSet<'_>) -> Writer {
 }
 
 /// The written value, or null; what failed on the way is noted.
-fn nullable(
+pub(super) fn nullable(
     ctx: &ContextSelectionSet<'_>,
     writer: Writer,
     written: &Result<bool, Failed>,
@@ -313,7 +359,8 @@ async fn list(
     let pos = field.pos;
     let viewer = viewer(ctx, pos)?;
     admit(&viewer, record, pos)?;
-    let ask = |planner| Planner::connection(planner, record, field, &asked(ctx));
+    let view = view(ctx, field, &viewer, record).await.map_err(|fault| failed(fault, pos))?;
+    let ask = |planner| Planner::connection(planner, record, field, &asked(ctx), view.as_ref());
     let plan = planned(ctx, &viewer, ask).await.map_err(|fault| failed(fault, pos))?;
     let (level, found) =
         reader(ctx, &viewer).page(&plan).await.map_err(|error| failed(error, pos))?;
@@ -331,6 +378,27 @@ async fn list(
     }
 }
 
+/// The saved view by which a list is asked for.
+async fn view(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    viewer: &Viewer,
+    record: &Record,
+) -> Result<Option<saved_view::Model>, Fault> {
+    let id = argument(ctx.query_env, field, "view");
+    let Some(id) = id.as_str() else { return Ok(None) };
+    let found = match SavedViewId::parse(id) {
+        Some(id) => {
+            let seen = saved_view::Entity::record().visible(viewer);
+            saved_view::Entity::find_by_id(id).filter(seen).one(ctx.reader()).await?
+        }
+        None => None,
+    };
+    let found = found.filter(|view| view.list == record.many);
+    let missing = || Fault::bad_request(format!("view: there is no such view of {}", record.many));
+    found.map(Some).ok_or_else(missing)
+}
+
 async fn nodes(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
     let pos = field.pos;
     let viewer = viewer(ctx, pos)?;
@@ -341,14 +409,54 @@ async fn nodes(ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> Serv
         return Err(failed(Fault::bad_request(message), pos));
     }
     let ids: Vec<_> = ids.into_iter().map(|id| id.as_str().and_then(known)).collect();
+    several(ctx, pos, &viewer, &ids).await
+}
+
+/// What the viewer has marked, or who has marked a record.
+async fn marked(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    asked_for: Marked,
+) -> ServerResult<Value> {
+    let pos = field.pos;
+    let viewer = viewer(ctx, pos)?;
+    let db = ctx.reader();
+    let most = MOST_NODES as u64;
+    let found = async {
+        Ok::<_, Fault>(match asked_for {
+            Marked::By(kind) => mark::of_user(db, kind, viewer.user, most).await?,
+            Marked::Followers => {
+                let id = argument(ctx.query_env, field, "id");
+                let Some((record, id)) = id.as_str().and_then(known) else { return Ok(vec![]) };
+                let plan = Planner::new(ctx, &viewer).rows(record, &[])?;
+                if reader(ctx, &viewer).by_ids(&plan, &[id]).await?.rows.is_empty() {
+                    return Ok(vec![]);
+                }
+                let users = mark::of_record(db, mark::Kind::Follow, id, most).await?;
+                users.into_iter().map(|user| (user::Entity::record(), user.0)).collect()
+            }
+        })
+    };
+    let found = found.await.map_err(|fault| failed(fault, pos))?;
+    let ids: Vec<_> = found.into_iter().map(Some).collect();
+    several(ctx, pos, &viewer, &ids).await
+}
+
+/// Records of any kinds, in the order of their ids.
+async fn several(
+    ctx: &ContextSelectionSet<'_>,
+    pos: Pos,
+    viewer: &Viewer,
+    ids: &[Option<(&'static Record, Uuid)>],
+) -> ServerResult<Value> {
     let mut kinds: HashMap<&str, (&'static Record, Vec<Uuid>)> = HashMap::new();
     for (record, id) in ids.iter().flatten() {
         kinds.entry(record.prefix).or_insert_with(|| (record, Vec::new())).1.push(*id);
     }
-    let reader = reader(ctx, &viewer);
+    let reader = reader(ctx, viewer);
     let load = async |record: &'static Record, ids: Vec<Uuid>| {
         let ask = |planner| Planner::rows(planner, record, &asked(ctx));
-        let mut plan = planned(ctx, &viewer, ask).await?;
+        let mut plan = planned(ctx, viewer, ask).await?;
         let merged = record.merged.map(|column| plan.cell(column));
         let (level, at) = reader.current(&plan, merged, &ids).await?;
         Ok::<_, Fault>((record.prefix, (plan, level, at)))

@@ -27,6 +27,10 @@ impl Record {
     /// Which rows the viewer sees.
     #[must_use]
     pub fn visible(&self, viewer: &Viewer) -> Condition {
+        if let (Some(own), Some(shared)) = (self.own, self.shared) {
+            let own = self.column(own).eq(viewer.user);
+            return Condition::any().add(own).add(self.column(shared).eq(true));
+        }
         match (self.belongs, self.read) {
             (Belongs::OnlyTo(column), _) => {
                 Condition::all().add(self.column(column).eq(viewer.user))

@@ -5,6 +5,7 @@ use crate::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
 use crate::automation::{job, message};
+use crate::collaboration::saved_view;
 use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, contact, customer};
@@ -12,7 +13,7 @@ use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, re
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 24] {
+pub fn records() -> [&'static Record; 25] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -38,6 +39,7 @@ pub fn records() -> [&'static Record; 24] {
         job::Entity::record(),
         template::Entity::record(),
         audit::Entity::record(),
+        saved_view::Entity::record(),
     ]
 }
 

@@ -54,7 +54,7 @@ pub use filter::{Scope, condition, operators};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};
 pub use order::{CUSTOM_FIELD, Order, Ordering};
 pub(crate) use select::among;
-pub use select::{Page, by_keys, count, counts, page, pages};
+pub use select::{Page, by_keys, count, counts, found, page, pages};
 pub use table::{Cell, Table, TableColumn, columns};
 
 /// Why a filter, an order or a cursor cannot be carried out.
@@ -93,6 +93,9 @@ pub struct Record {
     pub own: Option<&'static str>,
     /// To whom its rows belong.
     pub belongs: Belongs,
+    /// The column that says whether all see a row that is somebody's own. Where there is one, nobody
+    /// sees more than these and their own.
+    pub shared: Option<&'static str>,
     /// The column that says since when a row is deleted, where rows can be.
     pub deleted: Option<&'static str>,
     /// The column that says which row this one became part of, where rows can.
@@ -121,6 +124,12 @@ impl Record {
     #[must_use]
     pub fn is_readable(&self, viewer: &Viewer) -> bool {
         self.own.is_some() || self.read.is_none_or(|needed| viewer.may(needed))
+    }
+
+    /// Whether its rows are found by words.
+    #[must_use]
+    pub fn is_searched(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.shape, Shape::Search))
     }
 
     /// Whether its rows have values of custom fields.
@@ -215,6 +224,7 @@ macro_rules! catalog {
         $name:ident $(($one:ident $(, $many:ident)?))? of $entity:ty
             $(, read by $read:expr)?
             $(, own by $own:expr)?
+            $(, shared by $shared:expr)?
             $(, owned by $owner:expr)?
             $(, part of $part:expr => $whole:ty)?
             $(, private to $private:expr)?
@@ -245,6 +255,7 @@ macro_rules! catalog {
                                 ))))?
                                 $(.or(Some(Belongs::OnlyTo(sea_orm::IdenStatic::as_str(&$private)))))?
                                 .unwrap_or(Belongs::ToNobody),
+                            shared: None$(.or(Some(sea_orm::IdenStatic::as_str(&$shared))))?,
                             deleted: None$(.or(Some(sea_orm::IdenStatic::as_str(&$deleted))))?,
                             merged: None$(.or(Some(sea_orm::IdenStatic::as_str(&$merged))))?,
                             fields: vec![

@@ -4,13 +4,16 @@
 //! it is asked with, so that the database prepares it once.
 
 use sea_orm::sea_query::{
-    Alias, Asterisk, Expr, ExprTrait, Order as Way, Query, SelectStatement, WindowStatement,
+    Alias, Asterisk, CaseStatement, Expr, ExprTrait, Order as Way, Query, SelectStatement,
+    WindowStatement,
 };
 use sea_orm::{Condition, DbBackend};
 use uuid::Uuid;
 
-use super::{Order, Record};
+use super::{Order, Record, Scope};
 use crate::access::Viewer;
+use crate::search::{containing, matches, starting};
+use crate::text::fold;
 
 /// Which page of a list.
 pub struct Page {
@@ -130,6 +133,34 @@ pub fn pages(
         .order_by(name(parent), Way::Asc)
         .order_by(Alias::new("place"), Way::Asc);
     outer
+}
+
+/// The rows that have every word of `text`, the best ones first: those that are it, that begin with it,
+/// that have a word beginning with it, and the newest of each. How good a row is comes after its cells.
+#[must_use]
+pub fn found(
+    record: &Record,
+    scope: Scope<'_>,
+    cells: &[&'static str],
+    text: &str,
+    limit: u64,
+) -> SelectStatement {
+    let folded = fold(text);
+    let searched = record.column("search_text");
+    let rank = CaseStatement::new()
+        .case(searched.clone().eq(folded.as_str()), Expr::val(0))
+        .case(searched.clone().like(starting(&folded)), Expr::val(1))
+        .case(searched.like(containing(&format!(" {folded}"))), Expr::val(2))
+        .finally(Expr::val(3));
+    let mut query = base(record, scope.viewer, cells);
+    query
+        .expr_as(rank, Alias::new("rank"))
+        .cond_where(record.listed(&serde_json::Value::Null))
+        .cond_where(matches(scope.backend, record.table, text))
+        .order_by(Alias::new("rank"), Way::Asc)
+        .order_by_expr(record.column("id"), Way::Desc)
+        .limit(limit);
+    query
 }
 
 /// How many rows a list has.

@@ -1,5 +1,6 @@
 //! Finding: by parts of words, in whatever table, and after the schema has moved on.
 
+use entity::access::Role;
 use entity::customers::{contact, customer};
 use entity::finance::{invoice, payment};
 use entity::search::matches;
@@ -12,7 +13,7 @@ use sea_orm::{
     FromQueryResult, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
     Statement, TransactionTrait,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::app::{App, beginning};
 use tests::on_both_stacks;
 use uuid::Uuid;
@@ -151,6 +152,50 @@ on_both_stacks! {
         app.make("customer", UPDATE, json!({ "id": made["id"], "name": "Lê Lan" })).await;
         assert_eq!(customers(app, "nguyen").await, 0);
         assert_eq!(customers(app, "le lan c_0").await, 1);
+    }
+
+    async fn one_search_finds_records_of_all_kinds_the_best_first(app: App) {
+        let contacts = json!([{ "name": "Trần Lan" }]);
+        let input = json!({ "kind": "ORGANISATION", "displayName": "Hoa Lan", "currency": "VND", "contacts": contacts });
+        let flower = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+        for name in ["Lan", "Lan Anh", "Ireland", "Minh"] {
+            let input = json!({ "kind": "PERSON", "displayName": name });
+            app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+        }
+        let id = flower["id"].as_str().expect("an id");
+        let bill = issue(app, id, "1000", "VND").await;
+        app.make("payment", RECORD_PAYMENT, pay(id, "1000", "VND", "k")).await;
+        let query = "query ($text: String!, $types: [SearchType!], $first: Int) { search(text: $text, types: $types, first: $first) {
+          __typename ... on Customer { displayName contacts { name } } ... on Contact { name }
+          ... on Invoice { number customer { displayName } } ... on Payment { reference } } }";
+        let found = async |text: &str, types: Value, first: Value| {
+            let data = app.ask(query, json!({ "text": text, "types": types, "first": first })).await;
+            data["search"].clone()
+        };
+        let names = |found: &Value| {
+            let found = found.as_array().expect("a list").iter();
+            let name = |one: &Value| one["displayName"].as_str().or(one["name"].as_str()).map(str::to_owned);
+            found.filter_map(name).collect::<Vec<_>>()
+        };
+        let all = found("LÀN", Value::Null, Value::Null).await;
+        assert_eq!(names(&all), ["Lan", "Lan Anh", "Hoa Lan", "Trần Lan", "Ireland"]);
+        assert_eq!(all[2]["contacts"], contacts);
+        let some = found("lan", json!(["CONTACT"]), Value::Null).await;
+        assert_eq!(some, json!([{ "__typename": "Contact", "name": "Trần Lan" }]));
+        assert_eq!(names(&found("lan", Value::Null, json!(2)).await), ["Lan", "Lan Anh"]);
+        let number = bill["number"].as_str().expect("a number");
+        let bills = found(number, Value::Null, Value::Null).await;
+        assert_eq!(bills[0], json!({ "__typename": "Invoice", "number": number, "customer": { "displayName": "Hoa Lan" } }));
+        let payments = found("ft26", json!(["PAYMENT"]), Value::Null).await;
+        assert_eq!(payments, json!([{ "__typename": "Payment", "reference": "FT26" }]));
+        assert_eq!(found(" ", Value::Null, Value::Null).await, json!([]));
+        assert_eq!(found("nobody", Value::Null, Value::Null).await, json!([]));
+
+        let sales = app.token_of(Role::Sales).await;
+        let hidden = app.send_as(Some(&sales), query, json!({ "text": number })).await;
+        assert_eq!(hidden.data["search"], json!([]));
+        let much = app.send(query, json!({ "text": "lan", "first": 51 })).await;
+        assert_eq!(much.error_code(), Some("BAD_REQUEST"));
     }
 
     async fn invoices_and_payments_are_found_by_number_and_reference(app: App) {

@@ -17,6 +17,7 @@ mod passwords;
 mod payments;
 mod reading;
 mod receipts;
+mod saved_views;
 mod schema;
 mod second_factors;
 mod sessions;

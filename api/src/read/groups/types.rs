@@ -1,12 +1,11 @@
 //! The types of groups, from the catalogue.
 
-use async_graphql::parser::types::{Field as Asked, VariableDefinition};
 use async_graphql::registry::{MetaField, MetaInputValue, Registry};
-use async_graphql::{Positioned, ServerResult, VisitorContext};
 use entity::catalog::{MOST_GROUPS, Record, Scalar, Shape, screaming};
 
-use crate::read::register::{enumeration, input, meta_field, meta_input, object, scalar_type};
-use crate::schema::list_cost;
+use crate::read::register::{
+    enumeration, input, many_cost, meta_field, meta_input, object, scalar_type,
+};
 
 /// The name of a type of the record's groups.
 pub(in crate::read) fn name(record: &Record, suffix: &str) -> String {
@@ -77,7 +76,7 @@ fn field_of(record: &Record) -> MetaField {
     );
     MetaField {
         args: arguments.into_iter().map(|one| (one.name.clone(), one)).collect(),
-        compute_complexity: Some(cost),
+        compute_complexity: Some(many_cost),
         ..meta_field(&format!("{}Groups", record.one), &about, &format!("[{}Group!]!", record.name))
     }
 }
@@ -109,14 +108,4 @@ fn shared(registry: &mut Registry) {
     ];
     let about = "What amounts in one currency come to.";
     registry.types.insert("AmountSummary".to_owned(), object("AmountSummary", about, fields));
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "async-graphql's signature")]
-fn cost(
-    _: &VisitorContext<'_>,
-    _: &[Positioned<VariableDefinition>],
-    _: &Asked,
-    child: usize,
-) -> ServerResult<usize> {
-    Ok(list_cost(None, None, child))
 }

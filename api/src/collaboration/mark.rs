@@ -1,0 +1,110 @@
+//! Favourites, and following records.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use entity::catalog::{Record, by_prefix};
+use entity::collaboration::mark::{self, Kind};
+use futures::FutureExt;
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::Uuid;
+
+use crate::context::{Ask, Once, write};
+use crate::error::{Fault, UserError};
+
+/// What came of marking a record, or of taking a mark away.
+#[derive(SimpleObject)]
+pub struct MarkPayload {
+    /// The record's id; null when it was refused.
+    pub id: Option<ID>,
+    /// Why nothing was changed; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// Favourites, and following records.
+#[derive(Default)]
+pub struct MarkMutation;
+
+/// Favourites, and following records.
+#[Object]
+impl MarkMutation {
+    /// Keeps a record at hand, among your `favourites`.
+    async fn add_favourite(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The record's id.")] id: ID,
+    ) -> Result<MarkPayload, Fault> {
+        put(ctx, "addFavourite", id, Kind::Favourite).await
+    }
+
+    /// Takes a record out of your `favourites`.
+    async fn remove_favourite(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The record's id.")] id: ID,
+    ) -> Result<MarkPayload, Fault> {
+        take(ctx, "removeFavourite", id, Kind::Favourite).await
+    }
+
+    /// Follows a record: you want to know what happens to it.
+    async fn follow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The record's id.")] id: ID,
+    ) -> Result<MarkPayload, Fault> {
+        put(ctx, "follow", id, Kind::Follow).await
+    }
+
+    /// Follows a record no more.
+    async fn unfollow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The record's id.")] id: ID,
+    ) -> Result<MarkPayload, Fault> {
+        take(ctx, "unfollow", id, Kind::Follow).await
+    }
+}
+
+fn known(id: &ID) -> Option<(&'static Record, Uuid)> {
+    let id: TypeSafeId<DynamicType> = id.parse().ok()?;
+    Some((by_prefix(id.type_prefix())?, id.uuid()))
+}
+
+fn payload(id: ID, outcome: Result<Uuid, Vec<UserError>>) -> MarkPayload {
+    match outcome {
+        Ok(_) => MarkPayload { id: Some(id), user_errors: Vec::new() },
+        Err(user_errors) => MarkPayload { id: None, user_errors },
+    }
+}
+
+async fn put(
+    ctx: &Context<'_>,
+    operation: &'static str,
+    id: ID,
+    kind: Kind,
+) -> Result<MarkPayload, Fault> {
+    ctx.viewer()?;
+    let Some(subject) = known(&id) else {
+        return Ok(payload(id, Err(vec![UserError::not_found(&["id"])])));
+    };
+    let outcome = write(ctx, Once::new(None, operation, &id), move |txn, actor, now| {
+        async move { mark::put(txn, kind, subject, actor, now).await.map(|()| subject.1) }.boxed()
+    });
+    let outcome = outcome.await?;
+    Ok(payload(id, outcome))
+}
+
+async fn take(
+    ctx: &Context<'_>,
+    operation: &'static str,
+    id: ID,
+    kind: Kind,
+) -> Result<MarkPayload, Fault> {
+    ctx.viewer()?;
+    let Some((_, subject)) = known(&id) else {
+        return Ok(payload(id, Err(vec![UserError::not_found(&["id"])])));
+    };
+    let outcome = write(ctx, Once::new(None, operation, &id), move |txn, actor, _| {
+        async move { mark::take(txn, kind, subject, actor).await.map(|()| subject) }.boxed()
+    });
+    let outcome = outcome.await?;
+    Ok(payload(id, outcome))
+}

@@ -1,0 +1,7 @@
+//! What people share with one another, and what they keep at hand.
+
+mod mark;
+mod saved_view;
+
+pub use mark::MarkMutation;
+pub use saved_view::SavedViewMutation;
