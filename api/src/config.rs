@@ -1,13 +1,19 @@
 //! What `rapport serve` is configured with, besides the stack of [`worker::config`]: `LISTEN`,
-//! `TOKEN_KEY`, `TOKEN_KEY_FILE`, `PROXIES`, `CORS_ORIGINS`, `MAX_REQUESTS`.
+//! `TOKEN_KEY`, `TOKEN_KEY_FILE`, `PROXIES`, `CORS_ORIGINS`, `MAX_REQUESTS`, `DOCUMENTS`,
+//! `INTROSPECTION`, `RATE_LIMIT`, `RATE_LIMIT_ANONYMOUS`.
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use entity::clock::Clock;
 use worker::config::{ConfigError, Environment, Stack, secret};
+
+use crate::http::budget::{Allowance, Budget};
+use crate::http::documents::{Documents, Manifest, ManifestError, Shelf};
+use crate::http::store::Store;
 
 /// The shortest key that tokens are signed with, in bytes.
 const SHORTEST_KEY: usize = 32;
@@ -36,9 +42,66 @@ pub struct Server {
     /// Requests at once; more are refused with 503 and told when to come back.
     #[arg(long, env = "MAX_REQUESTS", default_value_t = 256, value_name = "N")]
     pub max_requests: usize,
+    /// Points of complexity that each user may ask for in a minute; 0 is no limit.
+    #[arg(long, env = "RATE_LIMIT", default_value_t = 1_000_000, value_name = "POINTS")]
+    pub rate_limit: u64,
+    /// The same for each address without a user, who can do no more than log in; 0 is no limit.
+    #[arg(long, env = "RATE_LIMIT_ANONYMOUS", default_value_t = 5_000, value_name = "POINTS")]
+    pub rate_limit_anonymous: u64,
+    /// The only documents that run: a manifest as Apollo's or Relay's build writes it [default: any
+    /// document runs]
+    #[arg(long, env = "DOCUMENTS", value_name = "FILE")]
+    pub documents: Option<PathBuf>,
+    /// Whether the schema can be asked what there is in it [default: on, off in production]
+    #[arg(long, env = "INTROSPECTION", value_name = "SWITCH")]
+    pub introspection: Option<Switch>,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
 }
 
 impl Server {
+    /// Which documents run, kept in `store` where they may be any.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    pub fn documents(
+        &self,
+        store: Option<Store>,
+        clock: &Clock,
+    ) -> Result<Documents, ManifestError> {
+        match &self.documents {
+            Some(file) => Ok(Documents::listed(Manifest::read(file)?)),
+            None => Ok(Documents::automatic(Shelf::new(store, clock.clone()))),
+        }
+    }
+
+    /// What each user and each address may ask for in a minute.
+    #[must_use]
+    pub fn budget(&self, store: Option<Store>, clock: &Clock) -> Budget {
+        let limit = |points: u64| (points > 0).then_some(points);
+        let allowance = Allowance {
+            account: limit(self.rate_limit),
+            address: limit(self.rate_limit_anonymous),
+        };
+        Budget::new(allowance, clock.clone(), store)
+    }
+
+    /// Whether the schema tells about itself.
+    #[must_use]
+    pub fn introspection(&self, stack: &Stack) -> bool {
+        match self.introspection {
+            Some(switch) => switch == Switch::On,
+            None => stack.environment == Environment::Development,
+        }
+    }
+
     /// The secret that access tokens are signed with.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use api::config::Server;
 use api::context::Shared;
 use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
+use api::http::store::Store;
 use api::serve::{DEMO_EMAIL, DEMO_PASSWORD, Development, EXAMPLE_OPEN, Parts, routes};
 use clap::{Parser, Subcommand};
 use entity::clock::Clock;
@@ -117,11 +118,18 @@ async fn serve_all(
         mailbox: stack.smtp_url.is_none().then(|| stack.data_dir.join("mail")),
         demo: is_demo,
     });
+    let store = match &stack.redis_url {
+        Some(url) => Some(Store::open(url, &stack.redis_prefix)?),
+        None => None,
+    };
     let (router, stop) = routes(Parts {
         shared: shared.clone(),
         files: stack.files()?,
         metrics: start_metrics()?,
         proxies: server.proxies,
+        documents: server.documents(store.clone(), &clock)?,
+        budget: server.budget(store, &clock),
+        introspection: server.introspection(&stack),
         cors_origins: server.cors_origins,
         max_requests: server.max_requests,
         sockets: Rules::default(),

@@ -4,8 +4,9 @@ use async_graphql::{MergedObject, Schema, SchemaBuilder};
 
 use crate::access::{
     AbsenceMutation, ApiKeyMutation, LoginMutation, OrganisationQuery, PasswordMutation,
-    PermissionQuery, PositionMutation, RoleMutation, SecondFactorMutation, SecondFactorQuery,
-    SessionMutation, SessionQuery, ShareMutation, TeamMutation, UserMutation, UserQuery,
+    PermissionQuery, PositionMutation, RateQuery, RoleMutation, SecondFactorMutation,
+    SecondFactorQuery, SessionMutation, SessionQuery, ShareMutation, TeamMutation, UserMutation,
+    UserQuery,
 };
 use crate::automation::JobMutation;
 use crate::collaboration::{MarkMutation, SavedViewMutation};
@@ -29,6 +30,7 @@ struct AccessQueries(
     PermissionQuery,
     SessionQuery,
     SecondFactorQuery,
+    RateQuery,
 );
 
 #[derive(MergedObject, Default)]

@@ -17,7 +17,9 @@ use crate::access::{self, known::Known};
 use crate::context::{Session, Shared};
 use crate::download::{self, Downloads};
 use crate::http::admission::Admission;
+use crate::http::budget::Budget;
 use crate::http::console::{Example, Login, Offer};
+use crate::http::documents::Documents;
 use crate::http::failure::Failure;
 use crate::http::graphql::{Authenticate, Endpoint};
 use crate::http::guard::Limits;
@@ -51,6 +53,12 @@ pub struct Parts {
     pub cors_origins: Vec<String>,
     /// Requests at once.
     pub max_requests: usize,
+    /// Which documents run.
+    pub documents: Documents,
+    /// What each account may ask for in a minute.
+    pub budget: Budget,
+    /// Whether the schema tells about itself.
+    pub introspection: bool,
     /// What sockets keep to.
     pub sockets: Rules,
     /// What only developers see.
@@ -145,14 +153,15 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
     let stop = Stop { running: admission.running().clone(), ..Stop::default() };
     let shared = parts.shared;
     let schema = builder(limits);
-    let schema = match parts.development {
-        Some(_) => schema,
-        None => schema.disable_introspection().disable_suggestions(),
+    let schema = match parts.introspection {
+        true => schema,
+        false => schema.disable_introspection().disable_suggestions(),
     };
     let executor = schema.data(shared.clone()).finish();
     let ready = readiness(shared.db.clone()).until(stop.asked.clone());
     let access = Access(shared.clone());
-    let endpoint = Endpoint { executor, access, limits, admission, timeout: TIMEOUT };
+    let (documents, budget, timeout) = (parts.documents, parts.budget, TIMEOUT);
+    let endpoint = Endpoint { executor, access, documents, budget, limits, admission, timeout };
     let endpoint = Arc::new(endpoint);
     let origins = Origins::new(parts.cors_origins.iter().cloned());
     let sockets = socket::router(Arc::clone(&endpoint), origins, parts.sockets, stop.clone());

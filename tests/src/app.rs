@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use api::access::token::Tokens;
 use api::context::Shared;
+use api::http::budget::{Allowance, Budget};
+use api::http::documents::{Documents, Shelf};
 use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
+use api::http::store::Store;
 use api::serve::{Parts, routes};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
@@ -78,6 +81,8 @@ pub struct App {
     pub clock: Clock,
     /// What wakes the workers and tells followers, to lose things on purpose.
     pub signal: Signal,
+    /// What the API's processes share, where they share anything.
+    pub store: Option<Store>,
     /// What customers got.
     pub mailbox: Mailbox,
     /// Host and port of the API.
@@ -105,6 +110,9 @@ fn figures() -> PrometheusHandle {
     static FIGURES: OnceLock<PrometheusHandle> = OnceLock::new();
     FIGURES.get_or_init(|| PrometheusBuilder::new().build_recorder().handle()).clone()
 }
+
+/// What everybody may ask for in a minute, in points.
+pub const RATE_LIMIT: u64 = 1_000_000;
 
 /// The password of every user of a test.
 pub const PASSWORD: &str = "correct horse battery";
@@ -150,6 +158,12 @@ impl App {
         let signal = shared.signal.clone();
         let workers = Runtime::new(&stack, db.clone(), clock.clone(), signal.clone(), transport)?;
         let tokens = Arc::clone(&shared.tokens);
+        let store = match &stack.redis_url {
+            Some(url) => Some(Store::open(url, &stack.redis_prefix)?),
+            None => None,
+        };
+        let allowance = Allowance { account: Some(RATE_LIMIT), address: Some(RATE_LIMIT) };
+        let budget = Budget::new(allowance, clock.clone(), store.clone());
         let (router, stop) = routes(Parts {
             shared,
             files: stack.files()?,
@@ -157,6 +171,9 @@ impl App {
             proxies: 0,
             cors_origins: Vec::new(),
             max_requests: 256,
+            documents: Documents::automatic(Shelf::new(store.clone(), clock.clone())),
+            budget,
+            introspection: false,
             sockets: Rules { recheck: Duration::from_millis(200), ..Rules::default() },
             development: None,
         })?;
@@ -170,6 +187,7 @@ impl App {
             db,
             clock,
             signal,
+            store,
             mailbox,
             address,
             tokens,

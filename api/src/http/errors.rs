@@ -18,6 +18,12 @@ pub enum Code {
     ValidationFailed,
     /// A limit of the request's size or cost was passed.
     TooComplex,
+    /// A hash that names no document here; send the document along.
+    PersistedQueryNotFound,
+    /// Documents are not named in this way here; send them as they are.
+    PersistedQueryNotSupported,
+    /// Only listed documents run, and this is none of them.
+    DocumentNotListed,
     /// The body is larger than the limit.
     PayloadTooLarge,
     /// The body is not `application/json` in UTF-8.
@@ -51,6 +57,9 @@ impl Code {
             Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
             Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::TooComplex => "TOO_COMPLEX",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::DocumentNotListed => "DOCUMENT_NOT_LISTED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
@@ -70,6 +79,13 @@ impl Code {
 #[must_use]
 pub fn error(code: Code, message: impl Into<String>) -> ServerError {
     coded(ServerError::new(message, None), code)
+}
+
+/// Whether an error has this code.
+#[must_use]
+pub fn has_code(error: &ServerError, code: Code) -> bool {
+    let given = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    given == Some(&Value::from(code.as_str()))
 }
 
 /// The same error, with `code` unless it has one.

@@ -14,6 +14,7 @@ use async_graphql::{
     Name, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables, value,
 };
 
+use super::budget::{Meter, Rate};
 use super::complete::Asked;
 use super::errors::{Code, coded, conceal, error};
 use super::guard::{Admitted, Limits, admit};
@@ -40,6 +41,7 @@ impl ExtensionFactory for Surface {
         Arc::new(Guarded {
             limits: self.limits,
             cost: OnceLock::new(),
+            rate: OnceLock::new(),
             asked: OnceLock::new(),
             statements: OnceLock::new(),
         })
@@ -49,6 +51,7 @@ impl ExtensionFactory for Surface {
 struct Guarded {
     limits: Limits,
     cost: OnceLock<Value>,
+    rate: OnceLock<Rate>,
     asked: OnceLock<Asked>,
     statements: OnceLock<usize>,
 }
@@ -86,6 +89,12 @@ impl Extension for Guarded {
     async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
         let mut response = next.run(ctx).await;
         if let Some(mut cost) = self.cost.get().cloned() {
+            if let (Value::Object(cost), Some(rate)) = (&mut cost, self.rate.get()) {
+                cost.insert(Name::new("requested"), rate.cost.into());
+                cost.insert(Name::new("limit"), rate.limit.into());
+                cost.insert(Name::new("remaining"), rate.remaining.into());
+                cost.insert(Name::new("resetAt"), rate.reset_at().into());
+            }
             if let (Value::Object(cost), Some(statements)) = (&mut cost, self.statements.get()) {
                 cost.insert(Name::new("statements"), (*statements).into());
             }
@@ -130,6 +139,13 @@ impl Extension for Guarded {
         let tokens = ctx.data_opt::<Admitted>().map_or(0, |admitted| admitted.tokens);
         self.cost.get_or_init(|| self.announce(cost, tokens));
         self.check_cost(cost)?;
+        if let Some(meter) = ctx.data_opt::<Arc<Meter>>() {
+            let charged = meter.charge(cost.complexity);
+            if let Some(rate) = meter.rate() {
+                self.rate.get_or_init(|| rate);
+            }
+            charged?;
+        }
         Ok(cost)
     }
 

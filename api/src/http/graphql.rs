@@ -11,7 +11,7 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request as GraphqlRequest, Response as GraphqlResponse};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -21,7 +21,9 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::answer;
-use super::errors::{Code, error};
+use super::budget::{Budget, Meter};
+use super::documents::{Documents, Fresh};
+use super::errors::{Code, error, has_code};
 use super::failure::Failure;
 use super::guard::{Limits, admit};
 use super::negotiate::{Media, require_json};
@@ -48,12 +50,15 @@ pub trait Authenticate: Send + Sync + 'static {
 }
 
 /// The GraphQL endpoint of a schema.
-#[derive(Debug)]
 pub struct Endpoint<E, A> {
     /// The schema, built with [`Surface`](super::extension::Surface) of the same limits.
     pub executor: E,
     /// Who may ask.
     pub access: A,
+    /// Which documents run, and how they are known by their hashes.
+    pub documents: Documents,
+    /// What each account may ask for in a minute.
+    pub budget: Budget,
     /// What one request may cost.
     pub limits: Limits,
     /// What all requests together may cost.
@@ -82,8 +87,8 @@ impl<E: Executor, A: Authenticate> Endpoint<E, A> {
         };
 
         let place = self.admission.enter()?;
-        let operation = match admit(&mut request, &self.limits) {
-            Ok(admitted) => admitted.operation,
+        let (operation, fresh) = match self.read(&mut request).await {
+            Ok(read) => read,
             Err(refused) => return Ok(GraphqlAnswer::refused(refused)),
         };
         match operation {
@@ -99,10 +104,40 @@ impl<E: Executor, A: Authenticate> Endpoint<E, A> {
 
         let peer = parts.extensions.get::<Peer>().copied();
         let peer = peer.unwrap_or(Peer([0, 0, 0, 0].into()));
-        let viewer = self.access.authenticate(&parts.headers, peer).await?;
-        let request = request.data(viewer).data(id.clone()).data(peer);
+        let (request, meter) = self.know(request, fresh, &parts.headers, peer, id).await?;
         let response = self.run(operation, request, place).await;
-        response.map(GraphqlAnswer).map_err(|_| Failure::internal(id))
+        let response = response.map_err(|_| Failure::internal(id))?;
+        let wait = response.errors.iter().any(is_rate_limited).then(|| meter.wait());
+        Ok(GraphqlAnswer { response, wait })
+    }
+
+    /// What the request's document does, and the document if it is to be kept.
+    pub(super) async fn read(
+        &self,
+        request: &mut GraphqlRequest,
+    ) -> Result<(OperationType, Option<Fresh>), ServerError> {
+        let fresh = self.documents.find(request).await?;
+        Ok((admit(request, &self.limits)?.operation, fresh))
+    }
+
+    /// The request with who asks, and what else its resolvers find in it.
+    pub(super) async fn know(
+        &self,
+        request: GraphqlRequest,
+        fresh: Option<Fresh>,
+        headers: &HeaderMap,
+        peer: Peer,
+        id: &RequestId,
+    ) -> Result<(GraphqlRequest, Arc<Meter>), Failure> {
+        let viewer = self.access.authenticate(headers, peer).await?;
+        // What nobody in particular sends does not push out what others use.
+        let account = A::account(&viewer);
+        let meter = Arc::new(self.budget.meter(account, peer));
+        if let (Some(fresh), Some(_)) = (fresh, account) {
+            self.documents.keep(fresh).await;
+        }
+        let request = request.data(viewer).data(id.clone()).data(peer).data(Arc::clone(&meter));
+        Ok((request, meter))
     }
 
     /// Executes in a task of its own, which keeps its `place` until it has ended.
@@ -144,27 +179,44 @@ async fn handle<E: Executor, A: Authenticate>(
     }
 }
 
-struct GraphqlAnswer(GraphqlResponse);
+struct GraphqlAnswer {
+    response: GraphqlResponse,
+    /// After what to ask again, if the budget is spent.
+    wait: Option<Duration>,
+}
 
 impl GraphqlAnswer {
     fn refused(error: ServerError) -> Self {
-        Self(GraphqlResponse::from_errors(vec![error]))
+        Self { response: GraphqlResponse::from_errors(vec![error]), wait: None }
     }
 
     fn into_response(self, media: Media, id: &RequestId) -> Result<Response, Failure> {
-        let begun = answer::has_begun(&self.0);
-        let Self(response) = self;
+        let Self { response, wait } = self;
+        let begun = answer::has_begun(&response);
         let body = answer::write(&response, begun).map_err(|cause| {
             tracing::error!(request_id = %id, %cause, "an answer cannot be written as JSON");
             Failure::internal(id)
         })?;
-        let status = if begun { StatusCode::OK } else { media.status_of_refusal() };
+        let status = match wait {
+            _ if begun => StatusCode::OK,
+            Some(_) => StatusCode::TOO_MANY_REQUESTS,
+            None => media.status_of_refusal(),
+        };
         let mut http = (status, body).into_response();
         http.headers_mut().extend(response.http_headers);
+        if let Some(wait) = wait {
+            http.headers_mut().insert(RETRY_AFTER, wait.as_secs().max(1).into());
+        }
         http.headers_mut().insert(CONTENT_TYPE, media.content_type());
         http.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // For whatever stores answers all the same: they differ by who asks.
+        http.headers_mut().insert(VARY, HeaderValue::from_static("accept, authorization, origin"));
         Ok(http)
     }
+}
+
+fn is_rate_limited(error: &ServerError) -> bool {
+    has_code(error, Code::RateLimited)
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 
 pub mod admission;
 mod answer;
+pub mod budget;
 mod complete;
 pub mod console;
+pub mod documents;
 pub mod errors;
 pub mod extension;
 pub mod failure;
@@ -20,6 +22,7 @@ mod params;
 pub mod request;
 pub mod server;
 pub mod socket;
+pub mod store;
 #[cfg(test)]
 mod toy;
 

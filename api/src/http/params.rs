@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_graphql::{Request, Value, Variables};
+use async_graphql::{Request, Value, Variables, value};
 use axum::body::Body;
 use axum::extract::Query;
 use axum::http::HeaderMap;
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 
+use super::documents::EXTENSION;
 use super::errors::Code;
 use super::failure::Failure;
 
@@ -26,6 +27,7 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 #[serde(rename_all = "camelCase")]
 pub struct Params {
     query: Option<String>,
+    document_id: Option<String>,
     operation_name: Option<String>,
     variables: Option<Variables>,
     extensions: Option<BTreeMap<String, Value>>,
@@ -35,6 +37,7 @@ pub struct Params {
 #[serde(rename_all = "camelCase")]
 struct UrlParams {
     query: Option<String>,
+    document_id: Option<String>,
     operation_name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
@@ -104,6 +107,7 @@ pub fn from_uri(uri: &Uri) -> Result<Request, Failure> {
         .map_err(|_| Failure::bad_request("The query string cannot be read."))?;
     request(Params {
         query: params.query,
+        document_id: params.document_id,
         operation_name: params.operation_name.filter(|name| !name.is_empty()),
         variables: embedded(params.variables, "variables")?,
         extensions: embedded(params.extensions, "extensions")?,
@@ -121,15 +125,23 @@ fn embedded<T: for<'a> Deserialize<'a>>(
         .map_err(|_| Failure::bad_request(format!("`{name}` is not a JSON object.")))
 }
 
-/// The request that parameters describe.
+/// The request that parameters describe. A document may be named instead of given: in the extension of
+/// automatically persisted queries, or as `documentId`.
 ///
 /// # Errors
 /// 400 if the document is missing.
 pub fn request(params: Params) -> Result<Request, Failure> {
-    let query = params.query.filter(|query| !query.is_empty());
-    let query = query.ok_or_else(|| Failure::bad_request("The parameter `query` is missing."))?;
+    let query = params.query.unwrap_or_default();
     let mut request = Request::new(query).variables(params.variables.unwrap_or_default());
     request.operation_name = params.operation_name;
     request.extensions.0 = params.extensions.unwrap_or_default().into_iter().collect();
+    if let Some(id) = params.document_id {
+        let id = id.strip_prefix("sha256:").unwrap_or(&id);
+        let named = value!({ "version": 1, "sha256Hash": id });
+        request.extensions.insert(EXTENSION.to_owned(), named);
+    }
+    if request.query.is_empty() && !request.extensions.contains_key(EXTENSION) {
+        return Err(Failure::bad_request("The parameter `query` is missing."));
+    }
     Ok(request)
 }

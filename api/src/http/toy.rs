@@ -19,6 +19,8 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::admission::Admission;
+use super::budget::{Allowance, Budget};
+use super::documents::{Documents, Shelf};
 use super::extension::Surface;
 use super::failure::Failure;
 use super::graphql::{Authenticate, Endpoint};
@@ -192,7 +194,19 @@ pub fn toy_of(admission: Admission, timeout: Duration, rules: Rules) -> Toy {
     let limits = Limits::default();
     let (executor, hands) = schema(limits);
     let access = Access(Arc::clone(&hands.revoked));
-    let endpoint = Endpoint { executor, access, limits, admission: admission.clone(), timeout };
+    let clock = Clock::manual(DateTime::UNIX_EPOCH);
+    let allowance = Allowance { account: Some(100_000), address: Some(50_000) };
+    let budget = Budget::new(allowance, clock.clone(), None);
+    let documents = Documents::automatic(Shelf::new(None, clock));
+    let endpoint = Endpoint {
+        executor,
+        access,
+        documents,
+        budget,
+        limits,
+        admission: admission.clone(),
+        timeout,
+    };
     let endpoint = Arc::new(endpoint);
     let stop = Stop { running: admission.running().clone(), ..Stop::default() };
     let origins = Origins::new(["https://crm.example.com"]);

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use api::access::token::Tokens;
 use api::context::Shared;
+use api::http::budget::Budget;
+use api::http::documents::{Documents, Shelf};
 use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
 use api::serve::{Parts, routes};
@@ -136,6 +138,9 @@ impl Rapport {
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             proxies: 0,
             cors_origins: Vec::new(),
+            documents: Documents::automatic(Shelf::new(None, self.clock.clone())),
+            budget: Budget::unlimited(self.clock.clone()),
+            introspection: false,
             sockets: Rules::default(),
             max_requests: 256,
             development: None,

@@ -11,6 +11,7 @@ mod given;
 mod groups;
 mod imports;
 mod invoices;
+mod limits;
 mod lists;
 mod live;
 mod passwords;

@@ -66,6 +66,7 @@ async fn the_cost_is_announced_with_its_limits() {
             "depth": { "used": 2, "limit": 20 },
             "tokens": { "used": 11, "limit": 5_000 },
             "bodyBytes": { "limit": 1_048_576 },
+            "requested": 6, "limit": 50_000, "remaining": 49_994, "resetAt": "1970-01-01T00:01:00Z",
         })
     );
     let (_, refused) = toy.query("{ customers(first: 5001) { name } }").await;

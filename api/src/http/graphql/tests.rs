@@ -6,11 +6,16 @@ use axum::http::Request as HttpRequest;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::super::toy::{code, read, toy, toy_with, until};
 use super::*;
 
 const RESPONSE: &str = "application/graphql-response+json";
+
+fn hash(document: &str) -> String {
+    entity::text::hex(&Sha256::digest(document))
+}
 
 fn get(uri: &str) -> HttpRequest<Body> {
     HttpRequest::get(uri).body(Body::empty()).unwrap()
@@ -283,4 +288,80 @@ async fn no_client_can_make_new_time_series() {
         ),
         "{figures}"
     );
+}
+
+#[tokio::test]
+async fn a_document_is_sent_once_and_then_named_by_its_hash_also_by_get() {
+    let toy = toy();
+    let query = "{ hello }";
+    let known = hash(query);
+    let extension = json!({ "persistedQuery": { "version": 1, "sha256Hash": known } });
+    let named = json!({ "extensions": extension }).to_string();
+    let whole = json!({ "query": query, "extensions": extension }).to_string();
+    let as_lan = |body: &str| {
+        let mut request = post("application/json", body);
+        request.headers_mut().insert("authorization", "Bearer lan".parse().unwrap());
+        request
+    };
+    // Nobody in particular can ask, but what they send is not kept.
+    for (request, expected) in [
+        (as_lan(&named), "PERSISTED_QUERY_NOT_FOUND"),
+        (post("application/json", &whole), ""),
+        (as_lan(&named), "PERSISTED_QUERY_NOT_FOUND"),
+        (as_lan(&whole), ""),
+        (as_lan(&named), ""),
+        (
+            post(
+                "application/json",
+                &json!({ "documentId": format!("sha256:{known}") }).to_string(),
+            ),
+            "",
+        ),
+    ] {
+        let (status, answer) = read(toy.send(request).await).await;
+        assert_eq!((status.as_u16(), code(&answer)), (200, expected), "{answer}");
+    }
+    let uri = format!(
+        "/graphql?extensions=%7B%22persistedQuery%22:%7B%22version%22:1,%22sha256Hash%22:%22{known}%22%7D%7D"
+    );
+    let response = toy.send(get(&uri)).await;
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert!(response.headers()["vary"].to_str().unwrap().contains("authorization"));
+    assert_eq!(read(response).await.1["data"], json!({ "hello": "hello " }));
+    let wrong = json!({ "query": "{ whoami }", "extensions": extension }).to_string();
+    let (status, refused) = toy.post(RESPONSE, &wrong).await;
+    assert_eq!((status.as_u16(), code(&refused)), (400, "BAD_REQUEST"));
+    // A change that was kept cannot be made by GET either.
+    let change = "mutation{change}";
+    let named = hash(change);
+    let extension = json!({ "persistedQuery": { "version": 1, "sha256Hash": named } });
+    toy.hands.gate.add_permits(1);
+    toy.send(as_lan(&json!({ "query": change, "extensions": extension }).to_string())).await;
+    let uri = format!("/graphql?documentId={named}");
+    assert_eq!(toy.send(get(&uri)).await.status(), 405);
+}
+
+#[tokio::test]
+async fn who_has_spent_their_budget_is_told_when_to_come_again() {
+    let toy = toy();
+    let dear = r#"{"query":"{customers(first:5000){name}}"}"#;
+    for _ in 0..5 {
+        let (status, answer) = toy.post(RESPONSE, dear).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    for accept in [RESPONSE, "application/json"] {
+        let mut request = post("application/json", dear);
+        request.headers_mut().insert("accept", accept.parse().unwrap());
+        let response = toy.send(request).await;
+        assert_eq!(response.headers()["retry-after"], "60");
+        let (status, refused) = read(response).await;
+        assert_eq!((status.as_u16(), code(&refused)), (429, "RATE_LIMITED"), "{refused}");
+        assert_eq!(refused["errors"][0]["extensions"]["resetAt"], "1970-01-01T00:01:00Z");
+        assert_eq!(refused["extensions"]["cost"]["remaining"], 0);
+        assert!(refused.get("data").is_none());
+    }
+    // Another payer is not concerned.
+    let mut request = post("application/json", dear);
+    request.headers_mut().insert("authorization", "Bearer lan".parse().unwrap());
+    assert_eq!(toy.send(request).await.status(), 200);
 }

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Request, Response, ServerError, Value};
+use async_graphql::{Executor, Request, Response, ServerError};
 use axum::extract::ws::Message;
 use axum::http::HeaderMap;
 use futures::{FutureExt, StreamExt};
@@ -17,8 +17,7 @@ use super::connection::{Active, say};
 use super::protocol::{self, Close};
 use super::{Authenticate, Code, Endpoint, Failure, Peer, RequestId};
 use crate::http::answer;
-use crate::http::errors::fault;
-use crate::http::guard::admit;
+use crate::http::errors::{fault, has_code};
 
 /// An operation that a client has asked for.
 pub struct Operation<E, A> {
@@ -89,11 +88,11 @@ impl<E: Executor, A: Authenticate> Operation<E, A> {
     async fn carry_out(&self, mut request: Request) -> Result<(), Refused> {
         let endpoint = &self.endpoint;
         let place = endpoint.admission.enter()?;
-        let admitted = admit(&mut request, &endpoint.limits)?;
-        let viewer = endpoint.access.authenticate(&self.headers, self.peer).await?;
-        let request = request.data(viewer).data(self.request_id.clone()).data(self.peer);
-        match admitted.operation {
-            operation @ (OperationType::Query | OperationType::Mutation) => {
+        let (operation, fresh) = endpoint.read(&mut request).await?;
+        let (headers, peer) = (&self.headers, self.peer);
+        let (request, _) = endpoint.know(request, fresh, headers, peer, &self.request_id).await?;
+        match operation {
+            OperationType::Query | OperationType::Mutation => {
                 let running = endpoint.run(operation, request, place);
                 let response = timeout(endpoint.timeout, running).await;
                 let response = response.map_err(|_| Failure::timeout())?;
@@ -112,7 +111,7 @@ impl<E: Executor, A: Authenticate> Operation<E, A> {
         let counted = Counted;
         let mut events = self.endpoint.executor.execute_stream(request, None);
         while let Some(event) = events.next().await {
-            if event.errors.iter().any(is_unauthenticated) {
+            if event.errors.iter().any(|error| has_code(error, Code::Unauthenticated)) {
                 return Err(Close::FORBIDDEN.into());
             }
             self.pass_on(event).await?;
@@ -141,9 +140,4 @@ impl Drop for Counted {
     fn drop(&mut self) {
         metrics::gauge!("rapport_subscriptions").decrement(1);
     }
-}
-
-fn is_unauthenticated(error: &ServerError) -> bool {
-    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-    code == Some(&Value::from(Code::Unauthenticated.as_str()))
 }
