@@ -14,6 +14,7 @@ mod invoices;
 mod limits;
 mod lists;
 mod live;
+mod node;
 mod passwords;
 mod payments;
 mod reading;
