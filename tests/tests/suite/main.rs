@@ -2,6 +2,7 @@
 
 mod access;
 mod api_keys;
+mod attacks;
 mod audit;
 mod changing;
 mod custom_fields;
