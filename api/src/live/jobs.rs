@@ -48,8 +48,8 @@ impl Following {
     async fn next(&mut self) -> Result<Option<Shown<job::Entity>>, Fault> {
         loop {
             if let Some((state, ..)) = &self.shown {
-                let ended = [job::State::Succeeded, job::State::Failed];
-                if ended.iter().any(|end| end.to_value() == *state) {
+                let goes_on = [job::State::Preview, job::State::Queued, job::State::Running];
+                if goes_on.iter().all(|going| going.to_value() != *state) {
                     return Ok(None);
                 }
                 self.wait().await;
