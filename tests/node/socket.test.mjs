@@ -23,7 +23,7 @@ function client(options = {}) {
 }
 
 test('queries, mutations and errors come over the socket', async (t) => {
-  const socket = client();
+  const socket = client({ lazy: false });
   t.after(() => socket.dispose());
   const first = async (payload) => (await socket.iterate(payload).next()).value;
   assert.deepEqual((await first({ query: '{ me { email } }' })).data, { me: { email: 'accountant@rapport.example' } });

@@ -28,7 +28,7 @@ use crate::http::params;
 /// How many messages may wait for the client to read.
 const QUEUE: usize = 8;
 
-/// How long a client may take to answer our closing.
+/// How long closing may take on both sides.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The operations that go on, by their ids.
@@ -87,17 +87,20 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
             Some(Close::PROTOCOL)
         };
         self.operations.shutdown().await;
-        if let Some(Close { code, reason }) = ended {
-            tracing::debug!(request_id = %self.id, code, "a socket is closed");
-            let frame = CloseFrame { code, reason: reason.as_ref().into() };
-            let farewell = async {
+        // Whoever closes is answered: a connection that is just cut looks like a failure.
+        let farewell = async {
+            if let Some(Close { code, reason }) = ended {
+                tracing::debug!(request_id = %self.id, code, "a socket is closed");
+                let frame = CloseFrame { code, reason: reason.as_ref().into() };
                 let _ = out.send(Message::Close(Some(frame))).await;
-                drop(out);
+            }
+            drop(out);
+            if !writing.is_finished() {
                 let _ = (&mut writing).await;
-                while let Some(Ok(_)) = incoming.next().await {}
-            };
-            let _ = timeout(FAREWELL, farewell).await;
-        }
+            }
+            while let Some(Ok(_)) = incoming.next().await {}
+        };
+        let _ = timeout(FAREWELL, farewell).await;
         writing.abort();
         metrics::gauge!("rapport_sockets").decrement(1);
     }

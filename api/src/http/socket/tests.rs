@@ -333,3 +333,16 @@ async fn a_stopping_server_says_that_it_is_going_away() {
     assert_eq!(socket.hear().await, Err(1001));
     assert!(house.serving.await.unwrap(), "something was cut off");
 }
+
+#[tokio::test]
+async fn a_client_that_closes_is_answered() {
+    let house = house(Rules::default()).await;
+    let mut socket = house.lan().await;
+    socket.ask("s", "subscription { silence }").await;
+    until(|| house.toy.hands.begun.load(Ordering::SeqCst) == 1).await;
+    socket.0.close(None).await.unwrap();
+    while let Some(message) = socket.0.next().await {
+        assert!(message.is_ok(), "{message:?}");
+    }
+    until(|| house.toy.hands.finished.load(Ordering::SeqCst) == 1).await;
+}
