@@ -169,10 +169,9 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
         AccessError::PasswordTooShort(_) => (ErrorCode::Invalid, &["input", "password"]),
         AccessError::NotFound => (ErrorCode::NotFound, &[]),
         AccessError::Forbidden | AccessError::BeyondYourRole => (ErrorCode::Forbidden, &[]),
-        AccessError::NoSuchUser => (ErrorCode::NotFound, &["input"]),
         AccessError::NoSuchTeam => (ErrorCode::NotFound, &["input", "teamId"]),
         AccessError::NoSuchRole => (ErrorCode::NotFound, &["input", "roleId"]),
-        AccessError::NoSuchPosition => (ErrorCode::NotFound, &["input"]),
+        AccessError::NoSuchUser | AccessError::NoSuchPosition => (ErrorCode::NotFound, &["input"]),
         AccessError::NameTaken => (ErrorCode::NotUnique, &["input", "name"]),
         AccessError::ReportsToItself => (ErrorCode::Invalid, &["input", "reportsToId"]),
         AccessError::NoOrganisation

@@ -101,7 +101,7 @@ impl MigrationTrait for Migration {
         for column in ["role_id", "position_id"] {
             let mut alter = Table::alter();
             alter.table("user_account").add_column(uuid_null(column));
-            manager.alter_table(alter.to_owned()).await?;
+            manager.alter_table(alter.clone()).await?;
             manager.create_index(index("user_account", &[column])).await?;
         }
         let now = Expr::current_timestamp();
@@ -138,7 +138,7 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let mut alter = Table::alter();
         alter.table("user_account").add_column(choice("role").default("SALES").take());
-        manager.alter_table(alter.to_owned()).await?;
+        manager.alter_table(alter.clone()).await?;
         for (number, key, _) in ROLES {
             let users = Query::update()
                 .table("user_account")

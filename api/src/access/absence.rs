@@ -37,13 +37,11 @@ impl CreateAbsenceInput {
 
 /// Another user's absences are for those alone who manage users.
 fn admit(viewer: &Viewer, user: UserId) -> Result<(), Fault> {
-    match user == viewer.user || viewer.may(Permission::ManageUsers) {
-        true => Ok(()),
-        false => {
-            let message = "you may plan your own absences only; an administrator can plan others'";
-            Err(Fault::coded(Code::Forbidden, message))
-        }
+    if user == viewer.user || viewer.may(Permission::ManageUsers) {
+        return Ok(());
     }
+    let message = "you may plan your own absences only; an administrator can plan others'";
+    Err(Fault::coded(Code::Forbidden, message))
 }
 
 payload! {

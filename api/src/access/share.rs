@@ -91,7 +91,7 @@ impl ShareMutation {
         #[graphql(desc = "The customer's id.")] customer_id: ID,
         #[graphql(desc = "The share's id.")] share_id: ID,
     ) -> Result<DeletedPayload, Fault> {
-        let once = Once::new(None, "unshareCustomer", &share_id.to_string()).about(&customer_id);
+        let once = Once::new(None, "unshareCustomer", &share_id).about(&customer_id);
         let once = once.within(Permission::WriteCustomers, &customer_id, &["customerId"]);
         let parsed = parse::<CustomerId>(&customer_id, &["customerId"])
             .and_then(|customer| Ok((customer, parse::<ShareId>(&share_id, &["shareId"])?)));

@@ -90,7 +90,6 @@ pub async fn create(
 /// # Errors
 /// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchPosition`],
 /// [`AccessError::ReportsToItself`].
-#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 pub async fn update(
     txn: &impl ConnectionTrait,
     id: PositionId,

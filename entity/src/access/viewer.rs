@@ -91,7 +91,8 @@ impl Viewer {
 
     /// Somebody who may everything, for checking what is written down; never for reading.
     pub(crate) fn of_all(backend: DbBackend) -> Self {
-        let scopes = <Permission as Iterable>::iter().map(|permission| (permission, Scope::All)).collect();
+        let scopes =
+            <Permission as Iterable>::iter().map(|permission| (permission, Scope::All)).collect();
         let reach = Reach { backend, scopes, own: Vec::new(), team: Vec::new() };
         Self::new(UserId(Uuid::nil()), Role::Administrator.id(), reach)
     }

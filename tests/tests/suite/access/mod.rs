@@ -54,7 +54,9 @@ fn needed(name: &str) -> Needs {
         WriteCustomers, WriteInvoices, WritePayments,
     };
     match name {
-        "login" | "refreshSession" | "requestPasswordReset" | "resetPassword" => Needs::Nothing,
+        "login" | "rateLimit" | "refreshSession" | "requestPasswordReset" | "resetPassword" => {
+            Needs::Nothing
+        }
         "session" | "sessions" | "currentSession" | "revokeSession" | "logout"
         | "logoutEverywhere" | "apiKey" | "apiKeys" | "createApiKey" | "revokeApiKey"
         | "changePassword" | "secondFactor" | "startTotp" | "confirmTotp" | "disableTotp"
@@ -62,7 +64,10 @@ fn needed(name: &str) -> Needs {
         "me" | "permissions" | "organisation" | "node" | "nodes" | "user" | "users" | "role"
         | "roles" | "team" | "teams" | "position" | "positions" | "absence" | "absences"
         | "exportUsers" | "exportRoles" | "exportTeams" | "exportPositions" | "exportAbsences"
-        | "exportJobs" | "job" | "jobs" | "startJob" | "cancelJob" | "createAbsence"
+        | "exportJobs" | "search" | "savedView" | "savedViews" | "createSavedView"
+        | "updateSavedView" | "deleteSavedView" | "exportSavedViews" | "favourites"
+        | "addFavourite" | "removeFavourite" | "follow" | "unfollow" | "following"
+        | "followers" | "job" | "jobs" | "startJob" | "cancelJob" | "createAbsence"
         | "deleteAbsence" => Needs::Login,
         "customer" | "customers" | "customerGroups" | "customerDuplicates"
         | "duplicateCustomers" | "customField" | "customFields" | "exportCustomers"

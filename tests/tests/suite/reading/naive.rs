@@ -84,14 +84,12 @@ impl<'a> Naive<'a> {
 
     /// Whether the viewer sees a row.
     fn sees_row(&self, record: &Record, row: &Row) -> bool {
-        match record.belongs {
-            Belongs::OnlyTo(column) => row[column] == Cell::Id(self.viewer.user.0),
-            _ => {
-                let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
-                record.read.is_none_or(|needed| self.reaches(record, row, needed))
-                    || record.own.is_some_and(own)
-            }
+        if let Belongs::OnlyTo(column) = record.belongs {
+            return row[column] == Cell::Id(self.viewer.user.0);
         }
+        let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
+        record.read.is_none_or(|needed| self.reaches(record, row, needed))
+            || record.own.is_some_and(own)
     }
 
     /// Whether what the viewer may do reaches to a row.
