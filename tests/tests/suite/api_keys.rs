@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use entity::access::Role;
+use http_body_util::Full;
 use hyper::{Request, StatusCode, header};
 use serde_json::{Value, json};
 use tests::app::App;
@@ -122,7 +123,7 @@ on_both_stacks! {
         let request = Request::get(path)
             .header(header::HOST, &app.address)
             .header(header::ACCEPT, "application/json")
-            .body(Default::default())
+            .body(Full::default())
             .expect("a request");
         let limit = std::time::Duration::from_secs(40);
         let (status, body) = graphql::exchange(&app.address, request, limit).await.expect("an answer");

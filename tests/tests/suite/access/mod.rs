@@ -54,21 +54,18 @@ fn needed(name: &str) -> Needs {
         WriteCustomers, WriteInvoices, WritePayments,
     };
     match name {
-        "login" | "rateLimit" | "refreshSession" | "requestPasswordReset" | "resetPassword" => {
-            Needs::Nothing
-        }
-        "session" | "sessions" | "currentSession" | "revokeSession" | "logout"
+        "login" | "refreshSession" | "requestPasswordReset" | "resetPassword" => Needs::Nothing,
+        "rateLimit" | "session" | "sessions" | "currentSession" | "revokeSession" | "logout"
         | "logoutEverywhere" | "apiKey" | "apiKeys" | "createApiKey" | "revokeApiKey"
         | "changePassword" | "secondFactor" | "startTotp" | "confirmTotp" | "disableTotp"
-        | "exportSessions" | "exportApiKeys" => Needs::Login,
-        "me" | "permissions" | "organisation" | "node" | "nodes" | "user" | "users" | "role"
-        | "roles" | "team" | "teams" | "position" | "positions" | "absence" | "absences"
-        | "exportUsers" | "exportRoles" | "exportTeams" | "exportPositions" | "exportAbsences"
-        | "exportJobs" | "search" | "savedView" | "savedViews" | "createSavedView"
-        | "updateSavedView" | "deleteSavedView" | "exportSavedViews" | "favourites"
-        | "addFavourite" | "removeFavourite" | "follow" | "unfollow" | "following"
-        | "followers" | "job" | "jobs" | "startJob" | "cancelJob" | "createAbsence"
-        | "deleteAbsence" => Needs::Login,
+        | "exportSessions" | "exportApiKeys" | "me" | "permissions" | "organisation" | "node"
+        | "nodes" | "user" | "users" | "role" | "roles" | "team" | "teams" | "position"
+        | "positions" | "absence" | "absences" | "exportUsers" | "exportRoles" | "exportTeams"
+        | "exportPositions" | "exportAbsences" | "exportJobs" | "search" | "savedView"
+        | "savedViews" | "createSavedView" | "updateSavedView" | "deleteSavedView"
+        | "exportSavedViews" | "favourites" | "addFavourite" | "removeFavourite" | "follow"
+        | "unfollow" | "following" | "followers" | "job" | "jobs" | "startJob" | "cancelJob"
+        | "createAbsence" | "deleteAbsence" => Needs::Login,
         "customer" | "customers" | "customerGroups" | "customerDuplicates"
         | "duplicateCustomers" | "customField" | "customFields" | "exportCustomers"
         | "exportCustomFields" => Needs::All(ReadCustomers),
