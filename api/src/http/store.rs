@@ -1,7 +1,7 @@
 //! What the processes of an installation share for a while through Redis.
 //!
 //! Invariant: best effort. Redis may be away or lose everything; then each process goes by what it knows
-//! itself, within [`PATIENCE`].
+//! itself, within `PATIENCE`.
 
 use std::time::Duration;
 

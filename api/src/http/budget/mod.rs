@@ -5,7 +5,7 @@
 //!
 //! Invariant: an operation is refused before it has begun, or paid for. With Redis away, each process
 //! grants the whole budget by itself; with it, what is granted too much is what was asked for within
-//! [`shared::PAUSE`].
+//! `shared::PAUSE`.
 
 mod shared;
 #[cfg(test)]
