@@ -233,6 +233,8 @@ impl Related {
         query
             .from(self.target.table)
             .expr(self.target.column(column))
+            // `NOT IN` a list with a missing value holds of nothing.
+            .and_where(self.target.column(column).is_not_null())
             .cond_where(self.visible)
             .cond_where(self.filter);
         query
