@@ -7,10 +7,10 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::{PaginatorTrait, QueryOrder, QuerySelect};
 
 use super::seal::{hashed, head};
-use super::{Column, Entity};
+use super::{Column, Entity, Model};
 use crate::id::{AuditEntryId, Id};
 
 /// How many entries are read at once.
@@ -70,6 +70,68 @@ impl fmt::Display for Finding {
     }
 }
 
+/// How far a walk has come.
+struct Walk<'a> {
+    /// The head that the chain has to contain.
+    noted: Option<&'a Head>,
+    position: i64,
+    hash: String,
+    /// When the latest entry so far was written.
+    newest: DateTime<Utc>,
+}
+
+impl Walk<'_> {
+    /// Goes on to `head`.
+    async fn to(
+        &mut self,
+        db: &impl ConnectionTrait,
+        head: &Head,
+    ) -> Result<Result<(), Finding>, DbErr> {
+        while self.position < head.position {
+            let entries = Entity::find()
+                .filter(Column::Position.gt(self.position))
+                .filter(Column::Position.lte(head.position))
+                .order_by_asc(Column::Position)
+                .limit(PAGE)
+                .all(db)
+                .await?;
+            if entries.is_empty() {
+                return Ok(Err(Finding::Missing(self.position + 1)));
+            }
+            for entry in &entries {
+                if let Err(finding) = self.step(entry) {
+                    return Ok(Err(finding));
+                }
+            }
+        }
+        match self.hash == head.hash {
+            true => Ok(Ok(())),
+            false => Ok(Err(Finding::OtherHead(self.position))),
+        }
+    }
+
+    fn step(&mut self, entry: &Model) -> Result<(), Finding> {
+        self.position += 1;
+        if entry.position != Some(self.position) {
+            return Err(Finding::Missing(self.position));
+        }
+        let sealed = entry.sealed_at.unwrap_or_default();
+        self.hash = hashed(&self.hash, entry, self.position, sealed);
+        if entry.hash.as_ref() != Some(&self.hash) {
+            return Err(Finding::Changed(self.position, entry.id));
+        }
+        self.newest = self.newest.max(entry.at);
+        if self.newest - entry.at > LATEST {
+            return Err(Finding::Inserted(entry.id));
+        }
+        let is_noted = |noted: &&Head| noted.position == self.position;
+        match self.noted.filter(is_noted).is_some_and(|noted| noted.hash != self.hash) {
+            true => Err(Finding::OtherHead(self.position)),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Walks the chain, which has to contain the `noted` head if one is given.
 ///
 /// # Errors
@@ -78,72 +140,40 @@ pub async fn verify(
     db: &impl ConnectionTrait,
     noted: Option<&Head>,
 ) -> Result<Result<Verified, Finding>, DbErr> {
-    let head = head::Entity::find_by_id(1).one(db).await?;
-    let head = head.map_or(Head { position: 0, hash: String::new() }, |head| Head {
-        position: head.position,
-        hash: head.hash,
-    });
-    let (mut position, mut hash) = (0, String::new());
-    let mut newest = DateTime::<Utc>::MIN_UTC;
-    while position < head.position {
-        let entries = Entity::find()
-            .filter(Column::Position.gt(position))
-            .filter(Column::Position.lte(head.position))
-            .order_by_asc(Column::Position)
-            .limit(PAGE)
-            .all(db)
-            .await?;
-        if entries.is_empty() {
-            return Ok(Err(Finding::Missing(position + 1)));
-        }
-        for entry in entries {
-            position += 1;
-            if entry.position != Some(position) {
-                return Ok(Err(Finding::Missing(position)));
-            }
-            let sealed = entry.sealed_at.unwrap_or_default();
-            hash = hashed(&hash, &entry, position, sealed);
-            if entry.hash.as_ref() != Some(&hash) {
-                return Ok(Err(Finding::Changed(position, entry.id)));
-            }
-            newest = newest.max(entry.at);
-            if newest - entry.at > LATEST {
-                return Ok(Err(Finding::Inserted(entry.id)));
-            }
-            if noted.is_some_and(|noted| noted.position == position && noted.hash != hash) {
-                return Ok(Err(Finding::OtherHead(position)));
-            }
-        }
-    }
-    if hash != head.hash {
-        return Ok(Err(Finding::OtherHead(position)));
-    }
-    if let Some(noted) = noted.filter(|noted| noted.position > position) {
-        return Ok(Err(Finding::Missing(noted.position)));
-    }
-    beyond(db, head, newest).await
-}
-
-/// What is not in the chain: it waits, or it was put there.
-async fn beyond(
-    db: &impl ConnectionTrait,
-    head: Head,
-    newest: DateTime<Utc>,
-) -> Result<Result<Verified, Finding>, DbErr> {
-    use sea_orm::PaginatorTrait;
     use sea_orm::sea_query::ExprTrait;
-    // The sealer may have gone on meanwhile, so the end is looked up again.
-    let end = head::Entity::find_by_id(1).one(db).await?.map_or(0, |head| head.position);
-    let forged = Entity::find().filter(Column::Position.gt(end).or(Column::Position.lt(1)));
-    if let Some(entry) = forged.order_by_asc(Column::Position).one(db).await? {
-        return Ok(Err(Finding::Inserted(entry.id)));
+    let newest = DateTime::<Utc>::MIN_UTC;
+    let mut walk = Walk { noted, position: 0, hash: String::new(), newest };
+    if let Err(finding) = walk.to(db, &end(db).await?).await? {
+        return Ok(Err(finding));
     }
     let unsealed = Entity::find().filter(Column::Position.is_null());
-    if let Some(latest) = newest.checked_sub_signed(LATEST) {
-        let old = unsealed.clone().filter(Column::At.lt(latest));
-        if let Some(entry) = old.order_by_asc(Column::Id).one(db).await? {
+    if let Some(latest) = walk.newest.checked_sub_signed(LATEST) {
+        let late = unsealed.clone().filter(Column::At.lt(latest));
+        if let Some(entry) = late.order_by_asc(Column::Id).one(db).await? {
             return Ok(Err(Finding::Inserted(entry.id)));
         }
     }
+    // What was sealed meanwhile was not among the unsealed any more, but is in the chain now.
+    let head = end(db).await?;
+    if let Err(finding) = walk.to(db, &head).await? {
+        return Ok(Err(finding));
+    }
+    if let Some(noted) = noted.filter(|noted| noted.position > walk.position) {
+        return Ok(Err(Finding::Missing(noted.position)));
+    }
+    let last = end(db).await?.position;
+    let forged = Entity::find().filter(Column::Position.gt(last).or(Column::Position.lt(1)));
+    if let Some(entry) = forged.order_by_asc(Column::Position).one(db).await? {
+        return Ok(Err(Finding::Inserted(entry.id)));
+    }
     Ok(Ok(Verified { head, unsealed: unsealed.count(db).await? }))
+}
+
+/// Where the sealer says that the chain ends.
+async fn end(db: &impl ConnectionTrait) -> Result<Head, DbErr> {
+    let head = head::Entity::find_by_id(1).one(db).await?;
+    Ok(head.map_or(Head { position: 0, hash: String::new() }, |head| Head {
+        position: head.position,
+        hash: head.hash,
+    }))
 }
