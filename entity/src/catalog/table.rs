@@ -169,6 +169,12 @@ impl Table {
         self.cells.iter().position(|cell| *cell == source).unwrap_or_default()
     }
 
+    /// The names of its columns.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+
     /// The headings of its columns.
     #[must_use]
     pub fn headings(&self) -> Vec<String> {

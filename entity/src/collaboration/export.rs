@@ -113,8 +113,10 @@ pub async fn request(
     now: DateTimeUtc,
 ) -> Result<job::Model, Error> {
     let actor = Actor::from(&viewer);
-    request.open(txn, viewer, &CustomFields::loaded(txn).await?)?;
-    let input = serde_json::to_value(request).unwrap_or_default();
+    let export = request.open(txn, viewer, &CustomFields::loaded(txn).await?)?;
+    // Whoever asks by an API key may see less than its owner, as whom the job is carried out.
+    let seen = Request { fields: Some(export.table.names()), ..request.clone() };
+    let input = serde_json::to_value(seen).unwrap_or_default();
     job::create(txn, job::Kind::Export, input, actor, now).await
 }
 

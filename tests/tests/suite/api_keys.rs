@@ -22,7 +22,8 @@ async fn create(app: &App, input: Value) -> Value {
     app.ask(CREATE, json!({ "input": input })).await["createApiKey"].clone()
 }
 
-async fn secret(app: &App, permissions: &[&str]) -> String {
+/// A key of the accountant's for these permissions.
+pub async fn secret(app: &App, permissions: &[&str]) -> String {
     let made = create(app, json!({ "name": "Sync", "permissions": permissions })).await;
     made["secret"].as_str().expect("a secret").to_owned()
 }

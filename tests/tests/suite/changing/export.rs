@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tests::app::App;
 use tests::{graphql, on_both_stacks};
 
+use crate::api_keys::secret;
 use crate::given::{CREATE_CUSTOMER, customer, invoice};
 
 const EXPORT: &str = "mutation ($filter: CustomerFilter, $order: [CustomerOrder!], $fields: [CustomerExportField!], $key: String!) {
@@ -99,6 +100,15 @@ on_both_stacks! {
         assert_eq!(refused.data["exportCustomers"]["userErrors"][0]["code"], "FORBIDDEN");
         let only = app.send_as(Some(&sales), EXPORT, json!({ "fields": ["BALANCE"], "key": "o" })).await;
         assert_eq!(only.data["exportCustomers"]["userErrors"][0]["field"], json!(["fields"]));
+    }
+
+    async fn what_a_key_may_not_see_is_in_no_file_of_its_either(app: App) {
+        customer(app, "Lan", "vi", "VND").await;
+        let key = secret(app, &["READ_CUSTOMERS"]).await;
+        let all = lines(app, &key, json!({ "key": "a" })).await;
+        assert!(all[0].contains("displayName") && !all[0].contains("balance"), "{all:?}");
+        let named = json!({ "fields": ["DISPLAY_NAME", "BALANCE"], "key": "b" });
+        assert_eq!(lines(app, &key, named).await, ["displayName", "Lan"]);
     }
 
     async fn a_list_of_many_pages_is_whole_and_in_order(app: App) {
