@@ -142,8 +142,7 @@ impl Guard for Can {
         if ctx.viewer()?.may(self.0) {
             return Ok(());
         }
-        let message = "your role does not allow this; an administrator can change it";
-        Err(Fault::coded(Code::Forbidden, message).into())
+        Err(Fault::forbidden().into())
     }
 }
 

@@ -90,6 +90,13 @@ impl Fault {
         Self::coded(Code::BadRequest, message)
     }
 
+    /// What the viewer's role does not allow.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        let message = "your role does not allow this; an administrator can change it";
+        Self::coded(Code::Forbidden, message)
+    }
+
     /// A top-level error with its code.
     #[must_use]
     pub fn coded(code: Code, message: impl Into<String>) -> Self {

@@ -41,8 +41,7 @@ fn ensure(viewer: &Viewer, needed: Permission) -> Result<(), Fault> {
     if viewer.may(needed) {
         return Ok(());
     }
-    let message = "your role does not allow this (any more)";
-    Err(Fault::coded(Code::Forbidden, message))
+    Err(Fault::forbidden())
 }
 
 /// Following customers.

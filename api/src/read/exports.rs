@@ -20,7 +20,6 @@ use super::plan::argument;
 use super::register;
 use crate::context::{Ask, Once, write};
 use crate::error::Fault;
-use crate::http::errors::Code;
 use crate::payload::payload;
 
 /// What a file is for.
@@ -134,8 +133,7 @@ fn exporting(registry: &mut Registry, record: &'static Record) -> MetaField {
 async fn ask(ctx: &Context<'_>, record: &'static Record) -> Result<ExportPayload, Fault> {
     let viewer = ctx.viewer()?;
     if !record.is_readable(&viewer) {
-        let message = "your role does not allow this; an administrator can change it";
-        return Err(Fault::coded(Code::Forbidden, message));
+        return Err(Fault::forbidden());
     }
     let argument = |name| argument(ctx.query_env, ctx.item, name);
     let names = argument("fields");

@@ -26,7 +26,6 @@ use super::search;
 use super::write::{Failed, Writer};
 use crate::context::{Ask, Session};
 use crate::error::Fault;
-use crate::http::errors::Code;
 
 /// How many records `nodes` reads at once.
 const MOST_NODES: usize = 100;
@@ -260,8 +259,7 @@ pub(super) fn admit(viewer: &Viewer, record: &Record, pos: Pos) -> ServerResult<
     if record.is_readable(viewer) {
         return Ok(());
     }
-    let message = "your role does not allow this; an administrator can change it";
-    Err(failed(Fault::coded(Code::Forbidden, message), pos))
+    Err(failed(Fault::forbidden(), pos))
 }
 
 /// The prefix and the UUID of an id from outside.

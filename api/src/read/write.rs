@@ -10,7 +10,7 @@ use sea_orm::QueryResult;
 
 use super::load::{Child, Found, Level, reference};
 use super::plan::{Connection, ConnectionPart, EdgePart, InfoPart, Part, Rows, Selected, What};
-use crate::http::errors::{Code, error};
+use crate::error::Fault;
 
 /// A field has failed; its error is noted.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ impl Writer {
     }
 
     fn forbidden(&mut self, pos: Pos) -> Failed {
-        let message = "your role does not allow this; an administrator can change it";
-        self.fail(error(Code::Forbidden, message), pos)
+        let error = async_graphql::Error::from(Fault::forbidden());
+        self.fail(error.into_server_error(pos), pos)
     }
 
     /// JSON as it is.

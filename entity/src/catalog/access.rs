@@ -19,22 +19,19 @@ pub enum Belongs {
     To(&'static str),
     /// To whom that belongs which a column refers to.
     With(&'static str, Target),
-    /// To the user that a column names, and nobody else sees them whatever they may.
-    OnlyTo(&'static str),
+    /// To the user that a column names, and nobody else sees them whatever they may, unless a second column
+    /// says that all do.
+    OnlyTo(&'static str, Option<&'static str>),
 }
 
 impl Record {
     /// Which rows the viewer sees.
     #[must_use]
     pub fn visible(&self, viewer: &Viewer) -> Condition {
-        if let (Some(own), Some(shared)) = (self.own, self.shared) {
-            let own = self.column(own).eq(viewer.user);
-            return Condition::any().add(own).add(self.column(shared).eq(true));
-        }
         match (self.belongs, self.read) {
-            (Belongs::OnlyTo(column), _) => {
-                Condition::all().add(self.column(column).eq(viewer.user))
-            }
+            (Belongs::OnlyTo(column, shared), _) => Condition::any()
+                .add(self.column(column).eq(viewer.user))
+                .add_option(shared.map(|shared| self.column(shared).eq(true))),
             (_, Some(needed)) => match (self.reached(viewer, needed, false), self.own) {
                 (reached, Some(own)) if !reached.is_empty() => {
                     Condition::any().add(reached).add(self.column(own).eq(viewer.user))
@@ -59,7 +56,7 @@ impl Record {
     fn belonging(&self, viewer: &Viewer, scope: Scope, writing: bool) -> Expr {
         match self.belongs {
             Belongs::ToNobody => Expr::val(false),
-            Belongs::OnlyTo(column) => self.column(column).eq(viewer.user),
+            Belongs::OnlyTo(column, _) => self.column(column).eq(viewer.user),
             Belongs::To(column) => {
                 let shared = share::with(viewer, writing);
                 viewer
@@ -102,7 +99,7 @@ impl Record {
         };
         let is_reached = match viewer.scope(permission) {
             // What does not exist is refused by whoever changes it.
-            Scope::All if !matches!(self.belongs, Belongs::OnlyTo(_)) => true,
+            Scope::All if !matches!(self.belongs, Belongs::OnlyTo(..)) => true,
             _ => exists(self.reached(viewer, permission, true)).await?,
         };
         match is_reached {

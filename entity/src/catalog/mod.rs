@@ -93,9 +93,6 @@ pub struct Record {
     pub own: Option<&'static str>,
     /// To whom its rows belong.
     pub belongs: Belongs,
-    /// The column that says whether all see a row that is somebody's own. Where there is one, nobody
-    /// sees more than these and their own.
-    pub shared: Option<&'static str>,
     /// The column that says since when a row is deleted, where rows can be.
     pub deleted: Option<&'static str>,
     /// The column that says which row this one became part of, where rows can.
@@ -224,10 +221,9 @@ macro_rules! catalog {
         $name:ident $(($one:ident $(, $many:ident)?))? of $entity:ty
             $(, read by $read:expr)?
             $(, own by $own:expr)?
-            $(, shared by $shared:expr)?
             $(, owned by $owner:expr)?
             $(, part of $part:expr => $whole:ty)?
-            $(, private to $private:expr)?
+            $(, private to $private:expr $(, shared by $shared:expr)?)?
             $(, deleted by $deleted:expr)?
             $(, merged by $merged:expr)?;
         $($(#[doc = $doc:literal])* $field:ident: $shape:expr,)+
@@ -253,9 +249,11 @@ macro_rules! catalog {
                                     sea_orm::IdenStatic::as_str(&$part),
                                     <$whole as Cataloged>::record,
                                 ))))?
-                                $(.or(Some(Belongs::OnlyTo(sea_orm::IdenStatic::as_str(&$private)))))?
+                                $(.or(Some(Belongs::OnlyTo(
+                                    sea_orm::IdenStatic::as_str(&$private),
+                                    None$(.or(Some(sea_orm::IdenStatic::as_str(&$shared))))?,
+                                ))))?
                                 .unwrap_or(Belongs::ToNobody),
-                            shared: None$(.or(Some(sea_orm::IdenStatic::as_str(&$shared))))?,
                             deleted: None$(.or(Some(sea_orm::IdenStatic::as_str(&$deleted))))?,
                             merged: None$(.or(Some(sea_orm::IdenStatic::as_str(&$merged))))?,
                             fields: vec![

@@ -66,7 +66,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// A list's filter, order and columns under a name: one's own, or one that somebody shares with all.
-    SavedView (savedView, savedViews) of Entity, own by Column::OwnerId, shared by Column::Shared;
+    SavedView (savedView, savedViews) of Entity, private to Column::OwnerId,
+        shared by Column::Shared;
     /// Its id; give it to its list as `view`.
     id: id::<SavedViewId>().filtered(),
     /// Counts up with every change; give it back as `expectedVersion`.

@@ -7,7 +7,6 @@ use sea_orm::Condition;
 
 use super::types::name;
 use crate::error::Fault;
-use crate::http::errors::Code;
 use crate::read::plan::{Ask, Part, Planner, Rows, argument, invalid};
 
 /// The groups that are asked for, and what is made of each.
@@ -104,8 +103,7 @@ impl<'a> Planner<'a> {
 
     fn sum(self, plan: &mut GroupPlan<'a>, field: &'static Field) -> Result<usize, Fault> {
         if !self.scope.sees(field) {
-            let message = "your role does not allow this; an administrator can change it";
-            return Err(Fault::coded(Code::Forbidden, message));
+            return Err(Fault::forbidden());
         }
         let known = plan.sums.iter().position(|known| known.name == field.name);
         Ok(known.unwrap_or_else(|| {

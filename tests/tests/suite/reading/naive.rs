@@ -84,8 +84,9 @@ impl<'a> Naive<'a> {
 
     /// Whether the viewer sees a row.
     fn sees_row(&self, record: &Record, row: &Row) -> bool {
-        if let Belongs::OnlyTo(column) = record.belongs {
-            return row[column] == Cell::Id(self.viewer.user.0);
+        if let Belongs::OnlyTo(column, shared) = record.belongs {
+            let is_shared = shared.is_some_and(|shared| row[shared] == Cell::Truth(true));
+            return row[column] == Cell::Id(self.viewer.user.0) || is_shared;
         }
         let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
         record.read.is_none_or(|needed| self.reaches(record, row, needed))
@@ -105,7 +106,7 @@ impl<'a> Naive<'a> {
         let among = |users: &[Uuid], cell: &Cell| users.iter().any(|user| *cell == Cell::Id(*user));
         let own = self.viewer.whose(Scope::Own);
         match record.belongs {
-            Belongs::ToNobody | Belongs::OnlyTo(_) => false,
+            Belongs::ToNobody | Belongs::OnlyTo(..) => false,
             Belongs::With(column, target) => {
                 let mut others = self.rows.of(target().table).iter();
                 let other = others.find(|other| other["id"] == row[column]);
