@@ -248,9 +248,9 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
 
 fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static str]) {
     match error {
-        CollaborationError::NoSuchView | CollaborationError::NoSuchRecord => {
-            (ErrorCode::NotFound, &["id"])
-        }
+        CollaborationError::NoSuchNote
+        | CollaborationError::NoSuchView
+        | CollaborationError::NoSuchRecord => (ErrorCode::NotFound, &["id"]),
         CollaborationError::NobodysView | CollaborationError::TooManyFavourites(_) => {
             (ErrorCode::InvalidState, &[])
         }

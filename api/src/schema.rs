@@ -9,11 +9,11 @@ use crate::access::{
     UserQuery,
 };
 use crate::automation::JobMutation;
-use crate::collaboration::{MarkMutation, SavedViewMutation};
+use crate::collaboration::{MarkMutation, NoteMutation, SavedViewMutation};
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
     CustomerDuplicateQuery, CustomerImportMutation, CustomerMergeMutation, CustomerMutation,
-    CustomerRemovalMutation, CustomerUpsertMutation,
+    CustomerRemovalMutation, CustomerUpsertMutation, OverviewQuery,
 };
 use crate::finance::{
     ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
@@ -62,14 +62,14 @@ struct CustomersMutations(
 );
 
 #[derive(MergedObject, Default)]
-struct CollaborationMutations(SavedViewMutation, MarkMutation);
+struct CollaborationMutations(SavedViewMutation, MarkMutation, NoteMutation);
 
 #[derive(MergedObject, Default)]
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(Roots, AccessQueries, CustomerDuplicateQuery, InvoiceQuery);
+pub struct Query(Roots, AccessQueries, CustomerDuplicateQuery, OverviewQuery, InvoiceQuery);
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
 #[derive(MergedObject, Default)]

@@ -24,7 +24,7 @@ pub enum Error {
     /// Messages, jobs and repeated requests.
     #[error(transparent)]
     Automation(#[from] AutomationError),
-    /// Views, favourites and what is followed.
+    /// Notes, views, favourites and what is followed.
     #[error(transparent)]
     Collaboration(#[from] CollaborationError),
     /// A filter or an order that cannot be carried out.

@@ -164,6 +164,10 @@ ids! {
     FileId = "fil";
     /// A change of a record.
     AuditEntryId = "aud";
+    /// A change of a customer's stage or owner.
+    CustomerChangeId = "chg";
+    /// What somebody wrote down.
+    NoteId = "not";
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod contact;
 mod custom_field;
 mod customer;
 mod import;
+mod overview;
 
 pub use address::{AddressInput, AddressKind, AddressMutation};
 pub use contact::{ContactInput, ContactMutation};
@@ -14,3 +15,4 @@ pub use customer::{
     CustomerMutation, CustomerRemovalMutation, CustomerUpsertMutation, LifecycleStage,
 };
 pub use import::CustomerImportMutation;
+pub use overview::OverviewQuery;

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::plan::{Connection, ConnectionPart, Rows, Selected, What};
+use super::timeline::Items;
 
 /// Reads for a viewer.
 pub(super) struct Reader<'a> {
@@ -43,6 +44,8 @@ pub(super) enum Child {
     List(Level, HashMap<Uuid, Range<usize>>),
     /// For a parent, its page.
     Many(Level, HashMap<Uuid, Found>),
+    /// For a parent, its items.
+    Timeline(Items),
     /// For a row, what code made of it.
     Batch(Vec<Datum>),
     /// What may be seen of these rows only.
@@ -272,6 +275,9 @@ impl Reader<'_> {
                 Ok(Child::One(level, at))
             }
             .boxed(),
+            What::Timeline(asked) => {
+                async { Ok(Child::Timeline(self.timeline(asked, ids).await?)) }.boxed()
+            }
             What::Batch(run, arguments, _) => self.batch(*run, arguments, rows).boxed(),
             What::Typename | What::Forbidden | What::Scalar(..) | What::Money(..) => {
                 std::future::ready(Ok(Child::Cells)).boxed()

@@ -19,6 +19,7 @@ mod plan;
 mod register;
 mod roots;
 mod search;
+mod timeline;
 mod write;
 
 pub use exports::{ExportFormat, Exports};

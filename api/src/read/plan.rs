@@ -15,14 +15,15 @@ use sea_orm::Condition;
 use serde_json::Value as Json;
 
 use super::custom::CustomPlan;
+use super::timeline;
 use crate::context::{Ask as _, Session};
 use crate::error::Fault;
 use crate::http::errors::Code;
 
 /// The default and the most that a page holds.
-const DEFAULT: usize = 25;
+pub(super) const DEFAULT: usize = 25;
 /// See [`DEFAULT`].
-const MOST: usize = 100;
+pub(super) const MOST: usize = 100;
 
 pub(super) type Ask<'a> = &'a Positioned<Asked>;
 type Sets<'a> = Vec<&'a SelectionSet>;
@@ -71,6 +72,8 @@ pub(super) enum What<'a> {
     Many(&'static str, Connection<'a>),
     /// The values of custom fields: the cell that holds them.
     Custom(usize, CustomPlan<'a>),
+    /// Records of several kinds that refer to this one.
+    Timeline(timeline::Asked<'a>),
     /// What code makes of all rows.
     Batch(Batched, Json, Vec<(&'a Name, Part)>),
 }
@@ -299,7 +302,11 @@ impl<'a> Planner<'a> {
     ) -> Result<usize, Fault> {
         let record = rows.record;
         let mut fields = IndexMap::new();
-        self.collect(sets, &|on| on == record.name || on == "Node", &mut fields);
+        self.collect(
+            sets,
+            &|on| on == record.name || on == "Node" || timeline::is_item(on),
+            &mut fields,
+        );
         let mut selection = Vec::with_capacity(fields.len());
         for (key, asks) in fields {
             let ask = asks[0];
@@ -354,6 +361,7 @@ impl<'a> Planner<'a> {
                 connection.rows.cell(column);
                 What::Many(column, connection)
             }
+            Shape::Timeline(timeline) => What::Timeline(self.timeline(timeline, ask, sets)?),
             Shape::Batch(batch) => {
                 let arguments = batch.arguments.iter();
                 let arguments = arguments
@@ -414,7 +422,10 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn page_info(self, sets: &[&'a SelectionSet]) -> Result<Vec<(&'a Name, InfoPart)>, Fault> {
+    pub(super) fn page_info(
+        self,
+        sets: &[&'a SelectionSet],
+    ) -> Result<Vec<(&'a Name, InfoPart)>, Fault> {
         self.parts(sets, "PageInfo", |ask, _| {
             Ok(Some(match ask.node.name.node.as_str() {
                 "hasNextPage" => InfoPart::HasNext,

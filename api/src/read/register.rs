@@ -12,7 +12,7 @@ use async_graphql::{CacheControl, ID, OutputType, Positioned, ServerResult, Visi
 use chrono::{DateTime, Utc};
 use entity::catalog::{CUSTOM_FIELD, Field, Record, Scalar, Shape, operators, screaming};
 
-use super::custom;
+use super::{custom, timeline};
 use crate::access::{AuditAction, Permission, RoleKey, Scope, SessionEnding};
 use crate::automation::{JobKind, JobState, MessageKind, MessageReason, MessageState};
 use crate::customers::{
@@ -182,6 +182,7 @@ fn shown(registry: &mut Registry, field: &Field) -> MetaField {
             let value = custom::value_type(registry);
             MetaField { compute_complexity: Some(times::<10>), ..meta(&format!("[{value}!]!")) }
         }
+        Shape::Timeline(own) => timeline::listing(registry, own, &field.name, &field.about),
         Shape::Batch(batch) => {
             let arguments = batch.arguments.iter();
             let arguments = arguments
@@ -279,7 +280,7 @@ fn filter(registry: &mut Registry, record: &Record) {
                 quantifiers(registry, target())
             }
             Shape::Custom { .. } => format!("[{}!]", custom::filter_type(registry)),
-            Shape::Single { .. } | Shape::Batch(_) => continue,
+            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) => continue,
         };
         fields.push(meta_input(&field.name, &field.about, &ty, None));
     }

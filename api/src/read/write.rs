@@ -4,9 +4,9 @@
 //! takes the nearest nullable field around it with it, as the GraphQL specification says (6.4.4).
 
 use async_graphql::{PathSegment, Pos, ServerError};
-use entity::catalog::{Datum, read_money, write_cell, write_text};
+use entity::catalog::{Cursor, Datum, read_money, write_cell, write_text};
 use entity::money::Money;
-use sea_orm::QueryResult;
+use sea_orm::{DbErr, QueryResult};
 
 use super::load::{Child, Found, Level, reference};
 use super::plan::{Connection, ConnectionPart, EdgePart, InfoPart, Part, Rows, Selected, What};
@@ -226,6 +226,10 @@ impl Writer {
             (What::Custom(cell, plan), Child::One(level, at)) => {
                 self.custom(plan, (row, *cell), (level, at)).map(|()| true)
             }
+            (What::Timeline(asked), Child::Timeline(items)) => {
+                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                self.timeline(asked, items, key.unwrap_or_default()).map(|()| true)
+            }
             (What::Batch(_, _, parts), Child::Batch(data)) => match data.get(position) {
                 Some(Datum::Money(amount)) => self.money(*amount, parts).map(|()| true),
                 Some(Datum::Amounts(amounts)) => {
@@ -323,7 +327,7 @@ impl Writer {
     }
 
     fn cursor(&mut self, plan: &Connection<'_>, row: &QueryResult, pos: Pos) -> Result<(), Failed> {
-        let place = plan.paging.page.order.place(row, &plan.order_cells, 0);
+        let place = place(plan, row);
         let place = place.map_err(|cause| self.broken(&cause, pos))?;
         self.text(&place.encode());
         Ok(())
@@ -341,9 +345,23 @@ impl Writer {
         let backwards = paging.page.backwards;
         let has_next = if backwards { paging.before } else { found.more };
         let has_previous = if backwards { found.more } else { paging.after };
-        let (start, end) = (found.rows.clone().next(), found.rows.clone().next_back());
+        let place = |index: Option<usize>| index.map(|index| place(plan, &level.rows[index]));
+        let start = place(found.rows.clone().next()).transpose();
+        let end = place(found.rows.clone().next_back()).transpose();
+        let start = start.map_err(|cause| self.broken(&cause, pos))?;
+        let end = end.map_err(|cause| self.broken(&cause, pos))?;
+        self.page_place(parts, (has_next, has_previous), (start, end))
+    }
+
+    /// Where a page lies: whether others follow and precede, and its first and last place.
+    pub(super) fn page_place(
+        &mut self,
+        parts: &[(&async_graphql::Name, InfoPart)],
+        (has_next, has_previous): (bool, bool),
+        (start, end): (Option<Cursor>, Option<Cursor>),
+    ) -> Result<(), Failed> {
         self.object(parts, |writer, part| {
-            let edge = match part {
+            let place = match part {
                 InfoPart::Typename => {
                     writer.text("PageInfo");
                     return Ok(());
@@ -356,14 +374,19 @@ impl Writer {
                     writer.put(&has_previous.to_string());
                     return Ok(());
                 }
-                InfoPart::Start => start,
-                InfoPart::End => end,
+                InfoPart::Start => &start,
+                InfoPart::End => &end,
             };
-            if let Some(index) = edge {
-                return writer.cursor(plan, &level.rows[index], pos);
+            match place {
+                Some(place) => writer.text(&place.encode()),
+                None => writer.put("null"),
             }
-            writer.put("null");
             Ok(())
         })
     }
+}
+
+/// The place of a row in its list.
+fn place(plan: &Connection<'_>, row: &QueryResult) -> Result<Cursor, DbErr> {
+    plan.paging.page.order.place(row, &plan.order_cells, 0)
 }

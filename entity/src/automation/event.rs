@@ -50,6 +50,15 @@ pub enum Kind {
     /// An address was removed.
     #[sea_orm(string_value = "address.deleted")]
     AddressDeleted,
+    /// A note was written.
+    #[sea_orm(string_value = "note.created")]
+    NoteCreated,
+    /// A note was changed.
+    #[sea_orm(string_value = "note.updated")]
+    NoteUpdated,
+    /// A note was deleted.
+    #[sea_orm(string_value = "note.deleted")]
+    NoteDeleted,
     /// An invoice was issued.
     #[sea_orm(string_value = "invoice.issued")]
     InvoiceIssued,

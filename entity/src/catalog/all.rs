@@ -5,15 +5,15 @@ use crate::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
 use crate::automation::{job, message};
-use crate::collaboration::saved_view;
+use crate::collaboration::{note, saved_view};
 use crate::customers::custom::definition;
 use crate::customers::import::template;
-use crate::customers::{address, contact, customer};
+use crate::customers::{address, change, contact, customer};
 use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 25] {
+pub fn records() -> [&'static Record; 27] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -40,6 +40,8 @@ pub fn records() -> [&'static Record; 25] {
         template::Entity::record(),
         audit::Entity::record(),
         saved_view::Entity::record(),
+        note::Entity::record(),
+        change::Entity::record(),
     ]
 }
 

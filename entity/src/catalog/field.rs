@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, DbErr, Iterable};
 use uuid::Uuid;
 
-use super::{Cataloged, Target, camel};
+use super::{Cataloged, Target, Timeline, camel};
 use crate::access::Permission;
 use crate::id::Id;
 use crate::money::Money;
@@ -122,6 +122,8 @@ pub enum Shape {
         /// What refers.
         target: Target,
     },
+    /// Records of several kinds that refer to this one, newest first, in pages.
+    Timeline(Timeline),
     /// What code makes of all rows of a level at once.
     Batch(Batch),
 }
@@ -167,7 +169,7 @@ pub struct BatchArgument {
 }
 
 impl Field {
-    fn new(shape: Shape, nullable: bool) -> Self {
+    pub(super) fn new(shape: Shape, nullable: bool) -> Self {
         Self {
             name: String::new(),
             about: String::new(),

@@ -173,7 +173,9 @@ impl Compiler<'_> {
             Shape::Many { column, target } | Shape::List { column, target, .. } => {
                 self.several(record, *target, column, given, at)
             }
-            Shape::Single { .. } | Shape::Batch(_) => invalid(at, "this cannot be compared"),
+            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) => {
+                invalid(at, "this cannot be compared")
+            }
         }?;
         // What is guarded is compared in the rows alone in which it is seen.
         let guarded = field.guard.map(|needed| record.reached(self.scope.viewer, needed, false));

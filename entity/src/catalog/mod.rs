@@ -32,6 +32,7 @@ mod order;
 mod period;
 mod select;
 mod table;
+mod timeline;
 
 use std::borrow::Cow;
 
@@ -56,6 +57,7 @@ pub use order::{CUSTOM_FIELD, Order, Ordering};
 pub(crate) use select::among;
 pub use select::{Page, by_keys, count, counts, found, page, pages};
 pub use table::{Cell, Table, TableColumn, columns};
+pub use timeline::{Branch, NEWEST_FIRST, Timeline, merged, place, timeline};
 
 /// Why a filter, an order or a cursor cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

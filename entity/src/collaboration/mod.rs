@@ -3,9 +3,10 @@
 pub mod export;
 pub mod file;
 pub mod mark;
+pub mod note;
 pub mod saved_view;
 
-/// What the rules about sharing refuse.
+/// What the rules about what people share refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CollaborationError {
     /// No view of one's own has the id.
@@ -20,4 +21,7 @@ pub enum CollaborationError {
     /// There are as many as there can be.
     #[error("you have {0} favourites, which is the most; remove one first")]
     TooManyFavourites(u64),
+    /// No note has the id, or it is deleted.
+    #[error("there is no such note")]
+    NoSuchNote,
 }

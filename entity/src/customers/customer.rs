@@ -9,10 +9,11 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
-use super::{CustomersError, address, contact};
+use super::{CustomersError, address, contact, timeline};
 use crate::access::{Permission, audit, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
+use crate::collaboration::note;
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
 use crate::id::{CustomerId, JobId, UserId};
@@ -234,6 +235,11 @@ catalog! {
     payments: many::<payment::Entity>(payment::Column::CustomerId),
     /// Everything ever meant for it.
     messages: many::<message::Entity>(message::Column::CustomerId),
+    /// What there was with it, newest first: invoices, payments, credit notes, messages, notes, and
+    /// changes of its stage or owner. What your role does not let you see is left out.
+    timeline: timeline("Timeline", timeline::branches()),
+    /// What people wrote down about it.
+    notes: many::<note::Entity>(note::Column::CustomerId),
     /// Who changed what of it.
     history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// With whom it is shared.

@@ -1,12 +1,15 @@
 //! The shared customer database: who they are, whom to talk to, where they are.
 
 pub mod address;
+pub mod change;
 pub mod contact;
 pub mod custom;
 pub mod customer;
 mod field;
 pub mod import;
+pub mod overview;
 pub mod reference;
+pub mod timeline;
 
 pub use field::{parse_email, parse_language, parse_required, parse_text, parse_zone};
 

@@ -24,3 +24,4 @@ mod saved_views;
 mod schema;
 mod second_factors;
 mod sessions;
+mod timeline;

@@ -40,11 +40,12 @@ enum Needs {
 }
 
 /// The fields of records that take more than seeing the record.
-const GUARDED: [(&str, &str, Permission); 4] = [
+const GUARDED: [(&str, &str, Permission); 5] = [
     ("Customer", "balance", Permission::ReadFinance),
     ("Customer", "balances", Permission::ReadFinance),
     ("Customer", "history", Permission::ReadAudit),
     ("Invoice", "history", Permission::ReadAudit),
+    ("Note", "history", Permission::ReadAudit),
 ];
 
 /// What it takes to ask for the root field `name`. One that is missing here fails the test.
@@ -66,13 +67,16 @@ fn needed(name: &str) -> Needs {
         | "exportSavedViews" | "favourites" | "addFavourite" | "removeFavourite" | "follow"
         | "unfollow" | "following" | "followers" | "job" | "jobs" | "startJob" | "cancelJob"
         | "createAbsence" | "deleteAbsence" => Needs::Login,
-        "customer" | "customers" | "customerGroups" | "customerDuplicates"
-        | "duplicateCustomers" | "customField" | "customFields" | "exportCustomers"
-        | "exportCustomFields" => Needs::All(ReadCustomers),
+        "customer360" | "note" | "notes" | "exportNotes" | "customer" | "customers"
+        | "customerGroups" | "customerDuplicates" | "duplicateCustomers" | "customField"
+        | "customFields" | "exportCustomers" | "exportCustomFields" => Needs::All(ReadCustomers),
         "createCustomField" | "updateCustomField" | "archiveCustomField" => {
             Needs::All(DefineFields)
         }
-        "createCustomer"
+        "createNote"
+        | "updateNote"
+        | "deleteNote"
+        | "createCustomer"
         | "updateCustomer"
         | "deleteCustomer"
         | "restoreCustomer"

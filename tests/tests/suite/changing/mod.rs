@@ -5,5 +5,5 @@ mod export;
 mod import;
 mod killed;
 mod merge;
-mod removal;
+pub mod removal;
 mod upsert;

@@ -19,7 +19,7 @@ const RESTORE: &str =
     "mutation ($id: ID!, $version: Int) { restoreCustomer(id: $id, expectedVersion: $version) {
   customer { version deletedAt } userErrors { code field message } } }";
 
-const PURGE: &str =
+pub const PURGE: &str =
     "mutation ($id: ID!) { purgeCustomer(id: $id) { purgedId userErrors { code field message } } }";
 
 async fn names(app: &App, filter: Value) -> Vec<String> {
@@ -41,7 +41,8 @@ async fn columns(app: &App) -> BTreeSet<(String, String)> {
              JOIN information_schema.constraint_column_usage cc USING (constraint_schema, constraint_name) \
              WHERE tc.constraint_type = 'FOREIGN KEY' AND cc.table_name = 'customer' \
              UNION SELECT CAST(table_name AS text), CAST(column_name AS text) \
-             FROM information_schema.columns WHERE table_schema = 'public' AND column_name LIKE '%customer\\_id'"
+             FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name) \
+             WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name LIKE '%customer\\_id'"
         }
         _ => {
             "SELECT m.name AS a, f.\"from\" AS b FROM sqlite_master m, pragma_foreign_key_list(m.name) f \

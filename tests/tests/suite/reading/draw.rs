@@ -180,7 +180,7 @@ impl Draw<'_> {
         let mut field = plain(&declared.name);
         let deep = depth >= DEEPEST;
         match &declared.shape {
-            Shape::Scalar { .. } | Shape::Search => {}
+            Shape::Scalar { .. } | Shape::Search | Shape::Timeline(_) => {}
             Shape::Custom { .. } => field.set = vec![item(What::Field(plain("value")))],
             Shape::Money { .. } => field.set = self.money(),
             Shape::Batch(batch) => {
@@ -434,6 +434,7 @@ impl Draw<'_> {
 fn is_known(field: &Declared) -> bool {
     match &field.shape {
         Shape::Batch(batch) => batch.ty.contains("Money"),
+        Shape::Timeline(_) => false,
         _ => true,
     }
 }

@@ -275,6 +275,7 @@ impl<'a> Naive<'a> {
                 let found = rows.referring(*target, column, &row["id"]);
                 self.connection(target(), found, asked)
             }
+            Shape::Timeline(_) => panic!("{} is not known here", field.name),
             Shape::Batch(batch) => self.batch(row, batch, asked),
             Shape::Custom { .. } => Ok(json!([])),
             Shape::Search => Ok(Json::Null),
@@ -462,7 +463,7 @@ impl<'a> Naive<'a> {
                     }
                 })
             }
-            Shape::Single { .. } | Shape::Batch(_) | Shape::Custom { .. } => {
+            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) | Shape::Custom { .. } => {
                 panic!("{} is not compared", field.name)
             }
         }

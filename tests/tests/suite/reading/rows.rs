@@ -8,7 +8,8 @@ use entity::access::{
 };
 use entity::automation::{job, message};
 use entity::catalog::{Record, Scalar, Target};
-use entity::customers::{address, contact, customer};
+use entity::collaboration::note;
+use entity::customers::{address, change, contact, customer};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
 use entity::money::{Currency, Money};
 use sea_orm::{DatabaseConnection, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
@@ -88,6 +89,8 @@ impl Rows {
             table::<job::Entity>(db).await,
             table::<ledger::Entity>(db).await,
             table::<audit::Entity>(db).await,
+            table::<note::Entity>(db).await,
+            table::<change::Entity>(db).await,
         ];
         Self(tables.into_iter().collect())
     }
