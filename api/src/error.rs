@@ -269,6 +269,12 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         | AutomationError::JobStarted
         | AutomationError::JobEnded
         | AutomationError::NotCancellable => (ErrorCode::InvalidState, &[]),
+        AutomationError::NoSuchEndpoint | AutomationError::NoSuchDelivery => {
+            (ErrorCode::NotFound, &["id"])
+        }
+        AutomationError::EndpointInactive | AutomationError::DeliveryOnItsWay => {
+            (ErrorCode::InvalidState, &[])
+        }
         AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),
     }
 }

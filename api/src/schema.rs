@@ -8,7 +8,7 @@ use crate::access::{
     SecondFactorQuery, SessionMutation, SessionQuery, ShareMutation, TeamMutation, UserMutation,
     UserQuery,
 };
-use crate::automation::JobMutation;
+use crate::automation::{JobMutation, WebhookMutation};
 use crate::collaboration::{MarkMutation, NoteMutation, SavedViewMutation};
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -67,6 +67,9 @@ struct CollaborationMutations(SavedViewMutation, MarkMutation, NoteMutation);
 #[derive(MergedObject, Default)]
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
+#[derive(MergedObject, Default)]
+struct AutomationMutations(JobMutation, WebhookMutation);
+
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
 pub struct Query(Roots, AccessQueries, CustomerDuplicateQuery, OverviewQuery, InvoiceQuery);
@@ -78,7 +81,7 @@ pub struct Mutation(
     CustomersMutations,
     CollaborationMutations,
     FinanceMutations,
-    JobMutation,
+    AutomationMutations,
     Exports,
 );
 

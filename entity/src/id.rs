@@ -168,6 +168,10 @@ ids! {
     CustomerChangeId = "chg";
     /// What somebody wrote down.
     NoteId = "not";
+    /// Where events are sent to.
+    WebhookEndpointId = "whe";
+    /// The sending of an event to an endpoint.
+    WebhookDeliveryId = "whd";
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod m20261125_000007_changing;
 mod m20261125_000008_finding;
 mod m20261125_000011_sessions;
 mod m20261125_000061_timeline;
+mod m20261125_000062_webhooks;
 mod m20261125_000081_custom_field;
 mod m20261125_000082_view;
 
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000008_finding::Migration),
             Box::new(m20261125_000011_sessions::Migration),
             Box::new(m20261125_000061_timeline::Migration),
+            Box::new(m20261125_000062_webhooks::Migration),
             Box::new(m20261125_000081_custom_field::Migration),
             Box::new(m20261125_000082_view::Migration),
         ]

@@ -89,6 +89,7 @@ pub struct App {
     pub address: String,
     tokens: Arc<Tokens>,
     accountant: (UserId, SessionId),
+    stack: Stack,
     stop: CancellationToken,
     workers: tokio::task::JoinHandle<Result<(), worker::feed::FeedError>>,
     _folder: TempDir,
@@ -133,6 +134,7 @@ impl App {
         let name = format!("rapport_{}", Uuid::new_v4().simple());
         let data_dir = folder.path().display().to_string();
         let mut arguments = vec!["test".to_owned(), "--data-dir".to_owned(), data_dir];
+        arguments.extend(["--webhook-allow".to_owned(), "127.0.0.1".to_owned()]);
         if on == On::Production {
             let server = std::env::var("TEST_DATABASE_URL")?;
             let control = Database::connect(&server).await?;
@@ -184,6 +186,7 @@ impl App {
         tokio::spawn(serve(listener, router, stop, patience));
         let workers = tokio::spawn(workers.run(asked.clone()));
         Ok(Self {
+            stack,
             db,
             clock,
             signal,
@@ -323,6 +326,24 @@ impl App {
         (error["code"].as_str().unwrap_or_default().to_owned(), path)
     }
 
+    /// Ends the workers as a machine ends that loses its power.
+    pub async fn kill_workers(&mut self) {
+        self.workers.abort();
+        // It ends with being aborted, which is no failure here.
+        drop((&mut self.workers).await);
+    }
+
+    /// Starts other workers in the place of dead ones.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub fn start_workers(&mut self) {
+        let transport = Some(Transport::Memory(self.mailbox.clone()));
+        let (db, clock, signal) = (self.db.clone(), self.clock.clone(), self.signal.clone());
+        let workers = Runtime::new(&self.stack, db, clock, signal, transport).expect("workers");
+        self.workers = tokio::spawn(workers.run(self.stop.clone()));
+    }
+
     /// Waits until all that is due by the clock is done.
     ///
     /// # Panics
@@ -374,6 +395,7 @@ impl App {
     }
 
     async fn unfinished(&self) -> u64 {
+        use entity::automation::webhook::delivery;
         use entity::automation::{event, job};
         let reader = self.db.reader();
         let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
@@ -385,6 +407,7 @@ impl App {
             event::pending(reader).await,
             messages.filter(due).count(reader).await,
             job::Entity::find().filter(jobs).count(reader).await,
+            delivery::due(reader, self.clock.now()).await,
         ];
         counts.into_iter().map(|count| count.expect("a count")).sum()
     }
@@ -409,7 +432,8 @@ const MISALLOCATED: &str = "SELECT (SELECT COUNT(*) FROM invoice WHERE paid <> \
      (SELECT COALESCE(SUM(amount), 0) FROM allocation WHERE payment_id = payment.id)) AS n";
 
 const LEASED: &str = "SELECT (SELECT COUNT(*) FROM message WHERE lease_until IS NOT NULL) \
-     + (SELECT COUNT(*) FROM job WHERE lease_until IS NOT NULL) AS n";
+     + (SELECT COUNT(*) FROM job WHERE lease_until IS NOT NULL) \
+     + (SELECT COUNT(*) FROM webhook_delivery WHERE lease_until IS NOT NULL) AS n";
 
 /// An organisation with an accountant, who has logged in.
 async fn found(db: &Db, clock: &Clock) -> Result<(UserId, SessionId), entity::Error> {

@@ -4,5 +4,6 @@
 pub mod app;
 pub mod chaos;
 pub mod graphql;
+pub mod receiver;
 pub mod socket;
 pub mod stack;

@@ -1,7 +1,7 @@
 //! What both processes are configured with. All of it is environment variables (each is a flag too):
 //! `DATA_DIR`, `DATABASE_URL`, `DATABASE_POOL`, `REDIS_URL`, `REDIS_PREFIX`, `SMTP_URL`,
 //! `SMTP_CONNECTIONS`, `SMTP_TIMEOUT_S`, `FILES_URL`, `PUBLIC_URL`, `RAPPORT_ENV`, `DKIM_DOMAIN`,
-//! `DKIM_SELECTOR`, `DKIM_KEY`, `DKIM_KEY_FILE`, `MAIL_RETRY_S`, `LEASE_S`, `SENDERS`, `LOG`,
+//! `DKIM_SELECTOR`, `DKIM_KEY`, `DKIM_KEY_FILE`, `MAIL_RETRY_S`, `LEASE_S`, `SENDERS`, `WEBHOOK_ALLOW`, `LOG`,
 //! `LOG_FORMAT`.
 //!
 //! Invariant: a wrong value is refused at start, with a sentence that says what is allowed.
@@ -148,6 +148,15 @@ pub struct Stack {
     /// How many batches of up to 8 mails a process sends at once.
     #[arg(long, env = "SENDERS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64), value_name = "N", global = true)]
     pub senders: u16,
+    /// Addresses within your network that webhooks may go to all the same, separated by commas.
+    #[arg(
+        long,
+        env = "WEBHOOK_ALLOW",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        global = true
+    )]
+    pub webhook_allow: Vec<IpAddr>,
     /// What is logged: `info`, or a filter such as `info,worker=debug`.
     #[arg(long, env = "LOG", default_value = "info", value_name = "FILTER", global = true)]
     pub log: String,

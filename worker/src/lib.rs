@@ -19,3 +19,4 @@ pub mod runtime;
 pub mod sealer;
 pub mod sender;
 pub mod tidier;
+pub mod webhook;

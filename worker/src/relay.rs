@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use entity::automation::webhook::delivery;
 use entity::automation::{event, job, message};
 use entity::clock::Clock;
 use entity::db::Db;
@@ -114,6 +115,7 @@ impl Relay {
                 message::plan_receipts(txn, &receipts, now).await?;
                 let resets = reset::planned(txn, &events).await?;
                 message::plan_resets(txn, &resets, now).await?;
+                delivery::plan(txn, &events, now).await?;
                 event::mark_relayed(txn, events.iter().map(|event| event.id), now).await?;
                 Ok(events)
             }

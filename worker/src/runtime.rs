@@ -28,6 +28,7 @@ use crate::relay::{Pace, Relay, chain};
 use crate::sealer;
 use crate::sender::Sender;
 use crate::tidier;
+use crate::webhook::Courier;
 
 /// Why workers cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,7 @@ pub struct Runtime {
     jobs: Jobs,
     message_feed: Feed,
     job_feed: Feed,
+    courier: Courier,
     senders: usize,
 }
 
@@ -105,6 +107,7 @@ impl Runtime {
                 lease,
                 retry: Duration::from_secs(stack.mail_retry_s),
             },
+            courier: Courier::new(db.clone(), clock.clone(), &stack.webhook_allow, lease),
             jobs: Jobs { db, clock, files: stack.files()?, signal, lease },
             message_feed,
             job_feed,
@@ -117,7 +120,7 @@ impl Runtime {
     /// # Errors
     /// When a part ended by itself.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
-        let Self { relay, sender, jobs, message_feed, job_feed, senders } = self;
+        let Self { relay, sender, jobs, message_feed, job_feed, courier, senders } = self;
         let house = jobs.clone();
         let documents = sender.documents.clone();
         let send_messages = move |due: Due| {
@@ -135,10 +138,11 @@ impl Runtime {
             ended
         };
         let clock = relay.clock.clone();
-        let (relayed, sent, worked, (), (), ()) = tokio::join!(
+        let (relayed, sent, worked, (), (), (), ()) = tokio::join!(
             guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
+            courier.run(shutdown.clone()),
             sealer::run(house.db.clone(), clock.clone(), shutdown.clone()),
             tidier::run(house.db.clone(), clock, shutdown.clone()),
             keep_house(house, documents, shutdown.clone()),

@@ -30,6 +30,8 @@ choice! {
         ManageUsers,
         /// See who changed what.
         ReadAudit,
+        /// Tell other systems what happens.
+        ManageWebhooks,
     }
 }
 

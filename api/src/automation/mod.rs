@@ -2,6 +2,8 @@
 
 mod job;
 mod message;
+mod webhook;
 
 pub use job::{JobKind, JobMutation, JobState};
 pub use message::{MessageKind, MessageReason, MessageState};
+pub use webhook::{WebhookDeliveryState, WebhookMutation};

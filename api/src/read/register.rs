@@ -14,7 +14,9 @@ use entity::catalog::{CUSTOM_FIELD, Field, Record, Scalar, Shape, operators, scr
 
 use super::{custom, timeline};
 use crate::access::{AuditAction, Permission, RoleKey, Scope, SessionEnding};
-use crate::automation::{JobKind, JobState, MessageKind, MessageReason, MessageState};
+use crate::automation::{
+    JobKind, JobState, MessageKind, MessageReason, MessageState, WebhookDeliveryState,
+};
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
@@ -102,6 +104,7 @@ fn foundations(registry: &mut Registry) {
         <ReceiptKind as OutputType>::create_type_info,
         <MessageKind as OutputType>::create_type_info,
         <MessageState as OutputType>::create_type_info,
+        <WebhookDeliveryState as OutputType>::create_type_info,
         <MessageReason as OutputType>::create_type_info,
         <JobKind as OutputType>::create_type_info,
         <JobState as OutputType>::create_type_info,

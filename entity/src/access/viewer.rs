@@ -40,6 +40,8 @@ pub enum Permission {
     ManageUsers,
     /// See who changed what.
     ReadAudit,
+    /// Tell other systems what happens.
+    ManageWebhooks,
 }
 
 /// With whose records: those of a customer belong to who looks after it.

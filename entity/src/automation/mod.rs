@@ -5,6 +5,7 @@ pub mod idempotency;
 pub mod job;
 pub mod lease;
 pub mod message;
+pub mod webhook;
 
 /// What the rules about messages, jobs and repeated requests refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,4 +37,16 @@ pub enum AutomationError {
     /// No file has the id.
     #[error("there is no such file; upload it to /files first")]
     FileNotFound,
+    /// No endpoint has the id.
+    #[error("there is no such endpoint")]
+    NoSuchEndpoint,
+    /// No delivery has the id.
+    #[error("there is no such delivery")]
+    NoSuchDelivery,
+    /// Nothing is sent to it.
+    #[error("the endpoint is switched off; switch it on first")]
+    EndpointInactive,
+    /// It is sent anyway.
+    #[error("the delivery is still on its way; it can be repeated once its outcome is known")]
+    DeliveryOnItsWay,
 }

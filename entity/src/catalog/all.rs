@@ -4,6 +4,7 @@ use super::{Cataloged, Record};
 use crate::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
+use crate::automation::webhook::{delivery, endpoint};
 use crate::automation::{job, message};
 use crate::collaboration::{note, saved_view};
 use crate::customers::custom::definition;
@@ -13,7 +14,7 @@ use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, re
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 27] {
+pub fn records() -> [&'static Record; 29] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -42,6 +43,8 @@ pub fn records() -> [&'static Record; 27] {
         saved_view::Entity::record(),
         note::Entity::record(),
         change::Entity::record(),
+        endpoint::Entity::record(),
+        delivery::Entity::record(),
     ]
 }
 

@@ -25,3 +25,4 @@ mod schema;
 mod second_factors;
 mod sessions;
 mod timeline;
+mod webhooks;

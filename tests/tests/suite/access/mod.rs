@@ -51,8 +51,8 @@ const GUARDED: [(&str, &str, Permission); 5] = [
 /// What it takes to ask for the root field `name`. One that is missing here fails the test.
 fn needed(name: &str) -> Needs {
     use Permission::{
-        DefineFields, Import, ManageUsers, PurgeCustomers, ReadAudit, ReadCustomers, ReadFinance,
-        WriteCustomers, WriteInvoices, WritePayments,
+        DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit,
+        ReadCustomers, ReadFinance, WriteCustomers, WriteInvoices, WritePayments,
     };
     match name {
         "login" | "refreshSession" | "requestPasswordReset" | "resetPassword" => Needs::Nothing,
@@ -67,6 +67,17 @@ fn needed(name: &str) -> Needs {
         | "exportSavedViews" | "favourites" | "addFavourite" | "removeFavourite" | "follow"
         | "unfollow" | "following" | "followers" | "job" | "jobs" | "startJob" | "cancelJob"
         | "createAbsence" | "deleteAbsence" => Needs::Login,
+        "webhookEndpoint"
+        | "webhookEndpoints"
+        | "webhookDelivery"
+        | "webhookDeliveries"
+        | "exportWebhookEndpoints"
+        | "exportWebhookDeliveries"
+        | "createWebhookEndpoint"
+        | "updateWebhookEndpoint"
+        | "rotateWebhookSecret"
+        | "pingWebhookEndpoint"
+        | "redeliverWebhook" => Needs::All(ManageWebhooks),
         "customer360" | "note" | "notes" | "exportNotes" | "customer" | "customers"
         | "customerGroups" | "customerDuplicates" | "duplicateCustomers" | "customField"
         | "customFields" | "exportCustomers" | "exportCustomFields" => Needs::All(ReadCustomers),

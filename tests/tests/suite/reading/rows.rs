@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
+use entity::automation::webhook::{delivery, endpoint};
 use entity::automation::{job, message};
 use entity::catalog::{Record, Scalar, Target};
 use entity::collaboration::note;
@@ -91,6 +92,8 @@ impl Rows {
             table::<audit::Entity>(db).await,
             table::<note::Entity>(db).await,
             table::<change::Entity>(db).await,
+            table::<endpoint::Entity>(db).await,
+            table::<delivery::Entity>(db).await,
         ];
         Self(tables.into_iter().collect())
     }
