@@ -1,5 +1,7 @@
 //! Logs and figures. Invariant: neither has personal data; records appear by id.
 
+use std::io::IsTerminal;
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,7 +28,9 @@ pub fn start_log(stack: &Stack) -> Result<(), ConfigError> {
     let registry = tracing_subscriber::registry().with(filter);
     let started = match stack.log_format.unwrap_or(usual) {
         LogFormat::Text => {
-            registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()
+            let coloured = std::io::stderr().is_terminal();
+            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+            registry.with(lines.with_ansi(coloured)).try_init()
         }
         LogFormat::Json => registry
             .with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr))
