@@ -2,14 +2,18 @@
 //!
 //! Invariant: this is the one table from a failure to its code, and no cause of a fault leaves it.
 
+use std::iter;
+
 use async_graphql::{Enum, ErrorExtensions, SimpleObject};
 use entity::Error;
 use entity::access::AccessError;
 use entity::automation::AutomationError;
 use entity::catalog::CatalogError;
+use entity::check::{Refusal, Refusals};
 use entity::collaboration::CollaborationError;
 use entity::customers::CustomersError;
 use entity::finance::FinanceError;
+use entity::sales::SalesError;
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 
@@ -131,8 +135,12 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
         }
         Error::Db(_) => return Err(Fault(async_graphql::Error::new_with_source(error))),
         Error::Closed => return Err(Fault::coded(Code::Overloaded, error.to_string())),
-        Error::Invalid { field, .. } => {
-            return Ok(vec![UserError::new(ErrorCode::Invalid, &error, &["input", field])]);
+        Error::Invalid(Refusals(refusals)) => {
+            let refused = |Refusal { field, message }: &Refusal| {
+                let path: Vec<_> = iter::once("input").chain(field.split('.')).collect();
+                UserError::new(ErrorCode::Invalid, message, &path)
+            };
+            return Ok(refusals.iter().map(refused).collect());
         }
         Error::Catalog(CatalogError::Invalid { at, message }) => {
             let path: Vec<_> = at.split('.').collect();
@@ -146,6 +154,8 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
         Error::Access(error) => access(error),
         Error::Customers(error) => customers(error),
         Error::Finance(error) => finance(error),
+        Error::Sales(SalesError::NoSuchProduct) => (ErrorCode::NotFound, &["id"]),
+        Error::Sales(SalesError::CodeTaken) => (ErrorCode::NotUnique, &["input", "code"]),
         Error::Automation(error) => automation(error),
         Error::Collaboration(error) => collaboration(error),
     };

@@ -22,6 +22,7 @@ use crate::http::extension::Surface;
 use crate::http::guard::Limits;
 use crate::live::Subscription;
 use crate::read::{Exports, Roots};
+use crate::sales::ProductMutation;
 
 #[derive(MergedObject, Default)]
 struct AccessQueries(
@@ -82,6 +83,7 @@ pub struct Mutation(
     CollaborationMutations,
     FinanceMutations,
     AutomationMutations,
+    ProductMutation,
     Exports,
 );
 

@@ -5,9 +5,11 @@ use sea_orm::{DbErr, SqlErr};
 use crate::access::AccessError;
 use crate::automation::AutomationError;
 use crate::catalog::CatalogError;
+use crate::check::{Refusal, Refusals};
 use crate::collaboration::CollaborationError;
 use crate::customers::CustomersError;
 use crate::finance::FinanceError;
+use crate::sales::SalesError;
 
 /// What a rule or the database refused.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,9 @@ pub enum Error {
     /// Invoices, payments and documents.
     #[error(transparent)]
     Finance(#[from] FinanceError),
+    /// Products.
+    #[error(transparent)]
+    Sales(#[from] SalesError),
     /// Messages, jobs and repeated requests.
     #[error(transparent)]
     Automation(#[from] AutomationError),
@@ -30,14 +35,9 @@ pub enum Error {
     /// A filter or an order that cannot be carried out.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// A value that is not what its field takes.
-    #[error("{message}")]
-    Invalid {
-        /// The field, such as `email`, or `lines.0.quantity`.
-        field: &'static str,
-        /// What it takes.
-        message: String,
-    },
+    /// Values that are not what their fields take.
+    #[error("{0}")]
+    Invalid(Refusals),
     /// The record was changed by somebody else meanwhile.
     #[error(
         "the record was changed meanwhile: it has version {current}; load it again and repeat the change"
@@ -57,7 +57,7 @@ pub enum Error {
 impl Error {
     /// `message` about the value of `field`.
     pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid { field, message: message.into() }
+        Self::Invalid(Refusals(vec![Refusal { field: field.into(), message: message.into() }]))
     }
 }
 
@@ -80,6 +80,8 @@ impl From<DbErr> for Error {
             AccessError::EmailTaken.into()
         } else if named("role", "name") || named("team", "name") {
             AccessError::NameTaken.into()
+        } else if named("product", "code") {
+            SalesError::CodeTaken.into()
         } else if named("invoice", "number") {
             FinanceError::NumberTaken.into()
         } else {

@@ -160,6 +160,8 @@ ids! {
     ImportTemplateId = "imt";
     /// A saved view of a list.
     SavedViewId = "svw";
+    /// What there is to sell.
+    ProductId = "prd";
     /// Stored bytes.
     FileId = "fil";
     /// A change of a record.

@@ -5,14 +5,17 @@
 pub mod access;
 pub mod automation;
 pub mod catalog;
+pub mod check;
 pub mod clock;
 pub mod collaboration;
 pub mod customers;
 pub mod db;
+pub mod edit;
 pub mod error;
 pub mod finance;
 pub mod id;
 pub mod money;
+pub mod sales;
 pub mod search;
 pub mod text;
 

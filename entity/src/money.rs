@@ -147,6 +147,15 @@ impl fmt::Display for Money {
     }
 }
 
+/// A fraction from 0 to 1 in hundredths of a percent: 0.1 is 1000. None for any other, and for one with more
+/// than four decimals.
+#[must_use]
+pub fn basis_points(fraction: Decimal) -> Option<i32> {
+    let points = (fraction * Decimal::from(10_000)).normalize();
+    let points = points.is_integer().then(|| points.to_i32()).flatten();
+    points.filter(|points| (0..=10_000).contains(points))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

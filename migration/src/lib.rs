@@ -23,6 +23,8 @@ mod m20261125_000061_timeline;
 mod m20261125_000062_webhooks;
 mod m20261125_000081_custom_field;
 mod m20261125_000082_view;
+mod m20261125_000086_products;
+mod search;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -44,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000062_webhooks::Migration),
             Box::new(m20261125_000081_custom_field::Migration),
             Box::new(m20261125_000082_view::Migration),
+            Box::new(m20261125_000086_products::Migration),
         ]
     }
 }

@@ -7,6 +7,7 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, St
 
 use crate::column::index;
 use crate::fold::fold;
+use crate::search;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -81,8 +82,7 @@ impl MigrationTrait for Migration {
             db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;
         }
         for table in SEARCHABLE {
-            let sql = if postgres { trigrams(table) } else { full_text(table) };
-            db.execute_unprepared(&sql).await?;
+            search::index(manager, table).await?;
         }
         for (name, _) in REPLACED {
             manager.drop_index(Index::drop().name(name).table("customer").to_owned()).await?;
@@ -102,15 +102,7 @@ impl MigrationTrait for Migration {
             manager.create_index(index("customer", columns)).await?;
         }
         for table in SEARCHABLE {
-            let sql = match manager.get_database_backend() {
-                // The extension stays: somebody else may use it by now.
-                DbBackend::Postgres => format!("DROP INDEX {table}_search_idx"),
-                _ => format!(
-                    "DROP TRIGGER {table}_search_insert; DROP TRIGGER {table}_search_delete; \
-                     DROP TRIGGER {table}_search_update; DROP TABLE {table}_search"
-                ),
-            };
-            db.execute_unprepared(&sql).await?;
+            search::unindex(manager, table).await?;
         }
         for (table, _) in SEARCHED {
             let drop = Table::alter().table(table).drop_column("search_text").to_owned();
@@ -122,34 +114,6 @@ impl MigrationTrait for Migration {
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
-}
-
-/// An index of the three-letter parts of what is searched.
-fn trigrams(table: &str) -> String {
-    format!("CREATE INDEX {table}_search_idx ON {table} USING gin (search_text gin_trgm_ops)")
-}
-
-/// The same for SQLite: a full-text table beside the table, which triggers keep. It holds no text of
-/// its own. It refers to `rowid`, which SQLite keeps for a table with indexes, also over a `VACUUM`.
-fn full_text(table: &str) -> String {
-    format!(
-        "CREATE VIRTUAL TABLE {table}_search USING fts5(search_text, content='{table}', \
-         content_rowid='rowid', tokenize='trigram case_sensitive 1'); \
-         INSERT INTO {table}_search ({table}_search) VALUES ('rebuild'); \
-         CREATE TRIGGER {table}_search_insert AFTER INSERT ON {table} BEGIN \
-           INSERT INTO {table}_search (rowid, search_text) VALUES (new.rowid, new.search_text); \
-         END; \
-         CREATE TRIGGER {table}_search_delete AFTER DELETE ON {table} BEGIN \
-           INSERT INTO {table}_search ({table}_search, rowid, search_text) \
-           VALUES ('delete', old.rowid, old.search_text); \
-         END; \
-         CREATE TRIGGER {table}_search_update AFTER UPDATE OF search_text ON {table} \
-         WHEN old.search_text <> new.search_text BEGIN \
-           INSERT INTO {table}_search ({table}_search, rowid, search_text) \
-           VALUES ('delete', old.rowid, old.search_text); \
-           INSERT INTO {table}_search (rowid, search_text) VALUES (new.rowid, new.search_text); \
-         END"
-    )
 }
 
 #[derive(FromQueryResult)]

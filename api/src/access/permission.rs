@@ -24,6 +24,10 @@ choice! {
         WriteInvoices,
         /// Record, allocate and reverse payments, and resend receipts.
         WritePayments,
+        /// See products.
+        ReadProducts,
+        /// Create, change and delete products.
+        WriteProducts,
         /// Import files, and follow the jobs.
         Import,
         /// Manage users, roles, teams and positions.

@@ -5,15 +5,15 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use entity::access::audit::Origin;
 use entity::access::{Actor, Role, organisation, password, user};
 use entity::clock::Clock;
-use entity::customers::address::{self, NewAddress};
-use entity::customers::contact::NewContact;
 use entity::customers::customer::{self, Channel, Kind, LifecycleStage, NewCustomer};
+use entity::customers::{address, contact};
 use entity::db::Db;
 use entity::finance::invoice::{self, NewInvoice, NewLine};
 use entity::finance::payment::{self, Method, NewPayment};
 use entity::money::{Currency, Money};
 use futures::FutureExt;
 use rust_decimal::Decimal;
+use sea_orm::ActiveValue::Set;
 use sea_orm::ConnectionTrait;
 
 use crate::serve::{DEMO_EMAIL, DEMO_PASSWORD};
@@ -206,20 +206,22 @@ async fn tell(
 
 impl Story {
     fn customer(&self) -> NewCustomer {
-        let address = NewAddress {
-            kind: address::Kind::Billing,
-            lines: self.street.to_owned(),
-            city: Some(self.city.to_owned()),
-            region: None,
-            postcode: None,
-            country: Some(self.country.to_owned()),
+        let address = address::ActiveModel {
+            kind: Set(address::Kind::Billing),
+            lines: Set(self.street.to_owned()),
+            city: Set(Some(self.city.to_owned())),
+            region: Set(None),
+            postcode: Set(None),
+            country: Set(Some(self.country.to_owned())),
+            ..Default::default()
         };
-        let contact = self.billing.map(|(name, email)| NewContact {
-            name: name.to_owned(),
-            role: None,
-            email: Some(email.to_owned()),
-            phone: None,
-            billing: true,
+        let contact = self.billing.map(|(name, email)| contact::ActiveModel {
+            name: Set(name.to_owned()),
+            role: Set(None),
+            email: Set(Some(email.to_owned())),
+            phone: Set(None),
+            billing: Set(true),
+            ..Default::default()
         });
         NewCustomer {
             number: None,

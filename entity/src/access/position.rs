@@ -9,6 +9,7 @@ use sea_orm::{QuerySelect, Statement};
 use super::{AccessError, Actor, user};
 use crate::catalog::catalog;
 use crate::customers::parse_required;
+use crate::edit::{edited, save, unchanged};
 use crate::error::Error;
 use crate::id::{Id, PositionId, UserId};
 
@@ -40,6 +41,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+edited!(AccessError::NotFound);
 
 catalog! {
     /// A position in the reporting line.
@@ -102,9 +105,7 @@ pub async fn update(
     // All of them, since two changes at once could close a circle that neither sees.
     let all = Entity::find().lock_exclusive().all(txn).await?;
     let mut row = all.iter().find(|row| row.id == id).cloned().ok_or(AccessError::NotFound)?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
+    unchanged(&row, expected_version)?;
     if let Some(title) = title {
         row.title = parse_required("title", &title, 100)?;
     }
@@ -118,10 +119,7 @@ pub async fn update(
         }
         row.reports_to_id = above;
     }
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Removes a position that nobody holds; those below report to the one above.

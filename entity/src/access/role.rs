@@ -16,6 +16,7 @@ use super::{AccessError, Actor, Permission, Scope, Viewer, grant, user};
 use crate::catalog::catalog;
 use crate::customers::parse_required;
 use crate::db::Db;
+use crate::edit::{edited, save, unchanged};
 use crate::error::Error;
 use crate::id::{GrantId, Id, RoleId, UserId};
 
@@ -48,8 +49,8 @@ impl Role {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
-            Import, ReadAudit, ReadCustomers, ReadFinance, WriteCustomers, WriteInvoices,
-            WritePayments,
+            Import, ReadAudit, ReadCustomers, ReadFinance, ReadProducts, WriteCustomers,
+            WriteInvoices, WritePayments, WriteProducts,
         };
         match self {
             Self::Administrator => true,
@@ -60,10 +61,14 @@ impl Role {
                     | ReadFinance
                     | WriteInvoices
                     | WritePayments
+                    | ReadProducts
+                    | WriteProducts
                     | Import
             ),
-            Self::Sales => matches!(permission, ReadCustomers | WriteCustomers),
-            Self::Auditor => matches!(permission, ReadCustomers | ReadFinance | ReadAudit),
+            Self::Sales => matches!(permission, ReadCustomers | WriteCustomers | ReadProducts),
+            Self::Auditor => {
+                matches!(permission, ReadCustomers | ReadFinance | ReadProducts | ReadAudit)
+            }
         }
     }
 }
@@ -96,6 +101,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+edited!(AccessError::NotFound);
 
 catalog! {
     /// A role: what its users may do, and with whose records.
@@ -244,20 +251,15 @@ pub async fn update(
 ) -> Result<Model, Error> {
     let mut row = own(txn, id).await?;
     ensure_within(&grant::of(txn, id).await?, viewer)?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
+    unchanged(&row, expected_version)?;
     if let Some(name) = name {
         row.name = parse_required("name", &name, 100)?;
     }
-    row.updated_at = now;
-    row.updated_by = Some(viewer.user);
-    row.version += 1;
     if let Some(grants) = grants {
         ensure_within(&grants, viewer)?;
         replace(txn, &row, &grants).await?;
     }
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, Actor::from(viewer), now).await
 }
 
 /// Removes one of the organisation's own roles that nobody has.

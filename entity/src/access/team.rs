@@ -8,6 +8,7 @@ use sea_orm::sea_query::OnConflict;
 use super::{AccessError, Actor, membership, share, user};
 use crate::catalog::catalog;
 use crate::customers::parse_required;
+use crate::edit::{edited, lock, save};
 use crate::error::Error;
 use crate::id::{Id, MembershipId, TeamId, UserId};
 
@@ -37,6 +38,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+edited!(AccessError::NotFound);
 
 catalog! {
     /// A team: users who look after each other's customers.
@@ -90,12 +93,7 @@ pub async fn update(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    use sea_orm::QuerySelect;
-    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    let mut row = row.ok_or(AccessError::NotFound)?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
+    let mut row = lock::<Entity>(txn, id, expected_version).await?;
     if let Some(name) = name {
         row.name = parse_required("name", &name, 100)?;
     }
@@ -105,10 +103,7 @@ pub async fn update(
         others.filter(leaving).exec(txn).await?;
         enter(txn, id, &members, actor, now).await?;
     }
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Dissolves a team. What was shared with it is no longer.

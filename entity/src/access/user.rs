@@ -4,9 +4,7 @@ use std::collections::HashSet;
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{
-    Condition, FromQueryResult, IntoActiveModel, Iterable, JoinType, QuerySelect, RelationDef,
-};
+use sea_orm::{Condition, FromQueryResult, Iterable, JoinType, QuerySelect, RelationDef};
 
 use super::role::Grants;
 use super::viewer::Reach;
@@ -16,6 +14,7 @@ use super::{
 };
 use crate::catalog::catalog;
 use crate::customers::{parse_email, parse_required};
+use crate::edit::{edited, lock, save};
 use crate::error::Error;
 use crate::id::{Id, PositionId, RoleId, SessionId, UserId};
 
@@ -55,6 +54,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+edited!(AccessError::NotFound);
 
 catalog! {
     /// A user of Rapport: somebody who works in the organisation.
@@ -185,11 +186,7 @@ pub async fn update(
     // Whoever takes an administrator away holds their role, so that two cannot take each other's last.
     let role = role::Entity::find_by_id(Role::Administrator.id()).lock_exclusive();
     role.one(txn).await?;
-    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    let mut row = row.ok_or(AccessError::NotFound)?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
+    let mut row = lock::<Entity>(txn, id, expected_version).await?;
     ensure_place(txn, change.role, change.position.flatten()).await?;
     if let Some(email) = change.email {
         row.email = parse_email(&email)?.to_lowercase();
@@ -204,10 +201,7 @@ pub async fn update(
         Some(false) => row.disabled_at.or(Some(now)),
         None => row.disabled_at,
     };
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    let row = row.into_active_model().reset_all().update(txn).await?;
+    let row = save::<Entity>(txn, row, actor, now).await?;
     let administrators = Entity::find()
         .filter(Column::RoleId.eq(Role::Administrator.id()))
         .filter(Column::DisabledAt.is_null());
@@ -336,10 +330,7 @@ pub async fn set_password(
     let enabled = Entity::find_by_id(id).filter(Column::DisabledAt.is_null());
     let mut row = enabled.lock_exclusive().one(txn).await?.ok_or(AccessError::NoSuchUser)?;
     row.password_hash = hash;
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Replaces the hash of a user's password by a stronger one of the same password.

@@ -32,6 +32,10 @@ pub enum Permission {
     WriteInvoices,
     /// Record, allocate and reverse payments, and resend receipts.
     WritePayments,
+    /// See products.
+    ReadProducts,
+    /// Create, change and delete products.
+    WriteProducts,
     /// Define custom fields.
     DefineFields,
     /// Import files, and follow the jobs.

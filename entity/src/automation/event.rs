@@ -59,6 +59,9 @@ pub enum Kind {
     /// A note was deleted.
     #[sea_orm(string_value = "note.deleted")]
     NoteDeleted,
+    /// The deletion of a note was taken back.
+    #[sea_orm(string_value = "note.restored")]
+    NoteRestored,
     /// An invoice was issued.
     #[sea_orm(string_value = "invoice.issued")]
     InvoiceIssued,
@@ -77,6 +80,18 @@ pub enum Kind {
     /// A payment was taken back.
     #[sea_orm(string_value = "payment.reversed")]
     PaymentReversed,
+    /// A product was added.
+    #[sea_orm(string_value = "product.created")]
+    ProductCreated,
+    /// A product was changed.
+    #[sea_orm(string_value = "product.updated")]
+    ProductUpdated,
+    /// A product was deleted; it can be restored.
+    #[sea_orm(string_value = "product.deleted")]
+    ProductDeleted,
+    /// The deletion of a product was taken back.
+    #[sea_orm(string_value = "product.restored")]
+    ProductRestored,
     /// Somebody wants a new password.
     #[sea_orm(string_value = "password.reset_requested")]
     PasswordResetRequested,

@@ -11,10 +11,11 @@ use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
 use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
+use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 29] {
+pub fn records() -> [&'static Record; 30] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -36,6 +37,7 @@ pub fn records() -> [&'static Record; 29] {
         payment::Entity::record(),
         allocation::Entity::record(),
         receipt::Entity::record(),
+        product::Entity::record(),
         message::Entity::record(),
         job::Entity::record(),
         template::Entity::record(),

@@ -1,15 +1,15 @@
-//! What people write down about a customer. Invariant: a note belongs to one customer for good.
+//! What people write down about a customer.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{IntoActiveModel, QuerySelect};
 
 use super::CollaborationError;
-use crate::access::{Actor, Permission, audit, user};
-use crate::automation::event;
+use crate::access::{Permission, audit, user};
 use crate::catalog::catalog;
+use crate::check::Check;
 use crate::customers::customer;
+use crate::edit::edited;
 use crate::error::Error;
-use crate::id::{CustomerId, Id, NoteId, UserId};
+use crate::id::{CustomerId, NoteId, UserId};
 use crate::text;
 
 /// How many characters a note has at most.
@@ -70,95 +70,15 @@ catalog! {
     updated_at: instant(Column::UpdatedAt).filtered(),
 }
 
-/// Writes something down about a customer.
-///
-/// # Errors
-/// `Invalid` when it is empty or too long, [`crate::customers::CustomersError::NotFound`].
-pub async fn create(
-    txn: &impl ConnectionTrait,
-    about: CustomerId,
-    body: &str,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    let row = Model {
-        id: NoteId::new(now),
-        customer_id: customer::hold(txn, about).await?.id,
-        body: parse(body)?,
-        deleted_at: None,
-        created_at: now,
-        created_by: actor.user(),
-        updated_at: now,
-        updated_by: actor.user(),
-        version: 1,
-    };
-    let row = row.into_active_model().reset_all().insert(txn).await?;
-    event::emit(txn, event::Kind::NoteCreated, row.id.0, Some(about), actor, now).await?;
-    Ok(row)
-}
+edited!(
+    CollaborationError::NoSuchNote, NoteId, NoteCreated / NoteUpdated / NoteDeleted,
+    { deleted_at: None }, part of customer_id, deleted by deleted_at / NoteRestored
+);
 
-/// Changes what a note says, if it still has `expected_version` (where one is given).
-///
-/// # Errors
-/// [`CollaborationError::NoSuchNote`], [`crate::customers::CustomersError::NotFound`], [`Error::StaleVersion`],
-/// `Invalid`.
-pub async fn update(
-    txn: &impl ConnectionTrait,
-    id: NoteId,
-    body: &str,
-    expected_version: Option<i32>,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    let mut row = lock(txn, id).await?;
-    if row.deleted_at.is_some() {
-        return Err(CollaborationError::NoSuchNote.into());
+impl Model {
+    fn check(&mut self, check: &mut Check) {
+        check.put(parse(&self.body), &mut self.body);
     }
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
-    row.body = parse(body)?;
-    write(txn, row, event::Kind::NoteUpdated, actor, now).await
-}
-
-/// Deletes a note. Deleting it again is harmless.
-///
-/// # Errors
-/// [`CollaborationError::NoSuchNote`], [`crate::customers::CustomersError::NotFound`].
-pub async fn delete(
-    txn: &impl ConnectionTrait,
-    id: NoteId,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    let mut row = lock(txn, id).await?;
-    if row.deleted_at.is_some() {
-        return Ok(row);
-    }
-    row.deleted_at = Some(now);
-    write(txn, row, event::Kind::NoteDeleted, actor, now).await
-}
-
-/// The note, locked, and its customer held. Notes about deleted customers stay as they are.
-async fn lock(txn: &impl ConnectionTrait, id: NoteId) -> Result<Model, Error> {
-    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    let row = row.ok_or(CollaborationError::NoSuchNote)?;
-    customer::hold(txn, row.customer_id).await?;
-    Ok(row)
-}
-
-async fn write(
-    txn: &impl ConnectionTrait,
-    mut row: Model,
-    kind: event::Kind,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    event::emit(txn, kind, row.id.0, Some(row.customer_id), actor, now).await?;
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
 }
 
 fn parse(body: &str) -> Result<String, Error> {

@@ -16,6 +16,7 @@ use crate::access::{Actor, Viewer, user};
 use crate::catalog::{self, Datum, Order, Record, Scope, catalog, condition};
 use crate::customers::custom::CustomFields;
 use crate::customers::parse_required;
+use crate::edit::{edited, save, unchanged};
 use crate::error::Error;
 use crate::id::{Id, SavedViewId, UserId};
 
@@ -63,6 +64,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+edited!(CollaborationError::NoSuchView);
 
 catalog! {
     /// A list's filter, order and columns under a name: one's own, or one that somebody shares with all.
@@ -153,14 +156,10 @@ pub async fn update(
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let row = lock(txn, id, actor).await?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
+    unchanged(&row, expected_version)?;
     let viewer = viewer(txn, actor, now).await?;
     let row = row.changed(txn, change, &viewer).await?;
-    let version = row.version + 1;
-    let row = Model { updated_at: now, updated_by: actor.user(), version, ..row };
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Deletes a view of one's own for good.

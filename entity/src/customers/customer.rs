@@ -14,6 +14,7 @@ use crate::access::{Permission, audit, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::collaboration::note;
+use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
 use crate::id::{CustomerId, JobId, UserId};
@@ -255,6 +256,8 @@ catalog! {
     updated_at: instant(Column::UpdatedAt).filtered().ordered(),
 }
 
+edited!(CustomersError::NotFound);
+
 /// The customer, unless it is deleted.
 ///
 /// # Errors
@@ -290,9 +293,7 @@ async fn lock(
     expected_version: Option<i32>,
 ) -> Result<Model, Error> {
     let row = lock_all(txn, [id]).await?.pop().ok_or(CustomersError::NotFound)?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
+    unchanged(&row, expected_version)?;
     Ok(row)
 }
 

@@ -26,6 +26,14 @@ pub fn parse_email(given: &str) -> Result<String, Error> {
     }
 }
 
+/// Like [`parse_email`], for one that may be missing.
+///
+/// # Errors
+/// `Invalid`, past 320 characters too.
+pub fn parse_email_if_any(given: Option<String>) -> Result<Option<String>, Error> {
+    parse_text("email", given, 320)?.as_deref().map(parse_email).transpose()
+}
+
 /// The stored form of an optional text: cleaned, and `None` when nothing is left.
 ///
 /// # Errors

@@ -11,7 +11,9 @@ pub mod overview;
 pub mod reference;
 pub mod timeline;
 
-pub use field::{parse_email, parse_language, parse_required, parse_text, parse_zone};
+pub use field::{
+    parse_email, parse_email_if_any, parse_language, parse_required, parse_text, parse_zone,
+};
 
 /// What the rules about customers refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -20,7 +20,7 @@ use crate::catalog::catalog;
 use crate::customers::{customer, parse_text};
 use crate::error::Error;
 use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
-use crate::money::{Currency, Money};
+use crate::money::{Currency, Money, basis_points};
 use crate::search::searched;
 use crate::text;
 
@@ -308,8 +308,6 @@ impl NewLine {
             if value.is_integer() { i64::try_from(value).ok() } else { None }
         };
         let quantity_milli = whole(scaled(self.quantity, 1_000)).filter(|quantity| *quantity > 0);
-        let tax_rate_bp =
-            whole(scaled(self.tax_rate, 10_000)).filter(|rate| (0..=10_000).contains(rate));
         let description = text::clean(&self.description);
         if description.is_empty() {
             return Err(Error::invalid("lines", format!("line {position} needs a description")));
@@ -323,7 +321,7 @@ impl NewLine {
                 Error::invalid("lines", format!("line {position}: a quantity is more than zero and has at most three decimals"))
             })?,
             unit_price: Money::from_decimal(self.unit_price, currency).map_err(FinanceError::from)?.minor,
-            tax_rate_bp: tax_rate_bp.and_then(|rate| i32::try_from(rate).ok()).ok_or_else(|| {
+            tax_rate_bp: basis_points(self.tax_rate).ok_or_else(|| {
                 Error::invalid("lines", format!("line {position}: a tax rate is a fraction from 0 to 1 with at most four decimals, such as 0.1"))
             })?,
         })

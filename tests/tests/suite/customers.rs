@@ -1,6 +1,6 @@
 //! Creating and changing customers.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::on_both_stacks;
 
 use crate::given::{CREATE_CUSTOMER, customer, invoice};
@@ -29,6 +29,26 @@ on_both_stacks! {
         let cleared = json!({ "id": id, "input": { "phone": null, "stage": "REGULAR" } });
         let changed = app.make("customer", UPDATE, cleared).await;
         assert_eq!((&changed["phone"], &changed["number"], &changed["stage"]), (&json!(null), &json!("K-1"), &json!("REGULAR")));
+    }
+
+    /// A form shows all that is wrong with it, also with the people and addresses that come with it.
+    async fn all_fields_that_are_wrong_are_told_at_once(app: App) {
+        let input = json!({
+            "kind": "PERSON", "displayName": " ", "email": "lan at example", "timeZone": "Mars/Olympus",
+            "contacts": [{ "name": "Minh" }, { "name": "", "email": "minh" }],
+            "addresses": [{ "lines": "1 Lê Lợi", "country": "Vietnam" }],
+            "customFields": [{ "key": "size", "value": 1 }, { "key": "colour", "value": 2 }],
+        });
+        let reply = app.send(CREATE_CUSTOMER, json!({ "input": input })).await;
+        let payload = &reply.data["createCustomer"];
+        let paths: Vec<_> = payload["userErrors"].as_array().expect("errors").iter()
+            .map(|error| error["field"].as_array().expect("a path").iter().skip(1)
+                .filter_map(Value::as_str).collect::<Vec<_>>().join(".")).collect();
+        assert_eq!(paths, [
+            "customFields", "customFields", "email", "displayName", "timeZone",
+            "contacts.1.name", "contacts.1.email", "addresses.0.country",
+        ]);
+        assert_eq!(payload["customer"], Value::Null);
     }
 
     async fn malformed_fields_are_refused_one_by_one(app: App) {

@@ -18,6 +18,7 @@ mod live;
 mod node;
 mod passwords;
 mod payments;
+mod products;
 mod reading;
 mod receipts;
 mod saved_views;

@@ -21,11 +21,13 @@ const TIMELINE: &str = "query ($id: ID!, $first: Int, $after: String, $types: [T
       ... on Node { id } ... on Invoice { number } ... on Note { body author { name } }
       ... on CustomerChange { stageBefore stageAfter ownerAfter { name } user { name } } } } } } }";
 
-const CREATE_NOTE: &str = "mutation ($input: CreateNoteInput!) {
-  createNote(input: $input) { note { id version body author { name } customer { id } } userErrors { code field message } } }";
+const CREATE_NOTE: &str = "mutation ($about: ID!, $input: NoteInput!) {
+  createNote(customerId: $about, input: $input) { note { id version body author { name } customer { id } } userErrors { code field message } } }";
 
 const UPDATE_NOTE: &str = "mutation ($id: ID!, $body: String!, $version: Int) {
   updateNote(id: $id, input: { body: $body }, expectedVersion: $version) { note { version body } userErrors { code field message } } }";
+
+const RESTORE_NOTE: &str = "mutation ($id: ID!) { restoreNote(id: $id) { note { deletedAt } userErrors { code field message } } }";
 
 const DELETE_NOTE: &str = "mutation ($id: ID!) { deleteNote(id: $id) { note { deletedAt } userErrors { code field message } } }";
 
@@ -45,8 +47,7 @@ async fn owned(app: &App, owner: UserId, name: &str) -> String {
 }
 
 async fn write_down(app: &App, about: &str, body: &str) -> Value {
-    let input = json!({ "customerId": about, "body": body });
-    app.make("note", CREATE_NOTE, json!({ "input": input })).await
+    app.make("note", CREATE_NOTE, json!({ "about": about, "input": { "body": body } })).await
 }
 
 /// Everything that a customer's timeline has, page by page.
@@ -110,7 +111,7 @@ on_both_stacks! {
         assert_eq!(kinds(&seen), ["CustomerChange", "Note"], "sales sees nothing of finance");
     }
 
-    async fn a_note_is_written_changed_and_deleted(app: App) {
+    async fn a_note_is_written_changed_deleted_and_restored(app: App) {
         let lan = customer(app, "Lan", "vi", "VND").await;
         let note = write_down(app, &lan, "Called").await;
         assert_eq!((&note["author"]["name"], &note["customer"]["id"]), (&json!("Lê Minh Châu"), &json!(lan)));
@@ -119,7 +120,7 @@ on_both_stacks! {
         assert_eq!(changed, json!({ "version": 2, "body": "Called twice" }));
         assert_eq!(app.refusal(UPDATE_NOTE, change("x", 1)).await.0, "STALE_VERSION");
         assert_eq!(app.refusal(UPDATE_NOTE, change("  ", 2)).await, ("INVALID".into(), "input.body".into()));
-        let nobody = json!({ "input": { "customerId": note["id"], "body": "x" } });
+        let nobody = json!({ "about": note["id"], "input": { "body": "x" } });
         assert_eq!(app.refusal(CREATE_NOTE, nobody).await.0, "NOT_FOUND");
         for _ in 0..2 {
             let deleted = app.make("note", DELETE_NOTE, json!({ "id": note["id"] })).await;
@@ -127,8 +128,11 @@ on_both_stacks! {
         }
         assert_eq!(app.refusal(UPDATE_NOTE, change("x", 3)).await.0, "NOT_FOUND");
         assert!(walk(app, &app.token(), &lan, 5, Value::Null).await.is_empty());
+        let restored = app.make("note", RESTORE_NOTE, json!({ "id": note["id"] })).await;
+        assert_eq!(restored["deletedAt"], Value::Null);
+        assert_eq!(kinds(&walk(app, &app.token(), &lan, 5, Value::Null).await), ["Note"]);
         let auditor = app.token_of(Role::Auditor).await;
-        let reply = app.send_as(Some(&auditor), CREATE_NOTE, json!({ "input": { "customerId": lan, "body": "x" } })).await;
+        let reply = app.send_as(Some(&auditor), CREATE_NOTE, json!({ "about": lan, "input": { "body": "x" } })).await;
         assert_eq!(reply.error_code(), Some("FORBIDDEN"));
     }
 
@@ -190,7 +194,7 @@ on_both_stacks! {
         assert_eq!(seen.data, json!({ "customer360": null, "customer": null, "note": null, "node": null,
             "notes": { "totalCount": 0, "nodes": [] } }));
         for (query, variables, path) in [
-            (CREATE_NOTE, json!({ "input": { "customerId": mine, "body": "x" } }), json!(["input", "customerId"])),
+            (CREATE_NOTE, json!({ "about": mine, "input": { "body": "x" } }), json!(["customerId"])),
             (UPDATE_NOTE, json!({ "id": note["id"], "body": "x" }), json!(["id"])),
             (DELETE_NOTE, json!({ "id": note["id"] }), json!(["id"])),
         ] {
@@ -218,7 +222,7 @@ on_both_stacks! {
         assert_eq!(kinds(&walk(app, &app.token(), &lan, 25, json!(["NOTE"])).await), ["Note"]);
 
         app.make("customer", DELETE, json!({ "id": lan })).await;
-        let refused = json!({ "input": { "customerId": lan, "body": "x" } });
+        let refused = json!({ "about": lan, "input": { "body": "x" } });
         assert_eq!(app.refusal(CREATE_NOTE, refused).await.0, "NOT_FOUND");
         let administrator = app.token_of(Role::Administrator).await;
         app.make_as(&administrator, "purgedId", PURGE, json!({ "id": lan })).await;

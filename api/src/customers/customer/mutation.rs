@@ -69,8 +69,12 @@ impl CreateCustomerInput {
             language: self.language,
             time_zone: self.time_zone,
             currency: self.currency.map(|code| code.0),
-            contacts: self.contacts.into_iter().map(Into::into).collect(),
-            addresses: self.addresses.into_iter().map(Into::into).collect(),
+            contacts: self.contacts.into_iter().map(ContactInput::row).collect::<Result<_, _>>()?,
+            addresses: self
+                .addresses
+                .into_iter()
+                .map(AddressInput::row)
+                .collect::<Result<_, _>>()?,
             custom: self.custom_fields.into_iter().map(Into::into).collect(),
         })
     }

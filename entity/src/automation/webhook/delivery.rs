@@ -18,6 +18,7 @@ use crate::access::Permission;
 use crate::automation::lease::{Leased, next_fence};
 use crate::automation::{AutomationError, event};
 use crate::catalog::catalog;
+use crate::edit;
 use crate::error::Error;
 use crate::id::{EventId, Id, WebhookDeliveryId, WebhookEndpointId};
 
@@ -200,7 +201,7 @@ async fn active(
     txn: &impl ConnectionTrait,
     id: WebhookEndpointId,
 ) -> Result<endpoint::Model, Error> {
-    let endpoint = endpoint::lock(txn, id).await?;
+    let endpoint = edit::lock::<endpoint::Entity>(txn, id, None).await?;
     match endpoint.active {
         true => Ok(endpoint),
         false => Err(AutomationError::EndpointInactive.into()),

@@ -5,7 +5,7 @@
 
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveEnum, IntoActiveModel, Iterable, QuerySelect};
+use sea_orm::{ActiveEnum, IntoActiveModel, Iterable};
 use serde_json::Value;
 use url::Url;
 
@@ -13,6 +13,7 @@ use super::delivery;
 use crate::access::{Actor, Permission};
 use crate::automation::{AutomationError, event};
 use crate::catalog::catalog;
+use crate::edit::{edited, lock, save};
 use crate::error::Error;
 use crate::id::{Id, UserId, WebhookEndpointId};
 
@@ -57,6 +58,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+edited!(AutomationError::NoSuchEndpoint);
 
 catalog! {
     /// Where events are sent to.
@@ -134,10 +137,7 @@ pub async fn update(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let mut row = lock(txn, id).await?;
-    if expected_version.is_some_and(|version| version != row.version) {
-        return Err(Error::StaleVersion { current: row.version });
-    }
+    let mut row = lock::<Entity>(txn, id, expected_version).await?;
     if let Some(url) = change.url {
         row.url = parse_url(&url)?;
     }
@@ -151,7 +151,7 @@ pub async fn update(
             delivery::give_up(txn, id, now).await?;
         }
     }
-    write(txn, row, actor, now).await
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Signs with another secret from now on, and with the present one too for a day.
@@ -165,10 +165,10 @@ pub async fn rotate(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let mut row = lock(txn, id).await?;
+    let mut row = lock::<Entity>(txn, id, None).await?;
     row.previous_secret = Some(std::mem::replace(&mut row.secret, secret));
     row.previous_until = Some(now + OVERLAP);
-    write(txn, row, actor, now).await
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Switches an endpoint off that does not take what it is sent.
@@ -181,35 +181,11 @@ pub(super) async fn disable(
     reason: &str,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let mut row = lock(txn, id).await?;
+    let mut row = lock::<Entity>(txn, id, None).await?;
     row.active = false;
     row.disabled_reason = Some(reason.to_owned());
-    write(txn, row, Actor::System, now).await?;
+    save::<Entity>(txn, row, Actor::System, now).await?;
     delivery::give_up(txn, id, now).await
-}
-
-/// The endpoint.
-///
-/// # Errors
-/// `NoSuchEndpoint`.
-pub(super) async fn lock(
-    txn: &impl ConnectionTrait,
-    id: WebhookEndpointId,
-) -> Result<Model, Error> {
-    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    Ok(row.ok_or(AutomationError::NoSuchEndpoint)?)
-}
-
-async fn write(
-    txn: &impl ConnectionTrait,
-    mut row: Model,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
 }
 
 impl Model {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::super::{CustomersError, customer, parse_language, parse_required, parse_text};
 use crate::access::{Actor, Permission, Role, Viewer, role};
 use crate::catalog::{catalog, custom};
+use crate::edit::{edited, save, unchanged};
 use crate::error::Error;
 use crate::id::{CustomFieldId, Id, RoleId, UserId};
 use crate::text;
@@ -114,6 +115,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+edited!(CustomersError::NoSuchField);
 
 catalog! {
     /// A custom field of customers: what its values are, why they are kept, and who sees them.
@@ -310,9 +313,7 @@ pub async fn update(
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let before = lock(txn, id).await?;
-    if expected_version.is_some_and(|version| version != before.version) {
-        return Err(Error::StaleVersion { current: before.version });
-    }
+    unchanged(&before, expected_version)?;
     role::ensure_all(txn, change.visible_to.as_deref().unwrap_or_default()).await?;
     let mut row = before.clone();
     row.change(change)?;
@@ -325,7 +326,7 @@ pub async fn update(
     if !removed.is_empty() && is_used(txn, &before, Some(&removed)).await? {
         return Err(CustomersError::ChoiceInUse.into());
     }
-    save(txn, row, actor, now).await
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Archives a custom field: its values stay, but nobody sees or sets them any more.
@@ -339,24 +340,12 @@ pub async fn archive(
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let row = lock(txn, id).await?;
-    save(txn, Model { archived_at: Some(now), ..row }, actor, now).await
+    save::<Entity>(txn, Model { archived_at: Some(now), ..row }, actor, now).await
 }
 
 async fn lock(txn: &impl ConnectionTrait, id: CustomFieldId) -> Result<Model, Error> {
     let rows = Entity::find_by_id(id).filter(Column::ArchivedAt.is_null()).lock_exclusive();
     Ok(rows.one(txn).await?.ok_or(CustomersError::NoSuchField)?)
-}
-
-async fn save(
-    txn: &impl ConnectionTrait,
-    mut row: Model,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    row.updated_at = now;
-    row.updated_by = actor.user();
-    row.version += 1;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
 }
 
 /// Whether any customer, deleted or not, has a value, or one of the `choices`.

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::definition::{Kind, Model, in_use};
 use crate::access::{Actor, Viewer, user};
+use crate::check::Check;
 use crate::error::Error;
 use crate::money::{Currency, Money};
 use crate::text;
@@ -28,10 +29,6 @@ pub struct CustomValue {
     pub key: String,
     /// The value as it is shown.
     pub value: Json,
-}
-
-fn invalid<T>(message: impl Into<String>) -> Result<T, Error> {
-    Err(Error::invalid("customFields", message))
 }
 
 /// Sets values of custom fields for somebody.
@@ -59,40 +56,40 @@ impl Setter {
         Ok(Self { fields, viewer, is_system: actor == Actor::System })
     }
 
-    /// Sets `values` among those that are `stored` with a customer. A new customer needs all that are
-    /// required.
-    ///
-    /// # Errors
-    /// `Invalid` for a field that there is none of, or that the actor does not see, for a value that it
-    /// does not take, for a required one that is missing.
+    /// Sets `values` among those that are `stored` with a customer, and notes what is wrong: a field that there
+    /// is none of, or that the actor does not see, a value that it does not take, a required one that is
+    /// missing. A new customer needs all that are required.
     pub fn set(
         &self,
         stored: &mut Json,
         values: Vec<CustomValue>,
         is_new: bool,
-    ) -> Result<(), Error> {
+        check: &mut Check,
+    ) {
         let mut all = stored.as_object().cloned().unwrap_or_else(Map::new);
+        let mut refuse = |message: String| check.note(Error::invalid("customFields", message));
         for CustomValue { key, value } in values {
             let Some(field) = self.fields.iter().find(|field| field.key == key) else {
-                return invalid(format!("there is no custom field {key}"));
+                refuse(format!("there is no custom field {key}"));
+                continue;
             };
             let sees = |viewer: &Viewer| field.is_visible_to(viewer);
             if !self.is_system && !self.viewer.as_ref().is_some_and(sees) {
-                return invalid(format!("{key}: your role does not allow this"));
+                refuse(format!("{key}: your role does not allow this"));
+                continue;
             }
             match parse(field, &value) {
                 Ok(Some(value)) => drop(all.insert(key, value)),
-                Ok(None) if field.required => return invalid(format!("{key} cannot be empty")),
+                Ok(None) if field.required => refuse(format!("{key} cannot be empty")),
                 Ok(None) => drop(all.remove(&key)),
-                Err(expected) => return invalid(format!("{key}: this is no {expected}")),
+                Err(expected) => refuse(format!("{key}: this is no {expected}")),
             }
         }
         let missing = |field: &&Model| field.required && !all.contains_key(&field.key);
-        if let Some(missing) = self.fields.iter().find(missing).filter(|_| is_new) {
-            return invalid(format!("{} needs a value", missing.key));
+        for missing in self.fields.iter().filter(missing).filter(|_| is_new) {
+            refuse(format!("{} needs a value", missing.key));
         }
         *stored = Json::Object(all);
-        Ok(())
     }
 }
 

@@ -1,15 +1,16 @@
 //! Changing a customer.
 
-use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 
-use super::{Channel, Kind, LifecycleStage, Model, lock};
+use super::{Channel, Entity, Kind, LifecycleStage, Model, lock};
 use crate::access::{AccessError, Actor, user};
 use crate::automation::event;
+use crate::check::Check;
 use crate::customers::custom::{CustomValue, Setter};
 use crate::customers::{
-    CustomersError, parse_email, parse_language, parse_required, parse_text, parse_zone,
+    CustomersError, parse_email_if_any, parse_language, parse_required, parse_text, parse_zone,
 };
+use crate::edit::save;
 use crate::error::Error;
 use crate::finance::ledger;
 use crate::id::{CustomerId, UserId};
@@ -71,10 +72,11 @@ pub async fn update(
         return Err(CustomersError::CurrencyInUse.into());
     }
     let setter = Setter::load(txn, actor, now).await?;
-    change.apply(&mut row, &setter, false)?;
-    row.touch(actor, now);
+    let mut check = Check::default();
+    change.apply(&mut row, &setter, false, &mut check);
+    check.end()?;
     event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Refuses a user who is gone or disabled.
@@ -86,34 +88,31 @@ pub(super) async fn ensure_owner(txn: &impl ConnectionTrait, id: UserId) -> Resu
 }
 
 impl Change {
-    /// Applies it to `row`, which may be new. Whether the owner exists, the number is free and the currency may change is
-    /// for the caller to find out.
-    ///
-    /// # Errors
-    /// `Invalid` for a field that has not its form.
-    pub(super) fn apply(self, row: &mut Model, setter: &Setter, is_new: bool) -> Result<(), Error> {
-        setter.set(&mut row.custom, self.custom, is_new)?;
+    /// Applies it to `row`, which may be new, and notes what has not its form. Whether the owner exists, the number
+    /// is free and the currency may change is for the caller to find out.
+    pub(super) fn apply(self, row: &mut Model, setter: &Setter, is_new: bool, check: &mut Check) {
+        setter.set(&mut row.custom, self.custom, is_new, check);
         if let Some(number) = self.number {
-            row.number = parse_text("number", number, 64)?;
+            check.put(parse_text("number", number, 64), &mut row.number);
         }
         if let Some(phone) = self.phone {
-            row.phone = parse_text("phone", phone, 64)?;
+            check.put(parse_text("phone", phone, 64), &mut row.phone);
         }
         if let Some(tax_number) = self.tax_number {
-            row.tax_number = parse_text("taxNumber", tax_number, 64)?;
+            check.put(parse_text("taxNumber", tax_number, 64), &mut row.tax_number);
         }
         if let Some(email) = self.email {
-            let email = parse_text("email", email, 320)?;
-            row.email = email.as_deref().map(parse_email).transpose()?;
+            check.put(parse_email_if_any(email), &mut row.email);
         }
         if let Some(name) = self.display_name {
-            row.display_name = parse_required("displayName", &name, 200)?;
+            check.put(parse_required("displayName", &name, 200), &mut row.display_name);
         }
         if let Some(language) = self.language {
-            row.language = parse_language(&language)?;
+            check.put(parse_language(&language), &mut row.language);
         }
         if let Some(zone) = self.time_zone {
-            parse_zone(&zone)?.name().clone_into(&mut row.time_zone);
+            let zone = parse_zone(&zone).map(|zone| zone.name().to_owned());
+            check.put(zone, &mut row.time_zone);
         }
         row.kind = self.kind.unwrap_or(row.kind);
         row.stage = self.stage.unwrap_or(row.stage);
@@ -121,15 +120,5 @@ impl Change {
         row.preferred_channel = self.preferred_channel.unwrap_or(row.preferred_channel);
         row.currency = self.currency.unwrap_or(row.currency);
         row.index();
-        Ok(())
-    }
-}
-
-impl Model {
-    /// Notes who changes the row now.
-    pub(super) fn touch(&mut self, actor: Actor, now: DateTimeUtc) {
-        self.updated_at = now;
-        self.updated_by = actor.user();
-        self.version += 1;
     }
 }

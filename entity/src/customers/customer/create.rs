@@ -1,5 +1,6 @@
 //! Adding a customer.
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 
@@ -7,10 +8,10 @@ use super::change::ensure_owner;
 use super::{Change, Channel, Kind, LifecycleStage, Model};
 use crate::access::{Actor, Permission, Scope, Viewer, organisation};
 use crate::automation::event;
-use crate::customers::address::NewAddress;
-use crate::customers::contact::NewContact;
+use crate::check::Check;
 use crate::customers::custom::{CustomValue, Setter};
 use crate::customers::{CustomersError, address, contact};
+use crate::edit;
 use crate::error::Error;
 use crate::id::{CustomerId, Id, UserId};
 use crate::money::Currency;
@@ -43,9 +44,9 @@ pub struct NewCustomer {
     /// The currency it is usually invoiced in.
     pub currency: Option<Currency>,
     /// The people to talk to there.
-    pub contacts: Vec<NewContact>,
+    pub contacts: Vec<contact::ActiveModel>,
     /// Where it is.
-    pub addresses: Vec<NewAddress>,
+    pub addresses: Vec<address::ActiveModel>,
     /// Values of custom fields.
     pub custom: Vec<CustomValue>,
 }
@@ -99,10 +100,24 @@ pub async fn create(
         custom: new.custom,
     };
     let setter = Setter::load(txn, actor, now).await?;
-    change.apply(&mut row, &setter, true)?;
+    let mut check = Check::default();
+    change.apply(&mut row, &setter, true, &mut check);
+    let id = row.id;
+    let contacts = new.contacts.into_iter();
+    let contacts = contacts.map(|contact| contact::ActiveModel { customer_id: Set(id), ..contact });
+    let contacts = edit::parts::<contact::Entity>(contacts, "contacts", &mut check, actor, now)?;
+    let addresses = new.addresses.into_iter();
+    let addresses =
+        addresses.map(|address| address::ActiveModel { customer_id: Set(id), ..address });
+    let addresses = edit::parts::<address::Entity>(addresses, "addresses", &mut check, actor, now)?;
+    check.end()?;
     let row = row.into_active_model().reset_all().insert(txn).await?;
-    contact::add(txn, row.id, new.contacts, actor, now).await?;
-    address::add(txn, row.id, new.addresses, actor, now).await?;
+    if !contacts.is_empty() {
+        contact::Entity::insert_many(contacts).exec_without_returning(txn).await?;
+    }
+    if !addresses.is_empty() {
+        address::Entity::insert_many(addresses).exec_without_returning(txn).await?;
+    }
     event::emit(txn, event::Kind::CustomerCreated, row.id.0, Some(row.id), actor, now).await?;
     Ok(row)
 }

@@ -6,15 +6,16 @@
 
 use std::collections::HashSet;
 
+use sea_orm::ExprTrait;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ExprTrait, IntoActiveModel};
 
 use super::{Column, Entity, Model, lock_all};
 use crate::access::Actor;
 use crate::automation::event;
 use crate::customers::CustomersError;
 use crate::customers::reference::{Move, REFERENCES};
+use crate::edit::{save, unchanged};
 use crate::error::Error;
 use crate::finance::ledger;
 use crate::id::CustomerId;
@@ -104,9 +105,7 @@ pub async fn merge(
         found.ok_or(CustomersError::NotFound)
     };
     let mut kept = find(keep)?.clone();
-    if expected_version.is_some_and(|version| version != kept.version) {
-        return Err(Error::StaleVersion { current: kept.version });
-    }
+    unchanged(&kept, expected_version)?;
     let others = merge.iter().map(|id| find(*id)).collect::<Result<Vec<_>, _>>()?;
     for (field, from) in take {
         let other = others.iter().find(|other| other.id == from);
@@ -117,7 +116,6 @@ pub async fn merge(
         fill(&mut kept, other);
     }
     kept.index();
-    kept.touch(actor, now);
 
     let mut part = Entity::update_many()
         .col_expr(Column::DeletedAt, Expr::val(now))
@@ -136,7 +134,7 @@ pub async fn merge(
     }
     // After the records, since somebody may have posted something for them until they were moved.
     ledger::carry_over(txn, &merge, keep, actor, now).await?;
-    let kept = kept.into_active_model().reset_all().update(txn).await?;
+    let kept = save::<Entity>(txn, kept, actor, now).await?;
     let events = others
         .iter()
         .map(|other| event::new(event::Kind::CustomerMerged, other.id.0, Some(keep), actor, now));

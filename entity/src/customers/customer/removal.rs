@@ -2,7 +2,6 @@
 //!
 //! Invariant: what the law makes us keep, invoices and payments, is never purged.
 
-use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Query};
 
@@ -11,6 +10,7 @@ use crate::access::Actor;
 use crate::automation::event;
 use crate::customers::CustomersError;
 use crate::customers::reference::{REFERENCES, Reference, Tie};
+use crate::edit::save;
 use crate::error::Error;
 use crate::id::CustomerId;
 
@@ -30,9 +30,8 @@ pub async fn delete(
         return Err(CustomersError::NotFound.into());
     }
     row.deleted_at = Some(now);
-    row.touch(actor, now);
     event::emit(txn, event::Kind::CustomerDeleted, id.0, Some(id), actor, now).await?;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Takes the deletion of a customer back.
@@ -55,9 +54,8 @@ pub async fn restore(
         return Err(CustomersError::NotDeleted.into());
     }
     row.deleted_at = None;
-    row.touch(actor, now);
     event::emit(txn, event::Kind::CustomerRestored, id.0, Some(id), actor, now).await?;
-    Ok(row.into_active_model().reset_all().update(txn).await?)
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Removes a deleted customer for good, with everything that belongs to it alone.

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::{Change, Column, Entity, Model, tax_key};
 use crate::access::{Actor, organisation, user};
 use crate::automation::event;
+use crate::check::Check;
 use crate::customers::CustomersError;
 use crate::customers::custom::Setter;
+use crate::edit::Edited;
 use crate::error::Error;
 use crate::finance::ledger;
 use crate::id::{CustomerId, JobId, UserId};
@@ -250,10 +252,11 @@ impl Batch {
         {
             return Err(CustomersError::CurrencyInUse.into());
         }
-        row.apply(&mut customer, &self.setter, fate == Fate::Created)?;
-        if customer.display_name.is_empty() {
-            return Err(Error::invalid("displayName", "a new customer needs a name"));
-        }
+        let mut check = Check::default();
+        let is_named = row.display_name.is_some() || fate == Fate::Changed;
+        row.apply(&mut customer, &self.setter, fate == Fate::Created, &mut check);
+        check.that(is_named, "displayName", "a new customer needs a name");
+        check.end()?;
         if let Some(number) = &customer.number {
             let holder = *self.numbers.entry(number.clone()).or_insert(customer.id);
             if holder != customer.id {

@@ -40,11 +40,12 @@ enum Needs {
 }
 
 /// The fields of records that take more than seeing the record.
-const GUARDED: [(&str, &str, Permission); 5] = [
+const GUARDED: [(&str, &str, Permission); 6] = [
     ("Customer", "balance", Permission::ReadFinance),
     ("Customer", "balances", Permission::ReadFinance),
     ("Customer", "history", Permission::ReadAudit),
     ("Invoice", "history", Permission::ReadAudit),
+    ("Product", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
 ];
 
@@ -52,7 +53,8 @@ const GUARDED: [(&str, &str, Permission); 5] = [
 fn needed(name: &str) -> Needs {
     use Permission::{
         DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit,
-        ReadCustomers, ReadFinance, WriteCustomers, WriteInvoices, WritePayments,
+        ReadCustomers, ReadFinance, ReadProducts, WriteCustomers, WriteInvoices, WritePayments,
+        WriteProducts,
     };
     match name {
         "login" | "refreshSession" | "requestPasswordReset" | "resetPassword" => Needs::Nothing,
@@ -87,6 +89,7 @@ fn needed(name: &str) -> Needs {
         "createNote"
         | "updateNote"
         | "deleteNote"
+        | "restoreNote"
         | "createCustomer"
         | "updateCustomer"
         | "deleteCustomer"
@@ -112,6 +115,10 @@ fn needed(name: &str) -> Needs {
         "issueInvoice" | "voidInvoice" | "issueCreditNote" => Needs::All(WriteInvoices),
         "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt" => {
             Needs::All(WritePayments)
+        }
+        "product" | "products" | "productGroups" | "exportProducts" => Needs::All(ReadProducts),
+        "createProduct" | "updateProduct" | "deleteProduct" | "restoreProduct" => {
+            Needs::All(WriteProducts)
         }
         "importReceivables"
         | "importCustomers"

@@ -13,6 +13,7 @@ use entity::collaboration::note;
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
 use entity::money::{Currency, Money};
+use entity::sales::product;
 use sea_orm::{DatabaseConnection, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 use serde_json::{Value as Json, json};
 use type_safe_id::{DynamicType, TypeSafeId};
@@ -86,6 +87,7 @@ impl Rows {
             table::<payment::Entity>(db).await,
             table::<allocation::Entity>(db).await,
             table::<receipt::Entity>(db).await,
+            table::<product::Entity>(db).await,
             table::<message::Entity>(db).await,
             table::<job::Entity>(db).await,
             table::<ledger::Entity>(db).await,

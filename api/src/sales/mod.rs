@@ -1,0 +1,5 @@
+//! Selling.
+
+mod product;
+
+pub use product::ProductMutation;
