@@ -17,6 +17,7 @@ mod input;
 mod load;
 mod plan;
 mod register;
+mod request;
 mod roots;
 mod search;
 mod timeline;

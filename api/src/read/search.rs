@@ -12,7 +12,7 @@ use sea_orm::DbErr;
 use super::load::Level;
 use super::plan::{Planner, Rows, argument, asked};
 use super::register::{enumeration, meta_field, meta_input, page_cost};
-use super::roots::{failed, nullable, planned, reader, viewer, writer};
+use super::request::{failed, nullable, planned, reader, viewer, writer};
 use crate::error::Fault;
 
 /// How many records are found unless it is said, and at most.

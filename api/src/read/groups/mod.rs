@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::load::{Level, Reader, places};
 use super::plan::{Planner, Rows, asked};
-use super::roots::{admit, failed, planned, reader, viewer, writer};
+use super::request::{admit, failed, planned, reader, viewer, writer};
 use crate::context::Ask;
 use crate::error::Fault;
 use plan::GroupPlan;

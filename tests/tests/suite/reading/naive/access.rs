@@ -1,0 +1,60 @@
+//! Who sees which rows.
+
+use entity::access::{Permission, Scope};
+use entity::catalog::{Belongs, Record};
+use uuid::Uuid;
+
+use super::Naive;
+use crate::reading::rows::{Cell, Row};
+
+impl Naive<'_> {
+    /// Whether the viewer sees any row of a kind.
+    pub(super) fn sees(&self, record: &Record) -> bool {
+        record.own.is_some() || record.read.is_none_or(|needed| self.viewer.may(needed))
+    }
+
+    /// Whether the viewer sees a row.
+    pub(super) fn sees_row(&self, record: &Record, row: &Row) -> bool {
+        if let Belongs::OnlyTo(column, shared) = record.belongs {
+            let is_shared = shared.is_some_and(|shared| row[shared] == Cell::Truth(true));
+            return row[column] == Cell::Id(self.viewer.user.0) || is_shared;
+        }
+        let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
+        record.read.is_none_or(|needed| self.reaches(record, row, needed))
+            || record.own.is_some_and(own)
+    }
+
+    /// Whether what the viewer may do reaches to a row.
+    pub(super) fn reaches(&self, record: &Record, row: &Row, needed: Permission) -> bool {
+        match self.viewer.scope(needed) {
+            Scope::All => true,
+            Scope::None => false,
+            scope => self.is_theirs(record, row, scope),
+        }
+    }
+
+    fn is_theirs(&self, record: &Record, row: &Row, scope: Scope) -> bool {
+        let among = |users: &[Uuid], cell: &Cell| users.iter().any(|user| *cell == Cell::Id(*user));
+        let own = self.viewer.whose(Scope::Own);
+        match record.belongs {
+            Belongs::ToNobody | Belongs::OnlyTo(..) => false,
+            Belongs::With(column, target) => {
+                let mut others = self.rows.of(target().table).iter();
+                let other = others.find(|other| other["id"] == row[column]);
+                other.is_some_and(|other| self.is_theirs(target(), other, scope))
+            }
+            Belongs::To(column) => {
+                let mut shares = self.rows.of("share").iter();
+                let is_in = |team: &Cell| {
+                    let mut members = self.rows.of("team_member").iter();
+                    members.any(|one| one["team_id"] == *team && among(own, &one["user_id"]))
+                };
+                among(self.viewer.whose(scope), &row[column])
+                    || shares.any(|share| {
+                        share["record_id"] == row["id"]
+                            && (among(own, &share["user_id"]) || is_in(&share["team_id"]))
+                    })
+            }
+        }
+    }
+}
