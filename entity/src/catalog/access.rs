@@ -11,7 +11,7 @@ use crate::access::{AccessError, Permission, Scope, Viewer, share};
 use crate::error::Error;
 
 /// To whom the rows of a record belong.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Belongs {
     /// To nobody: only who reaches all reaches any.
     ToNobody,
@@ -22,13 +22,18 @@ pub enum Belongs {
     /// To the user that a column names, and nobody else sees them whatever they may, unless a second column
     /// says that all do.
     OnlyTo(&'static str, Option<&'static str>),
+    /// To whom one of those belongs which columns refer to: whoever sees one of these sees the row.
+    SeenWith(Vec<(&'static str, Target)>),
 }
 
 impl Record {
     /// Which rows the viewer sees.
     #[must_use]
     pub fn visible(&self, viewer: &Viewer) -> Condition {
-        match (self.belongs, self.read) {
+        match (&self.belongs, self.read) {
+            (Belongs::SeenWith(others), _) => {
+                self.with_any(others, |other| other.visible(viewer)).into()
+            }
             (Belongs::OnlyTo(column, shared), _) => Condition::any()
                 .add(self.column(column).eq(viewer.user))
                 .add_option(shared.map(|shared| self.column(shared).eq(true))),
@@ -54,8 +59,11 @@ impl Record {
 
     /// Whether a row belongs to the viewer within `scope`, or is shared with them.
     fn belonging(&self, viewer: &Viewer, scope: Scope, writing: bool) -> Expr {
-        match self.belongs {
+        match &self.belongs {
             Belongs::ToNobody => Expr::val(false),
+            Belongs::SeenWith(others) => {
+                self.with_any(others, |other| other.belonging(viewer, scope, writing).into())
+            }
             Belongs::OnlyTo(column, _) => self.column(column).eq(viewer.user),
             Belongs::To(column) => {
                 let shared = share::with(viewer, writing);
@@ -64,15 +72,29 @@ impl Record {
                     .or(self.column("id").in_subquery(shared))
             }
             Belongs::With(column, target) => {
-                let target = target();
-                let mut reached = Query::select();
-                reached
-                    .expr(target.column("id"))
-                    .from(target.table)
-                    .and_where(target.belonging(viewer, scope, writing));
-                self.column(column).in_subquery(reached)
+                self.with(column, target(), target().belonging(viewer, scope, writing).into())
             }
         }
+    }
+
+    /// Whether one of `others` passes, each of which a column refers to.
+    fn with_any(
+        &self,
+        others: &[(&'static str, Target)],
+        passes: impl Fn(&Self) -> Condition,
+    ) -> Expr {
+        let with = |(column, other): &(_, Target)| self.with(column, other(), passes(other()));
+        others.iter().map(with).reduce(ExprTrait::or).unwrap_or_else(|| Expr::val(false))
+    }
+
+    /// Whether that passes which a column refers to.
+    fn with(&self, column: &'static str, other: &Self, passes: Condition) -> Expr {
+        if passes.is_empty() {
+            return self.column(column).is_not_null();
+        }
+        let mut passing = Query::select();
+        passing.expr(other.column("id")).from(other.table).cond_where(passes);
+        self.column(column).in_subquery(passing)
     }
 
     /// Makes sure that the viewer may do with a row what needs `permission` and changes it.

@@ -241,6 +241,7 @@ macro_rules! catalog {
             $(, owned by $owner:expr)?
             $(, part of $part:expr => $whole:ty)?
             $(, private to $private:expr $(, shared by $shared:expr)?)?
+            $(, seen with [$($via:expr => $with:ty),+ $(,)?])?
             $(, deleted by $deleted:expr)?
             $(, merged by $merged:expr)?;
         $($(#[doc = $doc:literal])* $field:ident: $shape:expr,)+
@@ -270,6 +271,10 @@ macro_rules! catalog {
                                     sea_orm::IdenStatic::as_str(&$private),
                                     None$(.or(Some(sea_orm::IdenStatic::as_str(&$shared))))?,
                                 ))))?
+                                $(.or(Some(Belongs::SeenWith(vec![$((
+                                    sea_orm::IdenStatic::as_str(&$via),
+                                    <$with as Cataloged>::record as Target,
+                                )),+]))))?
                                 .unwrap_or(Belongs::ToNobody),
                             deleted: None$(.or(Some(sea_orm::IdenStatic::as_str(&$deleted))))?,
                             merged: None$(.or(Some(sea_orm::IdenStatic::as_str(&$merged))))?,

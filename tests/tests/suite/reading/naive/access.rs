@@ -15,6 +15,13 @@ impl Naive<'_> {
 
     /// Whether the viewer sees a row.
     pub(super) fn sees_row(&self, record: &Record, row: &Row) -> bool {
+        if let Belongs::SeenWith(others) = &record.belongs {
+            return others.iter().any(|(column, target)| {
+                let mut others = self.rows.of(target().table).iter();
+                let other = others.find(|other| other["id"] == row[*column]);
+                other.is_some_and(|other| self.sees_row(target(), other))
+            });
+        }
         if let Belongs::OnlyTo(column, shared) = record.belongs {
             let is_shared = shared.is_some_and(|shared| row[shared] == Cell::Truth(true));
             return row[column] == Cell::Id(self.viewer.user.0) || is_shared;
@@ -37,7 +44,7 @@ impl Naive<'_> {
         let among = |users: &[Uuid], cell: &Cell| users.iter().any(|user| *cell == Cell::Id(*user));
         let own = self.viewer.whose(Scope::Own);
         match record.belongs {
-            Belongs::ToNobody | Belongs::OnlyTo(..) => false,
+            Belongs::ToNobody | Belongs::OnlyTo(..) | Belongs::SeenWith(_) => false,
             Belongs::With(column, target) => {
                 let mut others = self.rows.of(target().table).iter();
                 let other = others.find(|other| other["id"] == row[column]);
