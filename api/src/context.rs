@@ -23,6 +23,7 @@ use worker::feed::Signal;
 
 use crate::access::token::Tokens;
 use crate::error::{Fault, UserError, refused};
+use crate::files::link::Links;
 use crate::http::errors::Code;
 use crate::http::request::RequestId;
 
@@ -37,6 +38,8 @@ pub struct Shared {
     pub signal: Signal,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+    /// Signed links to files.
+    pub links: Links,
 }
 
 /// What a request has: who asks, and how much is read for them.

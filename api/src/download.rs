@@ -60,13 +60,10 @@ async fn result(
         Err(error) => return Err(fault(&error, &request)),
     };
     // The name is made of the list's name and the time, so it needs no quoting.
-    let kind = match file.name.rsplit_once('.') {
-        Some((_, "xlsx")) => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        _ => "text/csv; charset=utf-8",
-    };
+    let kind = HeaderValue::try_from(file.media_type);
     let disposition = HeaderValue::try_from(format!("attachment; filename=\"{}\"", file.name));
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_TYPE, kind.map_err(|error| fault(&error, &request))?),
         (header::CONTENT_LENGTH, HeaderValue::from(file.size)),
         (header::CONTENT_DISPOSITION, disposition.map_err(|error| fault(&error, &request))?),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),

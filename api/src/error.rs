@@ -261,9 +261,16 @@ fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static s
         CollaborationError::NoSuchNote
         | CollaborationError::NoSuchView
         | CollaborationError::NoSuchRecord => (ErrorCode::NotFound, &["id"]),
-        CollaborationError::NobodysView | CollaborationError::TooManyFavourites(_) => {
-            (ErrorCode::InvalidState, &[])
+        CollaborationError::SubjectNotFound => (ErrorCode::NotFound, &["input", "record"]),
+        CollaborationError::DocumentNotFound | CollaborationError::UploadNotFound => {
+            (ErrorCode::NotFound, &[])
         }
+        CollaborationError::NobodysView
+        | CollaborationError::TooManyFavourites(_)
+        | CollaborationError::TooManyDocuments(_)
+        | CollaborationError::TooManyVersions(_)
+        | CollaborationError::UploadUsed => (ErrorCode::InvalidState, &[]),
+        CollaborationError::TooManyUploads(_) => (ErrorCode::RateLimited, &[]),
     }
 }
 

@@ -8,6 +8,7 @@ use api::access::token::Tokens;
 use api::cli::{audit, demo, import, seed};
 use api::config::Server;
 use api::context::Shared;
+use api::files::link::Links;
 use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
 use api::http::store::Store;
@@ -108,11 +109,13 @@ async fn serve_all(
     if is_demo {
         demo::load(&db, &clock).await?;
     }
+    let key = server.key(&stack)?;
     let shared = Shared {
         db: db.clone(),
         clock: clock.clone(),
         signal: stack.signal()?,
-        tokens: Arc::new(Tokens::new(&server.key(&stack)?)),
+        tokens: Arc::new(Tokens::new(&key)),
+        links: Links::new(&key),
     };
     let development = (stack.environment == Environment::Development).then(|| Development {
         mailbox: stack.smtp_url.is_none().then(|| stack.data_dir.join("mail")),

@@ -9,7 +9,9 @@ use crate::access::{
     UserQuery,
 };
 use crate::automation::{JobMutation, WebhookMutation};
-use crate::collaboration::{MarkMutation, NoteMutation, SavedViewMutation};
+use crate::collaboration::{
+    DocumentMutation, DocumentQuery, MarkMutation, NoteMutation, SavedViewMutation, UploadMutation,
+};
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
     CustomerDuplicateQuery, CustomerImportMutation, CustomerMergeMutation, CustomerMutation,
@@ -63,7 +65,13 @@ struct CustomersMutations(
 );
 
 #[derive(MergedObject, Default)]
-struct CollaborationMutations(SavedViewMutation, MarkMutation, NoteMutation);
+struct CollaborationMutations(
+    SavedViewMutation,
+    MarkMutation,
+    NoteMutation,
+    DocumentMutation,
+    UploadMutation,
+);
 
 #[derive(MergedObject, Default)]
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
@@ -73,7 +81,14 @@ struct AutomationMutations(JobMutation, WebhookMutation);
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(Roots, AccessQueries, CustomerDuplicateQuery, OverviewQuery, InvoiceQuery);
+pub struct Query(
+    Roots,
+    AccessQueries,
+    CustomerDuplicateQuery,
+    OverviewQuery,
+    InvoiceQuery,
+    DocumentQuery,
+);
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
 #[derive(MergedObject, Default)]

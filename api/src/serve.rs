@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::access::{self, known::Known};
 use crate::context::{Session, Shared};
 use crate::download::{self, Downloads};
+use crate::files::{self, Files};
 use crate::http::admission::Admission;
 use crate::http::budget::Budget;
 use crate::http::console::{Example, Login, Offer};
@@ -29,7 +30,6 @@ use crate::http::server::Stop;
 use crate::http::socket::{Origins, Rules};
 use crate::http::{console, finish, headers, health, mailbox, socket};
 use crate::schema::builder;
-use crate::upload::{self, Uploads};
 
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ pub const DEMO_PASSWORD: &str = "rapport-demo-2026";
 pub struct Parts {
     /// What the process has.
     pub shared: Shared,
-    /// Where uploads go.
+    /// Where files are.
     pub files: Arc<dyn ObjectStore>,
     /// The figures.
     pub metrics: PrometheusHandle,
@@ -173,7 +173,7 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
             shared: shared.clone(),
             files: Arc::clone(&parts.files),
         }))
-        .merge(upload::router(Uploads { shared: shared.clone(), files: parts.files }));
+        .merge(files::router(Files::new(shared.clone(), parts.files)));
     if let Some(development) = parts.development {
         routes = routes.merge(console::router(&offer(development.demo))?);
         if let Some(folder) = development.mailbox {

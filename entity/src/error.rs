@@ -29,7 +29,7 @@ pub enum Error {
     /// Messages, jobs and repeated requests.
     #[error(transparent)]
     Automation(#[from] AutomationError),
-    /// Notes, views, favourites and what is followed.
+    /// Documents, notes, views, favourites and what is followed.
     #[error(transparent)]
     Collaboration(#[from] CollaborationError),
     /// A filter or an order that cannot be carried out.

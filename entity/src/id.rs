@@ -174,6 +174,12 @@ ids! {
     WebhookEndpointId = "whe";
     /// The sending of an event to an endpoint.
     WebhookDeliveryId = "whd";
+    /// A document: files in versions, kept with a record.
+    DocumentId = "doc";
+    /// A word that a document is found by.
+    DocumentTagId = "dtg";
+    /// A file that is to come.
+    UploadId = "upl";
 }
 
 #[cfg(test)]

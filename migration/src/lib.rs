@@ -18,6 +18,7 @@ mod m20261125_000005_people;
 mod m20261125_000006_audit;
 mod m20261125_000007_changing;
 mod m20261125_000008_finding;
+mod m20261125_000009_files;
 mod m20261125_000011_sessions;
 mod m20261125_000061_timeline;
 mod m20261125_000062_webhooks;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000006_audit::Migration),
             Box::new(m20261125_000007_changing::Migration),
             Box::new(m20261125_000008_finding::Migration),
+            Box::new(m20261125_000009_files::Migration),
             Box::new(m20261125_000011_sessions::Migration),
             Box::new(m20261125_000061_timeline::Migration),
             Box::new(m20261125_000062_webhooks::Migration),

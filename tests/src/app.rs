@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::access::token::Tokens;
 use api::context::Shared;
+use api::files::link::Links;
 use api::http::budget::{Allowance, Budget};
 use api::http::documents::{Documents, Shelf};
 use api::http::server::{Patience, serve};
@@ -25,6 +26,7 @@ use entity::id::{RoleId, SessionId, UserId};
 use entity::money::Currency;
 use futures::FutureExt;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use object_store::ObjectStore;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, Database, EntityTrait, FromQueryResult,
     PaginatorTrait, QueryFilter, Statement,
@@ -34,6 +36,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use worker::collaboration::upkeep::Upkeep;
 use worker::config::Stack;
 use worker::feed::Signal;
 use worker::mail::transport::{Mailbox, Transport};
@@ -83,6 +86,8 @@ pub struct App {
     pub signal: Signal,
     /// What the API's processes share, where they share anything.
     pub store: Option<Store>,
+    /// Where files are, to look at what nobody shows.
+    pub files: Arc<dyn ObjectStore>,
     /// What customers got.
     pub mailbox: Mailbox,
     /// Host and port of the API.
@@ -92,7 +97,7 @@ pub struct App {
     stack: Stack,
     stop: CancellationToken,
     workers: tokio::task::JoinHandle<Result<(), worker::feed::FeedError>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 #[derive(Parser)]
@@ -111,6 +116,9 @@ fn figures() -> PrometheusHandle {
     static FIGURES: OnceLock<PrometheusHandle> = OnceLock::new();
     FIGURES.get_or_init(|| PrometheusBuilder::new().build_recorder().handle()).clone()
 }
+
+/// The secret that tokens and links are signed with.
+const KEY: &[u8] = b"a key that is long enough for tests";
 
 /// What everybody may ask for in a minute, in points.
 pub const RATE_LIMIT: u64 = 1_000_000;
@@ -154,7 +162,8 @@ impl App {
             db: db.clone(),
             clock: clock.clone(),
             signal: stack.signal()?,
-            tokens: Arc::new(Tokens::new(b"a key that is long enough for tests")),
+            tokens: Arc::new(Tokens::new(KEY)),
+            links: Links::new(KEY),
         };
         let transport = Some(Transport::Memory(mailbox.clone()));
         let signal = shared.signal.clone();
@@ -166,9 +175,10 @@ impl App {
         };
         let allowance = Allowance { account: Some(RATE_LIMIT), address: Some(RATE_LIMIT) };
         let budget = Budget::new(allowance, clock.clone(), store.clone());
+        let files = stack.files()?;
         let (router, stop) = routes(Parts {
             shared,
-            files: stack.files()?,
+            files: Arc::clone(&files),
             metrics: figures(),
             proxies: 0,
             cors_origins: Vec::new(),
@@ -191,13 +201,14 @@ impl App {
             clock,
             signal,
             store,
+            files,
             mailbox,
             address,
             tokens,
             accountant,
             stop: asked,
             workers,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -361,6 +372,17 @@ impl App {
     /// Turns the clock.
     pub fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
+    }
+
+    /// The worker's upkeep of files, to be done now.
+    #[must_use]
+    pub fn upkeep(&self) -> Upkeep {
+        Upkeep {
+            db: self.db.clone(),
+            clock: self.clock.clone(),
+            files: Arc::clone(&self.files),
+            folder: Some(self.folder.path().join("files")),
+        }
     }
 
     /// How many messages are in each state.

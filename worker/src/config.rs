@@ -259,24 +259,25 @@ impl Stack {
         }
     }
 
+    /// The folder that the file store is.
+    ///
+    /// # Errors
+    /// When the address is none of a folder.
+    pub fn files_folder(&self) -> Result<PathBuf, ConfigError> {
+        let Some(url) = &self.files_url else { return Ok(self.data_dir.join("files")) };
+        let folder = Url::parse(url).ok().filter(|url| url.scheme() == "file");
+        folder.and_then(|url| url.to_file_path().ok()).ok_or_else(|| {
+            let what = "write file:///path of a folder that all processes share";
+            ConfigError::Refused("FILES_URL", what.to_owned())
+        })
+    }
+
     /// Opens the file store.
     ///
     /// # Errors
     /// When the address is none of a store, or the folder cannot be made.
     pub fn files(&self) -> Result<Arc<dyn ObjectStore>, ConfigError> {
-        let folder = match &self.files_url {
-            None => self.data_dir.join("files"),
-            Some(url) => Url::parse(url)
-                .ok()
-                .filter(|url| url.scheme() == "file")
-                .and_then(|url| url.to_file_path().ok())
-                .ok_or_else(|| {
-                    ConfigError::Refused(
-                        "FILES_URL",
-                        "write file:///path of a folder that all processes share".to_owned(),
-                    )
-                })?,
-        };
+        let folder = self.files_folder()?;
         let unreadable = |error| ConfigError::Unreadable("FILES_URL", folder.clone(), error);
         std::fs::create_dir_all(&folder).map_err(unreadable)?;
         Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))

@@ -18,6 +18,7 @@ use sea_orm::{ActiveEnum, Iterable};
 use tokio_util::sync::CancellationToken;
 
 use crate::collaboration::export;
+use crate::collaboration::upkeep::Upkeep;
 use crate::config::{ConfigError, Stack};
 use crate::customers::{self, bulk};
 use crate::document::{DocumentError, Documents};
@@ -47,6 +48,8 @@ pub struct Runtime {
     pub relay: Relay,
     /// What sends.
     pub sender: Sender,
+    /// What keeps files tidy.
+    pub upkeep: Upkeep,
     jobs: Jobs,
     message_feed: Feed,
     job_feed: Feed,
@@ -87,7 +90,14 @@ impl Runtime {
         let lease = stack.lease();
         let requeue = TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
         let pace = Pace { interval: Duration::from_secs(1), requeue };
+        let files = stack.files()?;
         Ok(Self {
+            upkeep: Upkeep {
+                db: db.clone(),
+                clock: clock.clone(),
+                files: Arc::clone(&files),
+                folder: Some(stack.files_folder()?),
+            },
             relay: Relay {
                 db: db.clone(),
                 clock: clock.clone(),
@@ -108,7 +118,7 @@ impl Runtime {
                 retry: Duration::from_secs(stack.mail_retry_s),
             },
             courier: Courier::new(db.clone(), clock.clone(), &stack.webhook_allow, lease),
-            jobs: Jobs { db, clock, files: stack.files()?, signal, lease },
+            jobs: Jobs { db, clock, files, signal, lease },
             message_feed,
             job_feed,
             senders: usize::from(stack.senders),
@@ -120,7 +130,7 @@ impl Runtime {
     /// # Errors
     /// When a part ended by itself.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
-        let Self { relay, sender, jobs, message_feed, job_feed, courier, senders } = self;
+        let Self { relay, sender, upkeep, jobs, message_feed, job_feed, courier, senders } = self;
         let house = jobs.clone();
         let documents = sender.documents.clone();
         let send_messages = move |due: Due| {
@@ -138,7 +148,7 @@ impl Runtime {
             ended
         };
         let clock = relay.clock.clone();
-        let (relayed, sent, worked, (), (), (), ()) = tokio::join!(
+        let (relayed, sent, worked, (), (), (), (), ()) = tokio::join!(
             guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
@@ -146,6 +156,7 @@ impl Runtime {
             sealer::run(house.db.clone(), clock.clone(), shutdown.clone()),
             tidier::run(house.db.clone(), clock, shutdown.clone()),
             keep_house(house, documents, shutdown.clone()),
+            upkeep.run(shutdown.clone()),
         );
         relayed.and(sent).and(worked)
     }

@@ -1,9 +1,13 @@
-//! What people share with one another, and what they keep at hand.
+//! What people share with one another, what they keep at hand, and documents with their files.
 
+mod document;
 mod mark;
 mod note;
 mod saved_view;
+mod upload;
 
+pub use document::{DocumentMutation, DocumentQuery};
 pub use mark::MarkMutation;
 pub use note::NoteMutation;
 pub use saved_view::SavedViewMutation;
+pub use upload::UploadMutation;

@@ -53,7 +53,7 @@ pub fn cors<'a>(
     let x_request_id = HeaderName::from_static("x-request-id");
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(exact))
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, x_request_id.clone()])
         .expose_headers([x_request_id, RETRY_AFTER])
         .max_age(Duration::from_hours(1));

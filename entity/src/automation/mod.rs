@@ -1,5 +1,6 @@
 //! What happens later, as rows: the outbox, the message ledger, jobs, and what was asked already.
 
+pub mod chore;
 pub mod event;
 pub mod idempotency;
 pub mod job;

@@ -83,7 +83,8 @@ impl Record {
         others: &[(&'static str, Target)],
         passes: impl Fn(&Self) -> Condition,
     ) -> Expr {
-        let with = |(column, other): &(_, Target)| self.with(column, other(), passes(other()));
+        let with =
+            |(column, other): &(&'static str, Target)| self.with(column, other(), passes(other()));
         others.iter().map(with).reduce(ExprTrait::or).unwrap_or_else(|| Expr::val(false))
     }
 

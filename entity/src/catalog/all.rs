@@ -6,7 +6,7 @@ use crate::access::{
 };
 use crate::automation::webhook::{delivery, endpoint};
 use crate::automation::{job, message};
-use crate::collaboration::{note, saved_view};
+use crate::collaboration::{document, document_tag, file, note, saved_view};
 use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
@@ -15,7 +15,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 30] {
+pub fn records() -> [&'static Record; 33] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -47,6 +47,9 @@ pub fn records() -> [&'static Record; 30] {
         change::Entity::record(),
         endpoint::Entity::record(),
         delivery::Entity::record(),
+        document::Entity::record(),
+        document_tag::Entity::record(),
+        file::Entity::record(),
     ]
 }
 

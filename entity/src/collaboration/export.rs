@@ -36,6 +36,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// The media type of its files.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+
     /// The end of the file's name.
     #[must_use]
     pub fn extension(self) -> &'static str {
@@ -187,6 +196,8 @@ pub fn file_of(job: JobId) -> FileId {
 /// A file that was written.
 #[derive(Clone, Debug)]
 pub struct Written {
+    /// What it is.
+    pub format: Format,
     /// What it is called.
     pub name: String,
     /// In bytes.
@@ -216,8 +227,14 @@ pub async fn finish(
     let job = job::Entity::find_by_id(id).one(txn).await?;
     let actor = job.and_then(|job| job.created_by);
     let actor = actor.map_or(crate::access::Actor::System, crate::access::Actor::User);
-    let Written { name, size, sha256, .. } = written;
-    file::create(txn, file_of(id), name, *size, sha256.clone(), actor, now).await?;
+    let Written { name, size, sha256, format, .. } = written;
+    let stored = file::Stored {
+        id: file_of(id),
+        size: *size,
+        sha256: sha256.clone(),
+        media_type: format.media_type().to_owned(),
+    };
+    file::create(txn, stored, name, None, actor, now).await?;
     job::leave(txn, leased, file_of(id), now + TimeDelta::days(DAYS)).await?;
     let report = serde_json::json!({ "rows": rows, "name": name, "size": size });
     job::finish(txn, id, fence, job::State::Succeeded, report, now).await?;

@@ -1,10 +1,17 @@
-//! What people share with one another, and what they keep at hand.
+//! What people share with one another: documents with their files, views, and what they keep at hand.
 
+pub mod document;
+pub mod document_tag;
 pub mod export;
 pub mod file;
+pub mod file_name;
 pub mod mark;
 pub mod note;
 pub mod saved_view;
+mod subject;
+pub mod upload;
+
+pub use subject::{Subject, Target};
 
 /// What the rules about what people share refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,4 +31,25 @@ pub enum CollaborationError {
     /// No note has the id, or it is deleted.
     #[error("there is no such note")]
     NoSuchNote,
+    /// No document has the id.
+    #[error("there is no such document")]
+    DocumentNotFound,
+    /// No record that could have documents has the id.
+    #[error("there is no such record that documents are kept with")]
+    SubjectNotFound,
+    /// The record has enough.
+    #[error("this record has {0} documents, which is the most; delete some first")]
+    TooManyDocuments(u64),
+    /// The document has enough.
+    #[error("this document has {0} versions, which is the most; begin a new document")]
+    TooManyVersions(i32),
+    /// Enough was asked for and not used.
+    #[error("{0} uploads are waiting for their files; use them, or wait until they expire")]
+    TooManyUploads(u64),
+    /// Not made, expired, or somebody else's.
+    #[error("there is no such upload; ask for a fresh one")]
+    UploadNotFound,
+    /// A file was uploaded already.
+    #[error("this upload was used already; ask for a fresh one")]
+    UploadUsed,
 }

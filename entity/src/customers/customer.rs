@@ -13,7 +13,7 @@ use super::{CustomersError, address, contact, timeline};
 use crate::access::{Permission, audit, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
-use crate::collaboration::note;
+use crate::collaboration::{document, note};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
@@ -234,6 +234,8 @@ catalog! {
     invoices: many::<invoice::Entity>(invoice::Column::CustomerId),
     /// What it paid.
     payments: many::<payment::Entity>(payment::Column::CustomerId),
+    /// What is kept with it: contracts, letters, pictures.
+    documents: many::<document::Entity>(document::Column::CustomerId),
     /// Everything ever meant for it.
     messages: many::<message::Entity>(message::Column::CustomerId),
     /// What there was with it, newest first: invoices, payments, credit notes, messages, notes, and

@@ -17,6 +17,7 @@ use super::{FinanceError, allocation, credit_note, invoice_line};
 use crate::access::{Actor, Permission, audit, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
+use crate::collaboration::document;
 use crate::customers::{customer, parse_text};
 use crate::error::Error;
 use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
@@ -150,6 +151,8 @@ catalog! {
     ),
     /// Who changed what of it.
     history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
+    /// What is kept with it.
+    documents: many::<document::Entity>(document::Column::InvoiceId),
     /// When it was added.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }

@@ -13,6 +13,7 @@ use super::{FinanceError, allocation, receipt};
 use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
+use crate::collaboration::document;
 use crate::customers::{customer, parse_text};
 use crate::db::sum;
 use crate::error::Error;
@@ -150,6 +151,8 @@ catalog! {
     cancellation: single::<receipt::Entity, _>(
         receipt::Column::PaymentId, receipt::Column::Kind, "CANCELLATION",
     ),
+    /// What is kept with it, such as a bank's advice.
+    documents: many::<document::Entity>(document::Column::PaymentId),
     /// When it was recorded.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::access::token::Tokens;
 use api::context::Shared;
+use api::files::link::Links;
 use api::http::budget::Budget;
 use api::http::documents::{Documents, Shelf};
 use api::http::server::{Patience, serve};
@@ -120,7 +121,8 @@ impl House {
 impl Rapport {
     /// Starts its API.
     pub async fn serve(&self) -> Result<Server, Failure> {
-        let tokens = Arc::new(Tokens::new(b"a key for a house that lives for minutes"));
+        let key = b"a key for a house that lives for minutes";
+        let tokens = Arc::new(Tokens::new(key));
         let (now, user) = (self.clock.now(), self.user);
         let begun = self.db.write(move |txn| {
             async move { session::begin(txn, user, &Device::default(), now).await }.boxed()
@@ -133,6 +135,7 @@ impl Rapport {
                 clock: self.clock.clone(),
                 signal: self.stack.signal()?,
                 tokens,
+                links: Links::new(key),
             },
             files: self.stack.files()?,
             metrics: PrometheusBuilder::new().build_recorder().handle(),

@@ -5,8 +5,11 @@ use entity::access::Role;
 use entity::customers::customer;
 use entity::id::{CustomerId, Id, RoleId};
 use entity::money::Currency;
+use http_body_util::Full;
+use hyper::Request;
 use serde_json::{Value, json};
 use tests::app::App;
+use tests::graphql;
 use uuid::Uuid;
 
 pub const CREATE_CUSTOMER: &str = "mutation ($input: CreateCustomerInput!, $key: String) {
@@ -28,6 +31,13 @@ pub const REVERSE_PAYMENT: &str = "mutation ($id: ID!, $reason: String!) {
   reversePayment(id: $id, input: { reason: $reason }) {
     payment { id state allocated { amount } unapplied { amount } cancellation { number kind cancels { number } } }
     userErrors { code field message } } }";
+
+pub const CREATE_UPLOAD: &str = "mutation ($input: CreateUploadInput!, $key: String) {
+  createUpload(input: $input, idempotencyKey: $key) {
+    upload { url expiresAt } userErrors { code field message } } }";
+
+pub const DELETE_DOCUMENT: &str = "mutation ($id: ID!) {
+  deleteDocument(id: $id) { document { id deletedAt } userErrors { code field } } }";
 
 pub const CREATE_ROLE: &str = "mutation ($input: CreateRoleInput!) { createRole(input: $input) {
   role { id version name key grants { permission scope } } userErrors { code field message } } }";
@@ -109,4 +119,20 @@ pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
     };
     row.index();
     row
+}
+
+/// A document with what `record` names, or its next version; what the upload answered.
+pub async fn document(app: &App, record: &Value, name: &str, bytes: &[u8]) -> Value {
+    let input =
+        json!({ "record": record, "fileName": name, "size": bytes.len(), "tags": ["Scan"] });
+    let upload = app.make("upload", CREATE_UPLOAD, json!({ "input": input })).await;
+    let request = Request::put(upload["url"].as_str().expect("a link"))
+        .header("host", &app.address)
+        .body(Full::from(bytes.to_vec()))
+        .expect("a request");
+    let limit = std::time::Duration::from_secs(10);
+    let (status, answer) =
+        graphql::exchange(&app.address, request, limit).await.expect("an answer");
+    assert_eq!(status, 201, "{answer:?}");
+    serde_json::from_slice(&answer).expect("JSON")
 }

@@ -1,4 +1,5 @@
-//! Files: what people bring, and what they take with them.
+//! Files: what people bring, what they take with them, and keeping the file store tidy.
 
 pub mod export;
 pub mod stored;
+pub mod upkeep;

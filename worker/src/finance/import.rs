@@ -139,7 +139,13 @@ mod tests {
         db.write(move |txn| {
             let input = input.clone();
             async move {
-                file::create(txn, id, "a.csv", 1, String::new(), Actor::System, now).await?;
+                let stored = file::Stored {
+                    id,
+                    size: 1,
+                    sha256: String::new(),
+                    media_type: "text/csv".to_owned(),
+                };
+                file::create(txn, stored, "a.csv", None, Actor::System, now).await?;
                 let kind = job::Kind::ImportReceivables;
                 let job = job::create(txn, kind, input, Actor::System, now).await?;
                 job::lease(txn, job.id, now + TimeDelta::minutes(1), now).await

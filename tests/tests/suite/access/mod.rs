@@ -40,13 +40,14 @@ enum Needs {
 }
 
 /// The fields of records that take more than seeing the record.
-const GUARDED: [(&str, &str, Permission); 6] = [
+const GUARDED: &[(&str, &str, Permission)] = &[
     ("Customer", "balance", Permission::ReadFinance),
     ("Customer", "balances", Permission::ReadFinance),
     ("Customer", "history", Permission::ReadAudit),
     ("Invoice", "history", Permission::ReadAudit),
     ("Product", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
+    ("Document", "history", Permission::ReadAudit),
 ];
 
 /// What it takes to ask for the root field `name`. One that is missing here fails the test.
@@ -68,7 +69,9 @@ fn needed(name: &str) -> Needs {
         | "savedViews" | "createSavedView" | "updateSavedView" | "deleteSavedView"
         | "exportSavedViews" | "favourites" | "addFavourite" | "removeFavourite" | "follow"
         | "unfollow" | "following" | "followers" | "job" | "jobs" | "startJob" | "cancelJob"
-        | "createAbsence" | "deleteAbsence" => Needs::Login,
+        | "createAbsence" | "deleteAbsence" | "document" | "documents" | "exportDocuments"
+        | "downloadLink" | "createUpload" | "updateDocument" | "deleteDocument"
+        | "restoreDocument" => Needs::Login,
         "webhookEndpoint"
         | "webhookEndpoints"
         | "webhookDelivery"

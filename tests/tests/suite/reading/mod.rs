@@ -23,8 +23,8 @@ use self::draw::Draw;
 use self::naive::{CURSOR, Naive};
 use self::rows::Rows;
 use crate::given::{
-    CREATE_CUSTOMER, CREATE_TEAM, ISSUE_INVOICE, RECORD_PAYMENT, REVERSE_PAYMENT, SHARE_CUSTOMER,
-    role,
+    self, CREATE_CUSTOMER, CREATE_TEAM, ISSUE_INVOICE, RECORD_PAYMENT, REVERSE_PAYMENT,
+    SHARE_CUSTOMER, role,
 };
 
 /// Customers with all that hangs on them: diacritics, nothing where there can be nothing, several
@@ -55,6 +55,13 @@ async fn company(app: &App, owners: &[UserId]) {
                 "city": "Hà Nội" })).collect::<Vec<_>>(),
         });
         let made = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+        for at in 0..index % 2 {
+            let contract = given::document(app, &made["id"], "Hợp đồng.pdf", b"%PDF-1.7").await;
+            given::document(app, &contract["documentId"], "Phụ lục.html", b"<html>").await;
+            let scan =
+                given::document(app, &made["id"], "Ảnh.png", format!("{at}").as_bytes()).await;
+            app.ask(given::DELETE_DOCUMENT, json!({ "id": scan["documentId"] })).await;
+        }
         for at in 0..index % 4 {
             let lines: Vec<_> = (0..=at)
                 .map(|at| {
@@ -64,7 +71,8 @@ async fn company(app: &App, owners: &[UserId]) {
                 .collect();
             let input = json!({ "customerId": made["id"], "currency": currency, "lines": lines,
                 "dueOn": format!("2026-12-{:02}", 10 + at), "reference": some(format!("PO-{at}")) });
-            app.make("invoice", ISSUE_INVOICE, json!({ "input": input })).await;
+            let invoice = app.make("invoice", ISSUE_INVOICE, json!({ "input": input })).await;
+            given::document(app, &invoice["id"], "Đơn đặt hàng.txt", b"PO").await;
         }
         for at in 0..index % 3 {
             let amount = json!({ "amount": format!("{}", 1500 * (at + 1)), "currency": currency });
@@ -72,6 +80,7 @@ async fn company(app: &App, owners: &[UserId]) {
             let key = format!("{index} {at}");
             let paid =
                 app.make("payment", RECORD_PAYMENT, json!({ "input": input, "key": key })).await;
+            given::document(app, &paid["id"], "Sao kê.pdf", b"%PDF-1.7").await;
             if at == 1 {
                 app.make(
                     "payment",

@@ -1,0 +1,129 @@
+//! Signed links: who may do one thing with one file, and until when.
+//!
+//! Invariant: a link is good for one purpose, one id and one user; none of it can be changed without the
+//! key, and none of it is looked at before the signature is.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use entity::id::UserId;
+use ring::hmac::{self, HMAC_SHA256};
+use uuid::Uuid;
+
+/// What links are signed with under a process's secret; another purpose gets another key.
+const CONTEXT: &[u8] = b"rapport: links to files, 1";
+
+/// Purpose, id, user, seconds.
+const CLAIMS: usize = 1 + 16 + 16 + 8;
+
+/// What a link is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Sending the file of an upload.
+    Upload = 1,
+    /// Fetching a stored file.
+    Download = 2,
+}
+
+/// What a link says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Of the upload, or of the file.
+    pub id: Uuid,
+    /// For whom it was made.
+    pub user: UserId,
+    /// Until when it is good, to the second.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Signs links, and checks them.
+#[derive(Clone)]
+pub struct Links(hmac::Key);
+
+impl Links {
+    /// With a key derived from `secret`, which has at least 32 bytes.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        let derived = hmac::sign(&hmac::Key::new(HMAC_SHA256, secret), CONTEXT);
+        Self(hmac::Key::new(HMAC_SHA256, derived.as_ref()))
+    }
+
+    /// The link as it stands in an address.
+    #[must_use]
+    pub fn sign(&self, purpose: Purpose, link: Link) -> String {
+        let mut bytes = Vec::with_capacity(CLAIMS + 32);
+        bytes.push(purpose as u8);
+        bytes.extend_from_slice(link.id.as_bytes());
+        bytes.extend_from_slice(link.user.0.as_bytes());
+        bytes.extend_from_slice(&link.expires_at.timestamp().to_be_bytes());
+        let signature = hmac::sign(&self.0, &bytes);
+        bytes.extend_from_slice(signature.as_ref());
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What `text` says, if it is a link of ours for the purpose, whether or not it has expired.
+    #[must_use]
+    pub fn open(&self, purpose: Purpose, text: &str) -> Option<Link> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (claims, signature) = bytes.split_at_checked(CLAIMS)?;
+        hmac::verify(&self.0, claims, signature).ok()?;
+        let (kind, rest) = claims.split_first()?;
+        let (id, rest) = rest.split_first_chunk::<16>()?;
+        let (user, rest) = rest.split_first_chunk::<16>()?;
+        let seconds = i64::from_be_bytes(rest.try_into().ok()?);
+        (*kind == purpose as u8).then_some(Link {
+            id: Uuid::from_bytes(*id),
+            user: UserId(Uuid::from_bytes(*user)),
+            expires_at: DateTime::from_timestamp(seconds, 0)?,
+        })
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Links")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn link() -> Link {
+        Link {
+            id: Uuid::from_u128(7),
+            user: UserId(Uuid::from_u128(8)),
+            expires_at: DateTime::from_timestamp(1_793_671_200, 0).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_link_is_good_for_its_purpose_and_its_key_only() {
+        let links = Links::new(&[7; 32]);
+        let text = links.sign(Purpose::Download, link());
+        assert_eq!(links.open(Purpose::Download, &text), Some(link()));
+        assert_eq!(links.open(Purpose::Upload, &text), None);
+        assert_eq!(Links::new(&[8; 32]).open(Purpose::Download, &text), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_link_with_any_other_bit_is_none(at in 0..(CLAIMS + 32), bit in 0..8_u32) {
+            let links = Links::new(&[7; 32]);
+            let text = links.sign(Purpose::Download, link());
+            let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
+            bytes[at] ^= 1 << bit;
+            let forged = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+            prop_assert_eq!(links.open(Purpose::Download, &forged), None);
+        }
+
+        #[test]
+        fn whatever_else_is_no_link(text in ".{0,200}") {
+            prop_assert_eq!(Links::new(&[7; 32]).open(Purpose::Upload, &text), None);
+        }
+    }
+}
