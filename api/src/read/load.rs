@@ -9,7 +9,7 @@ use entity::catalog::{self, Batched, Datum};
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
+use sea_orm::{Condition, ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
@@ -48,6 +48,8 @@ pub(super) enum Child {
     Timeline(Items),
     /// For a row, what code made of it.
     Batch(Vec<Datum>),
+    /// Which rows may be changed.
+    Reach(HashSet<Uuid>),
     /// What may be seen of these rows only.
     Within(HashSet<Uuid>, Box<Child>),
 }
@@ -237,19 +239,30 @@ impl Reader<'_> {
         rows: &[QueryResult],
         ids: &[Uuid],
     ) -> Result<Child, DbErr> {
-        let child = self.child(&field.what, rows, ids).await?;
+        let child = self.child(plan, &field.what, rows, ids).await?;
         let Some(needed) = field.guard else { return Ok(child) };
+        let reached = plan.record.reached(self.viewer, needed, false);
+        Ok(Child::Within(self.which(plan, ids, reached).await?, Box::new(child)))
+    }
+
+    /// Which of the rows meet a condition.
+    async fn which(
+        &self,
+        plan: &Rows<'_>,
+        ids: &[Uuid],
+        condition: Condition,
+    ) -> Result<HashSet<Uuid>, DbErr> {
         let backend = self.db.get_database_backend();
+        let keys = ("id", ids);
         let mut statement =
-            catalog::by_keys(backend, plan.record, self.viewer, &["id"], ("id", ids), None);
-        statement.cond_where(plan.record.reached(self.viewer, needed, false));
-        let reached = self.query(&statement).await?;
-        let reached = references(&reached, 0)?.into_iter().collect();
-        Ok(Child::Within(reached, Box::new(child)))
+            catalog::by_keys(backend, plan.record, self.viewer, &["id"], keys, None);
+        statement.cond_where(condition);
+        Ok(references(&self.query(&statement).await?, 0)?.into_iter().collect())
     }
 
     fn child<'s>(
         &'s self,
+        plan: &'s Rows<'_>,
         what: &'s What<'_>,
         rows: &'s [QueryResult],
         ids: &'s [Uuid],
@@ -279,9 +292,17 @@ impl Reader<'_> {
                 async { Ok(Child::Timeline(self.timeline(asked, ids).await?)) }.boxed()
             }
             What::Batch(run, arguments, _) => self.batch(*run, arguments, rows).boxed(),
-            What::Typename | What::Forbidden | What::Scalar(..) | What::Money(..) => {
-                std::future::ready(Ok(Child::Cells)).boxed()
+            What::Reach(needed) => async {
+                let changeable = plan.record.changeable(self.viewer, *needed);
+                Ok(Child::Reach(self.which(plan, ids, changeable).await?))
             }
+            .boxed(),
+            What::Typename
+            | What::Forbidden
+            | What::Truth(_)
+            | What::Kept(_)
+            | What::Scalar(..)
+            | What::Money(..) => std::future::ready(Ok(Child::Cells)).boxed(),
         }
     }
 
@@ -377,15 +398,5 @@ impl Connection<'_> {
     /// Whether it is asked how many records there are.
     fn counts(&self) -> bool {
         self.parts.iter().any(|(_, part)| matches!(part, ConnectionPart::TotalCount))
-    }
-}
-
-impl Rows<'_> {
-    fn has_children(&self) -> bool {
-        let is_cell = |what: &What<'_>| {
-            matches!(what, What::Typename | What::Forbidden | What::Scalar(..) | What::Money(..))
-        };
-        let needs = |field: &Selected<'_>| field.guard.is_some() || !is_cell(&field.what);
-        self.selections.iter().flatten().any(needs)
     }
 }

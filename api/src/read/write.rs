@@ -4,6 +4,7 @@
 //! takes the nearest nullable field around it with it, as the GraphQL specification says (6.4.4).
 
 use async_graphql::{PathSegment, Pos, ServerError};
+use chrono::{DateTime, Utc};
 use entity::catalog::{Cursor, Datum, read_money, write_cell, write_text};
 use entity::money::Money;
 use sea_orm::{DbErr, QueryResult};
@@ -187,6 +188,21 @@ impl Writer {
                 let written = write_cell(row, *cell, scalar, &mut self.out);
                 written.map_err(|cause| self.broken(&cause, pos))
             }
+            (What::Truth(truth), _) => {
+                self.truth(*truth);
+                Ok(true)
+            }
+            (What::Kept(cell), _) => {
+                let since = row.try_get_by_index::<Option<DateTime<Utc>>>(*cell);
+                let since = since.map_err(|cause| self.broken(&cause, pos))?;
+                self.truth(since.is_none());
+                Ok(true)
+            }
+            (What::Reach(_), Child::Reach(reached)) => {
+                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                self.truth(key.is_some_and(|key| reached.contains(&key)));
+                Ok(true)
+            }
             (What::Money(cells, parts), _) => match read_money(row, *cells) {
                 Ok(Some(amount)) => self.money(amount, parts).map(|()| true),
                 Ok(None) => Ok(false),
@@ -250,6 +266,10 @@ impl Writer {
             },
             _ => Err(self.broken(&"what belongs to the row was not loaded", pos)),
         }
+    }
+
+    fn truth(&mut self, truth: bool) {
+        self.put(if truth { "true" } else { "false" });
     }
 
     /// An amount.

@@ -57,6 +57,13 @@ impl Record {
         }
     }
 
+    /// Which rows the viewer may change by what needs `permission`: those reached that are not deleted.
+    #[must_use]
+    pub fn changeable(&self, viewer: &Viewer, permission: Permission) -> Condition {
+        let reached = self.reached(viewer, permission, true);
+        reached.add_option(self.deleted.map(|column| self.column(column).is_null()))
+    }
+
     /// Whether a row belongs to the viewer within `scope`, or is shared with them.
     fn belonging(&self, viewer: &Viewer, scope: Scope, writing: bool) -> Expr {
         match &self.belongs {

@@ -83,6 +83,8 @@ pub enum Shape {
     },
     /// Words that the record's `search_text` is searched for; only a filter.
     Search,
+    /// Whether the viewer may do with the row what changes it and needs the permission; never with a deleted one.
+    Reach(Permission),
     /// The values of custom fields.
     Custom {
         /// The column that holds them all.
@@ -302,6 +304,12 @@ pub fn day(column: impl ColumnTrait) -> Field {
 /// A currency's code.
 pub fn currency(column: impl ColumnTrait) -> Field {
     scalar(column, Scalar::Currency)
+}
+
+/// Whether the viewer may do with the row what changes it and needs `permission`.
+#[must_use]
+pub fn reach(permission: Permission) -> Field {
+    Field::new(Shape::Reach(permission), false)
 }
 
 /// Any JSON.

@@ -173,7 +173,7 @@ impl Compiler<'_> {
             Shape::Many { column, target } | Shape::List { column, target, .. } => {
                 self.several(record, *target, column, given, at)
             }
-            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) => {
+            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) | Shape::Reach(_) => {
                 invalid(at, "this cannot be compared")
             }
         }?;

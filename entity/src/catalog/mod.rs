@@ -64,7 +64,7 @@ pub use cursor::{Cursor, Key};
 pub use field::{
     Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, batch_json, choice,
     computed, currency, custom_values, date, day, decimal, id, instant, json, list, long, many,
-    money, one, search, single, text, truth, uuid, whole,
+    money, one, reach, search, single, text, truth, uuid, whole,
 };
 pub use filter::{Scope, condition, operators};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};

@@ -247,6 +247,10 @@ catalog! {
     history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// With whom it is shared.
     shares: list::<share::Entity, _>(share::Column::RecordId, share::Column::Id, 3),
+    /// Whether you may change it, and who belongs to it.
+    viewer_can_update: reach(Permission::WriteCustomers),
+    /// Whether you may delete it.
+    viewer_can_delete: reach(Permission::WriteCustomers),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter
     /// compares this.
     deleted_at: instant(Column::DeletedAt).filtered().ordered(),

@@ -70,6 +70,8 @@ catalog! {
     active: truth(Column::Active).filtered().grouped(),
     /// Who changed what of it.
     history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
+    /// Whether you may change and delete it.
+    viewer_can_update: reach(Permission::WriteProducts),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter
     /// compares this.
     deleted_at: instant(Column::DeletedAt).filtered(),

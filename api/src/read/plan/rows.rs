@@ -43,6 +43,12 @@ pub(in crate::read) enum What<'a> {
     Typename,
     /// What the viewer may not see.
     Forbidden,
+    /// Whether the viewer may change the row, which all rows have in common.
+    Truth(bool),
+    /// Whether the row is not deleted, which a cell says.
+    Kept(usize),
+    /// Whether the viewer may change the row.
+    Reach(Permission),
     /// A cell.
     Scalar(usize, &'static Scalar),
     /// Two cells.
@@ -84,9 +90,30 @@ impl Rows<'_> {
         })
     }
 
+    /// Whether anything has to be loaded that is not in the rows themselves.
+    pub fn has_children(&self) -> bool {
+        let needs = |field: &Selected<'_>| field.guard.is_some() || !field.what.is_cells();
+        self.selections.iter().flatten().any(needs)
+    }
+
     /// Where in a row a cell is that was planned.
     pub fn index(&self, source: &str) -> usize {
         self.cells.iter().position(|cell| *cell == source).unwrap_or_default()
+    }
+}
+
+impl What<'_> {
+    /// Whether it is made of the row's own cells, if of any.
+    fn is_cells(&self) -> bool {
+        matches!(
+            self,
+            Self::Typename
+                | Self::Forbidden
+                | Self::Truth(_)
+                | Self::Kept(_)
+                | Self::Scalar(..)
+                | Self::Money(..)
+        )
     }
 }
 
@@ -178,6 +205,14 @@ impl<'a> Planner<'a> {
                 What::Batch(batch.run, arguments.into(), self.money(sets)?)
             }
             Shape::Custom { column } => What::Custom(rows.cell(column), self.custom(sets)?),
+            Shape::Reach(needed) => match self.scope.viewer.scope(*needed) {
+                access::Scope::None => What::Truth(false),
+                access::Scope::All => match rows.record.deleted {
+                    Some(column) => What::Kept(rows.cell(column)),
+                    None => What::Truth(true),
+                },
+                _ => What::Reach(*needed),
+            },
             Shape::Search => What::Typename,
         })
     }

@@ -46,7 +46,9 @@ pub(super) fn filter(registry: &mut Registry, record: &Record) {
                 quantifiers(registry, target())
             }
             Shape::Custom { .. } => format!("[{}!]", custom::filter_type(registry)),
-            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) => continue,
+            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) | Shape::Reach(_) => {
+                continue;
+            }
         };
         fields.push(meta_input(&field.name, &field.about, &ty, None));
     }

@@ -81,6 +81,7 @@ fn shown(registry: &mut Registry, field: &Field) -> MetaField {
     match &field.shape {
         Shape::Scalar { scalar, .. } => meta(&format!("{}{required}", scalar_type(scalar))),
         Shape::Search => meta("String"),
+        Shape::Reach(_) => MetaField { compute_complexity: Some(twice), ..meta("Boolean!") },
         Shape::Money { .. } => meta(&format!("Money{required}")),
         Shape::One { target, .. } | Shape::Single { target, .. } => {
             record(registry, target());

@@ -180,7 +180,7 @@ impl Draw<'_> {
         let mut field = plain(&declared.name);
         let deep = depth >= DEEPEST;
         match &declared.shape {
-            Shape::Scalar { .. } | Shape::Search | Shape::Timeline(_) => {}
+            Shape::Scalar { .. } | Shape::Search | Shape::Timeline(_) | Shape::Reach(_) => {}
             Shape::Custom { .. } => field.set = vec![item(What::Field(plain("value")))],
             Shape::Money { .. } => field.set = self.money(),
             Shape::Batch(batch) => {

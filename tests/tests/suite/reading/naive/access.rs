@@ -27,20 +27,26 @@ impl Naive<'_> {
             return row[column] == Cell::Id(self.viewer.user.0) || is_shared;
         }
         let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
-        record.read.is_none_or(|needed| self.reaches(record, row, needed))
+        record.read.is_none_or(|needed| self.reaches(record, row, needed, false))
             || record.own.is_some_and(own)
     }
 
-    /// Whether what the viewer may do reaches to a row.
-    pub(super) fn reaches(&self, record: &Record, row: &Row, needed: Permission) -> bool {
+    /// Whether what the viewer may do, which is a change where `writing`, reaches to a row.
+    pub(super) fn reaches(
+        &self,
+        record: &Record,
+        row: &Row,
+        needed: Permission,
+        writing: bool,
+    ) -> bool {
         match self.viewer.scope(needed) {
             Scope::All => true,
             Scope::None => false,
-            scope => self.is_theirs(record, row, scope),
+            scope => self.is_theirs(record, row, scope, writing),
         }
     }
 
-    fn is_theirs(&self, record: &Record, row: &Row, scope: Scope) -> bool {
+    fn is_theirs(&self, record: &Record, row: &Row, scope: Scope, writing: bool) -> bool {
         let among = |users: &[Uuid], cell: &Cell| users.iter().any(|user| *cell == Cell::Id(*user));
         let own = self.viewer.whose(Scope::Own);
         match record.belongs {
@@ -48,7 +54,7 @@ impl Naive<'_> {
             Belongs::With(column, target) => {
                 let mut others = self.rows.of(target().table).iter();
                 let other = others.find(|other| other["id"] == row[column]);
-                other.is_some_and(|other| self.is_theirs(target(), other, scope))
+                other.is_some_and(|other| self.is_theirs(target(), other, scope, writing))
             }
             Belongs::To(column) => {
                 let mut shares = self.rows.of("share").iter();
@@ -59,6 +65,7 @@ impl Naive<'_> {
                 among(self.viewer.whose(scope), &row[column])
                     || shares.any(|share| {
                         share["record_id"] == row["id"]
+                            && (!writing || share["writable"] == Cell::Truth(true))
                             && (among(own, &share["user_id"]) || is_in(&share["team_id"]))
                     })
             }

@@ -70,7 +70,11 @@ impl Naive<'_> {
                     }
                 })
             }
-            Shape::Single { .. } | Shape::Timeline(_) | Shape::Batch(_) | Shape::Custom { .. } => {
+            Shape::Single { .. }
+            | Shape::Timeline(_)
+            | Shape::Batch(_)
+            | Shape::Reach(_)
+            | Shape::Custom { .. } => {
                 panic!("{} is not compared", field.name)
             }
         }

@@ -108,7 +108,7 @@ impl<'a> Naive<'a> {
         field: &'static Declared,
         asked: &[&Field],
     ) -> Result<Json, Failed> {
-        if field.guard.is_some_and(|needed| !self.reaches(record, row, needed)) {
+        if field.guard.is_some_and(|needed| !self.reaches(record, row, needed, false)) {
             return self.fail("FORBIDDEN");
         }
         let rows = self.rows;
@@ -151,6 +151,10 @@ impl<'a> Naive<'a> {
             Shape::Timeline(_) => panic!("{} is not known here", field.name),
             Shape::Batch(batch) => self.batch(row, batch, asked),
             Shape::Custom { .. } => Ok(json!([])),
+            Shape::Reach(needed) => {
+                let is_deleted = record.deleted.is_some_and(|column| row[column] != Cell::Nothing);
+                Ok(json!(!is_deleted && self.reaches(record, row, *needed, true)))
+            }
             Shape::Search => Ok(Json::Null),
         }
     }
