@@ -32,8 +32,8 @@ pub struct InvoiceQuery;
 /// Reading what invoices come to.
 #[Object]
 impl InvoiceQuery {
-    /// What all customers together owe on invoices at the end of `asOf` (now when absent), one amount
-    /// per currency.
+    /// What all customers whose invoices you may see owe together on them at the end of `asOf` (now when
+    /// absent), one amount per currency.
     #[graphql(guard = "Can(Permission::ReadFinance)", complexity = "10")]
     async fn open_receivables(
         &self,
@@ -41,7 +41,8 @@ impl InvoiceQuery {
         #[graphql(desc = "The day at whose end the amount is taken; now when absent.")]
         as_of: Option<Date>,
     ) -> Result<Vec<Money>, Fault> {
-        let open = ledger::open_receivables(ctx.reader(), as_of.map(|day| day.0)).await?;
+        let (viewer, as_of) = (ctx.viewer()?, as_of.map(|day| day.0));
+        let open = ledger::open_receivables(ctx.reader(), &viewer, as_of).await?;
         Ok(open.into_iter().map(Into::into).collect())
     }
 }

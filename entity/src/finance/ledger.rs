@@ -13,8 +13,8 @@ use sea_orm::{
 };
 
 use super::FinanceError;
-use crate::access::Actor;
-use crate::catalog::{Datum, date};
+use crate::access::{Actor, Permission, Viewer};
+use crate::catalog::{Cataloged, Datum, date};
 use crate::customers::customer;
 use crate::db::sum;
 use crate::error::Error;
@@ -363,12 +363,14 @@ async fn balances_of(
     Ok(found)
 }
 
-/// What all customers together owe on invoices at the end of `as_of`, one amount per currency.
+/// What all customers whose books the viewer reaches owe together on invoices at the end of `as_of`, one
+/// amount per currency.
 ///
 /// # Errors
 /// The database.
 pub async fn open_receivables(
     db: &impl ConnectionTrait,
+    viewer: &Viewer,
     as_of: Option<Date>,
 ) -> Result<Vec<Money>, DbErr> {
     #[derive(FromQueryResult)]
@@ -376,12 +378,18 @@ pub async fn open_receivables(
         currency: Currency,
         amount: i64,
     }
+    let reached = customer::Entity::record().reached(viewer, Permission::ReadFinance, false);
+    let reached = (!reached.is_empty()).then(|| {
+        let customers = customer::Entity::find().select_only().column(customer::Column::Id);
+        Column::CustomerId.in_subquery(customers.filter(reached).into_query())
+    });
     let rows = Entity::find()
         .select_only()
         .column(Column::Currency)
         .column_as(sum(Column::Amount), "amount")
         .filter(Column::Account.eq(Account::Receivable))
         .apply_if(as_of, |query, day| query.filter(Column::BookedOn.lte(day)))
+        .apply_if(reached, QueryFilter::filter)
         .group_by(Column::Currency)
         .order_by_asc(Column::Currency)
         .into_model::<Row>()

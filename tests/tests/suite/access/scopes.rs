@@ -108,6 +108,9 @@ on_both_stacks! {
             "nodes": [{ "id": mine }, null, { "id": paid["id"] }, null],
             "invoices": { "totalCount": 0, "nodes": [] }, "customers": { "nodes": [] } }));
 
+        let owed = app.send_as(Some(&lans), "{ openReceivables { amount } }", json!({})).await;
+        assert_eq!(owed.data["openReceivables"], json!([{ "amount": "1000" }]), "a total tells of nobody else");
+
         let line = json!({ "description": "Consulting", "unitPrice": "1" });
         let invoicing = json!({ "input": { "customerId": theirs, "currency": "VND", "dueOn": "2026-12-20", "lines": [line] } });
         let void = "mutation ($id: ID!, $input: VoidInvoiceInput!) { voidInvoice(id: $id, input: $input) { userErrors { code field } } }";
