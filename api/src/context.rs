@@ -154,12 +154,25 @@ pub struct CanAll(pub Permission);
 
 impl Guard for CanAll {
     async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
-        if ctx.viewer()?.scope(self.0) == Scope::All {
-            return Ok(());
+        match ctx.viewer()?.scope(self.0) {
+            Scope::All => return Ok(()),
+            Scope::None => return Err(Fault::forbidden().into()),
+            Scope::Own | Scope::Team => {}
         }
         let message =
             "this takes a role that reaches all records; an administrator can change yours";
         Err(Fault::coded(Code::Forbidden, message).into())
+    }
+}
+
+/// Lets only those pass who have logged in. What takes no permission, as it is the user's own, is nothing
+/// that an API key could be for.
+pub struct LoggedIn;
+
+impl Guard for LoggedIn {
+    async fn check(&self, ctx: &Context<'_>) -> async_graphql::Result<()> {
+        ctx.session()?;
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use entity::access::{Permission, Viewer, absence};
 use entity::id::{AbsenceId, UserId};
 use futures::FutureExt;
 
-use crate::context::{Ask, Once, write};
+use crate::context::{Ask, LoggedIn, Once, write};
 use crate::error::{Fault, UserError};
 use crate::http::errors::Code;
 use crate::id::parse;
@@ -60,6 +60,7 @@ pub struct AbsenceMutation;
 #[Object]
 impl AbsenceMutation {
     /// Plans a time in which a user is away and another one stands in.
+    #[graphql(guard = "LoggedIn")]
     async fn create_absence(
         &self,
         ctx: &Context<'_>,
@@ -81,6 +82,7 @@ impl AbsenceMutation {
     }
 
     /// Takes an absence back, or ends it.
+    #[graphql(guard = "LoggedIn")]
     async fn delete_absence(
         &self,
         ctx: &Context<'_>,

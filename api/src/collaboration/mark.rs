@@ -7,7 +7,7 @@ use futures::FutureExt;
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
-use crate::context::{Ask, Once, write};
+use crate::context::{LoggedIn, Once, write};
 use crate::error::{Fault, UserError};
 
 /// What came of marking a record, or of taking a mark away.
@@ -27,6 +27,7 @@ pub struct MarkMutation;
 #[Object]
 impl MarkMutation {
     /// Keeps a record at hand, among your `favourites`.
+    #[graphql(guard = "LoggedIn")]
     async fn add_favourite(
         &self,
         ctx: &Context<'_>,
@@ -36,6 +37,7 @@ impl MarkMutation {
     }
 
     /// Takes a record out of your `favourites`.
+    #[graphql(guard = "LoggedIn")]
     async fn remove_favourite(
         &self,
         ctx: &Context<'_>,
@@ -45,6 +47,7 @@ impl MarkMutation {
     }
 
     /// Follows a record: you want to know what happens to it.
+    #[graphql(guard = "LoggedIn")]
     async fn follow(
         &self,
         ctx: &Context<'_>,
@@ -54,6 +57,7 @@ impl MarkMutation {
     }
 
     /// Follows a record no more.
+    #[graphql(guard = "LoggedIn")]
     async fn unfollow(
         &self,
         ctx: &Context<'_>,
@@ -81,7 +85,6 @@ async fn put(
     id: ID,
     kind: Kind,
 ) -> Result<MarkPayload, Fault> {
-    ctx.viewer()?;
     let Some(subject) = known(&id) else {
         return Ok(payload(id, Err(vec![UserError::not_found(&["id"])])));
     };
@@ -98,7 +101,6 @@ async fn take(
     id: ID,
     kind: Kind,
 ) -> Result<MarkPayload, Fault> {
-    ctx.viewer()?;
     let Some((_, subject)) = known(&id) else {
         return Ok(payload(id, Err(vec![UserError::not_found(&["id"])])));
     };

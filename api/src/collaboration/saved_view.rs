@@ -6,7 +6,7 @@ use entity::id::SavedViewId;
 use futures::FutureExt;
 use serde_json::Value;
 
-use crate::context::{Ask as _, Once, write};
+use crate::context::{LoggedIn, Once, write};
 use crate::error::{Fault, UserError};
 use crate::id::parse;
 use crate::payload::payload;
@@ -77,6 +77,7 @@ pub struct SavedViewMutation;
 #[Object]
 impl SavedViewMutation {
     /// Saves a list's filter, order and columns under a name. What the list does not take is refused.
+    #[graphql(guard = "LoggedIn")]
     async fn create_saved_view(
         &self,
         ctx: &Context<'_>,
@@ -103,6 +104,7 @@ impl SavedViewMutation {
     }
 
     /// Changes a saved view of your own.
+    #[graphql(guard = "LoggedIn")]
     async fn update_saved_view(
         &self,
         ctx: &Context<'_>,
@@ -113,7 +115,6 @@ impl SavedViewMutation {
         )]
         expected_version: Option<i32>,
     ) -> Result<SavedViewPayload, Fault> {
-        ctx.viewer()?;
         let once = Once::new(None, "updateSavedView", &input).about(&id);
         let id = match parse::<SavedViewId>(&id, &["id"]) {
             Ok(id) => id,
@@ -138,12 +139,12 @@ impl SavedViewMutation {
     }
 
     /// Deletes a saved view of your own for good.
+    #[graphql(guard = "LoggedIn")]
     async fn delete_saved_view(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The view's id.")] id: ID,
     ) -> Result<DeleteSavedViewPayload, Fault> {
-        ctx.viewer()?;
         let once = Once::new(None, "deleteSavedView", &id);
         let outcome = match parse::<SavedViewId>(&id, &["id"]) {
             Ok(view) => {

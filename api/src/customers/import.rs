@@ -10,7 +10,7 @@ use futures::FutureExt;
 use sea_orm::EntityTrait;
 
 use super::customer::CustomerMatch;
-use crate::context::{Can, Once, write};
+use crate::context::{Ask, Can, Once, write};
 use crate::error::{Fault, UserError};
 use crate::finance::ColumnMappingInput;
 use crate::id::parse;
@@ -102,11 +102,12 @@ impl CustomerImportMutation {
         )]
         idempotency_key: String,
     ) -> Result<ImportCustomersPayload, Fault> {
+        let viewer = ctx.viewer()?;
         let once = Once::new(Some(&idempotency_key), "importCustomers", &input);
         let outcome = match input.parse() {
             Ok((given, template)) => {
-                write(ctx, once, move |txn, actor, now| {
-                    let mut given = given.clone();
+                write(ctx, once, move |txn, _, now| {
+                    let (mut given, viewer) = (given.clone(), viewer.clone());
                     async move {
                         let stored = file::Entity::find_by_id(given.file).one(txn).await?;
                         stored.ok_or(AutomationError::FileNotFound)?;
@@ -119,7 +120,7 @@ impl CustomerImportMutation {
                         }
                         let request = serde_json::to_value(given).unwrap_or_default();
                         let kind = job::Kind::ImportCustomers;
-                        Ok(job::create(txn, kind, request, actor, now).await?.id.into())
+                        Ok(job::create(txn, kind, request, &viewer, now).await?.id.into())
                     }
                     .boxed()
                 })
@@ -138,11 +139,13 @@ impl CustomerImportMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the import's job, which has ended.")] job_id: ID,
     ) -> Result<UndoImportPayload, Fault> {
+        let viewer = ctx.viewer()?;
         let once = Once::new(None, "undoImport", &job_id);
         let outcome = match parse::<JobId>(&job_id, &["jobId"]) {
             Ok(job) => {
-                write(ctx, once, move |txn, actor, now| {
-                    async move { Ok(import::undo(txn, job, actor, now).await?.id.into()) }.boxed()
+                write(ctx, once, move |txn, _, now| {
+                    let viewer = viewer.clone();
+                    async move { Ok(import::undo(txn, job, &viewer, now).await?.id.into()) }.boxed()
                 })
                 .await?
             }

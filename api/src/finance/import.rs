@@ -9,7 +9,7 @@ use entity::id::FileId;
 use futures::FutureExt;
 use sea_orm::EntityTrait;
 
-use crate::context::{Can, Once, write};
+use crate::context::{Ask, Can, Once, write};
 use crate::error::Fault;
 use crate::id::parse;
 use crate::payload::payload;
@@ -114,13 +114,14 @@ impl ImportMutation {
                     receipts: input.receipts,
                 };
                 let request = serde_json::to_value(request).unwrap_or_default();
-                write(ctx, once, move |txn, actor, now| {
-                    let request = request.clone();
+                let viewer = ctx.viewer()?;
+                write(ctx, once, move |txn, _, now| {
+                    let (request, viewer) = (request.clone(), viewer.clone());
                     async move {
                         let stored = file::Entity::find_by_id(file).one(txn).await?;
                         stored.ok_or(AutomationError::FileNotFound)?;
                         let kind = job::Kind::ImportReceivables;
-                        Ok(job::create(txn, kind, request, actor, now).await?.id.into())
+                        Ok(job::create(txn, kind, request, &viewer, now).await?.id.into())
                     }
                     .boxed()
                 })

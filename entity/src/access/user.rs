@@ -308,8 +308,9 @@ async fn known_by(
         true => position::reach(db, id, now).await?,
         false => (vec![id.0], vec![id.0]),
     };
-    let role = first.role_id;
-    Ok(Some(Viewer::new(id, role, Reach { backend: db.get_database_backend(), scopes, own, team })))
+    let backend = db.get_database_backend();
+    let reach = Reach { backend, scopes, own, team, limits: None };
+    Ok(Some(Viewer::new(id, first.role_id, reach)))
 }
 
 fn to<E: EntityTrait>(from: Column, table: E, column: E::Column) -> RelationDef {

@@ -2,11 +2,11 @@
 //!
 //! Invariant: a viewer is made anew for each request, so that what was taken away is gone with the next one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sea_orm::prelude::*;
-use sea_orm::{DbBackend, DeriveActiveEnum, EnumIter, Iterable};
+use sea_orm::{ActiveEnum, DbBackend, DeriveActiveEnum, EnumIter, Iterable};
 
 use super::Role;
 use crate::catalog::among;
@@ -88,6 +88,8 @@ pub(super) struct Reach {
     pub own: Vec<Uuid>,
     /// Whose records are their teams'.
     pub team: Vec<Uuid>,
+    /// To which permissions the API key keeps them by which they ask; none keeps who has logged in.
+    pub limits: Option<BTreeSet<String>>,
 }
 
 impl Viewer {
@@ -99,7 +101,7 @@ impl Viewer {
     pub(crate) fn of_all(backend: DbBackend) -> Self {
         let scopes =
             <Permission as Iterable>::iter().map(|permission| (permission, Scope::All)).collect();
-        let reach = Reach { backend, scopes, own: Vec::new(), team: Vec::new() };
+        let reach = Reach { backend, scopes, own: Vec::new(), team: Vec::new(), limits: None };
         Self::new(UserId(Uuid::nil()), Role::Administrator.id(), reach)
     }
 
@@ -112,11 +114,31 @@ impl Viewer {
     /// The same, who may no more than `permissions`.
     #[must_use]
     pub fn narrowed(self, permissions: &[Permission]) -> Self {
-        let Reach { backend, scopes, own, team } = &*self.reach;
-        let scopes = scopes.iter().filter(|(granted, _)| permissions.contains(granted));
-        let scopes = scopes.map(|(granted, scope)| (*granted, *scope)).collect();
-        let reach = Reach { backend: *backend, scopes, own: own.clone(), team: team.clone() };
+        let names = permissions.iter().map(ActiveEnum::to_value).collect();
+        self.kept_to(names)
+    }
+
+    /// The same, kept to what [`Self::limits`] gave once; to nothing where that was nothing.
+    #[must_use]
+    pub fn limited(self, limits: Option<&str>) -> Self {
+        match limits {
+            Some(names) => self.kept_to(names.split_whitespace().map(str::to_owned).collect()),
+            None => self,
+        }
+    }
+
+    fn kept_to(self, names: BTreeSet<String>) -> Self {
+        let mut reach = Reach::clone(&self.reach);
+        reach.scopes.retain(|granted, _| names.contains(&granted.to_value()));
+        reach.limits = Some(names);
         Self { reach: Arc::new(reach), ..self }
+    }
+
+    /// To which permissions an API key keeps them, as one text for each set; `None` for who has logged in.
+    #[must_use]
+    pub fn limits(&self) -> Option<String> {
+        let names = self.reach.limits.as_ref()?;
+        Some(names.iter().map(String::as_str).collect::<Vec<_>>().join(" "))
     }
 
     /// With whose records they may.

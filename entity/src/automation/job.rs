@@ -1,6 +1,8 @@
 //! Long work that a person waits for.
 //!
-//! Invariant: a job that is run twice, because a worker died, has the effect of one.
+//! Invariant: a job that is run twice, because a worker died, has the effect of one. What was asked for by an
+//! API key stays within the limits of the key: it is carried out with no other rights, and other keys
+//! neither see, start nor call it off.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -10,7 +12,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 use super::AutomationError;
 use super::lease::{Fence, Leased, next_fence, not_enqueued};
 use crate::access::{Actor, Permission, Viewer, user};
-use crate::catalog::catalog;
+use crate::catalog::{Cataloged, catalog};
 use crate::error::Error;
 use crate::id::{FileId, Id, JobId, UserId};
 
@@ -101,6 +103,8 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// By whom.
     pub created_by: Option<UserId>,
+    /// To which permissions the API key kept them by which they asked; none when they had logged in.
+    pub limits: Option<String>,
 }
 
 /// None that the ORM has to know.
@@ -111,7 +115,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 catalog! {
     /// Long work that a person waits for. It goes on when a machine dies.
-    Job (job, jobs) of Entity, read by Permission::Import, own by Column::CreatedBy;
+    Job (job, jobs) of Entity, read by Permission::Import, own by Column::CreatedBy,
+        limited by Column::Limits;
     /// Its id.
     id: id::<JobId>().filtered(),
     /// What it does.
@@ -140,6 +145,25 @@ catalog! {
     created_at: instant(Column::CreatedAt).filtered().ordered(),
 }
 
+/// Who asks for a job.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    user: Option<UserId>,
+    limits: Option<String>,
+}
+
+impl From<Actor> for Asker {
+    fn from(actor: Actor) -> Self {
+        Self { user: actor.user(), limits: None }
+    }
+}
+
+impl From<&Viewer> for Asker {
+    fn from(viewer: &Viewer) -> Self {
+        Self { user: Some(viewer.user), limits: viewer.limits() }
+    }
+}
+
 /// Adds a job that starts soon.
 ///
 /// # Errors
@@ -148,10 +172,10 @@ pub async fn create(
     txn: &impl ConnectionTrait,
     kind: Kind,
     input: Json,
-    actor: Actor,
+    asker: impl Into<Asker>,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    Ok(new(kind, State::Queued, input, actor, now).insert(txn).await?)
+    Ok(new(kind, State::Queued, input, asker.into(), now).insert(txn).await?)
 }
 
 /// Adds a job that waits for somebody to start it.
@@ -162,10 +186,10 @@ pub async fn preview(
     txn: &impl ConnectionTrait,
     kind: Kind,
     input: Json,
-    actor: Actor,
+    asker: impl Into<Asker>,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    Ok(new(kind, State::Preview, input, actor, now).insert(txn).await?)
+    Ok(new(kind, State::Preview, input, asker.into(), now).insert(txn).await?)
 }
 
 /// Notes of how many rows a job is.
@@ -187,7 +211,7 @@ pub async fn record(
     kind: Kind,
     input: Json,
     (report, total): (Json, i64),
-    actor: Actor,
+    asker: impl Into<Asker>,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let row = ActiveModel {
@@ -196,12 +220,12 @@ pub async fn record(
         total: Set(Some(total)),
         started_at: Set(Some(now)),
         finished_at: Set(Some(now)),
-        ..new(kind, State::Succeeded, input, actor, now)
+        ..new(kind, State::Succeeded, input, asker.into(), now)
     };
     Ok(row.insert(txn).await?)
 }
 
-fn new(kind: Kind, state: State, input: Json, actor: Actor, now: DateTimeUtc) -> ActiveModel {
+fn new(kind: Kind, state: State, input: Json, asker: Asker, now: DateTimeUtc) -> ActiveModel {
     ActiveModel {
         id: Set(JobId::new(now)),
         kind: Set(kind),
@@ -219,8 +243,24 @@ fn new(kind: Kind, state: State, input: Json, actor: Actor, now: DateTimeUtc) ->
         result_file_id: Set(None),
         result_expires_at: Set(None),
         created_at: Set(now),
-        created_by: Set(actor.user()),
+        created_by: Set(asker.user),
+        limits: Set(asker.limits),
     }
+}
+
+/// As whom a job is carried out: as who asked for it, with the rights that they have by now and within the
+/// limits of the API key by which they asked. `None`: they may not log in any more, or it was nobody.
+///
+/// # Errors
+/// The database.
+pub async fn viewer(
+    db: &impl ConnectionTrait,
+    job: &Model,
+    now: DateTimeUtc,
+) -> Result<Option<Viewer>, DbErr> {
+    let Some(user) = job.created_by else { return Ok(None) };
+    let viewer = user::viewer(db, user, now).await?;
+    Ok(viewer.map(|viewer| viewer.limited(job.limits.as_deref())))
 }
 
 /// Starts a job that waits for it. Only who asked for it can.
@@ -233,8 +273,7 @@ pub async fn start(
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let row = lock(txn, id).await?.filter(|row| row.created_by == Some(viewer.user));
-    let row = row.ok_or(AutomationError::JobNotFound)?;
+    let row = own(txn, id, viewer).await?.ok_or(AutomationError::JobNotFound)?;
     if row.state != State::Preview {
         return Err(AutomationError::JobStarted.into());
     }
@@ -255,9 +294,11 @@ pub async fn cancel(
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let may =
-        |row: &Model| row.created_by == Some(viewer.user) || viewer.may(Permission::ManageUsers);
-    let row = lock(txn, id).await?.filter(may).ok_or(AutomationError::JobNotFound)?;
+    let row = match viewer.may(Permission::ManageUsers) {
+        true => Entity::find_by_id(id).lock_exclusive().one(txn).await?,
+        false => own(txn, id, viewer).await?,
+    };
+    let row = row.ok_or(AutomationError::JobNotFound)?;
     match (row.state, row.kind) {
         (State::Succeeded | State::Failed | State::Cancelled, _) => {
             return Err(AutomationError::JobEnded.into());
@@ -281,8 +322,14 @@ pub async fn cancel(
     Ok(())
 }
 
-async fn lock(txn: &impl ConnectionTrait, id: JobId) -> Result<Option<Model>, Error> {
-    Ok(Entity::find_by_id(id).lock_exclusive().one(txn).await?)
+/// The job, held, if the viewer has asked for it and sees it.
+async fn own(
+    txn: &impl ConnectionTrait,
+    id: JobId,
+    viewer: &Viewer,
+) -> Result<Option<Model>, DbErr> {
+    let theirs = Entity::find_by_id(id).filter(Column::CreatedBy.eq(viewer.user));
+    theirs.filter(Entity::record().visible(viewer)).lock_exclusive().one(txn).await
 }
 
 fn is_due(now: DateTimeUtc) -> sea_orm::Condition {

@@ -30,6 +30,14 @@ impl Record {
     /// Which rows the viewer sees.
     #[must_use]
     pub fn visible(&self, viewer: &Viewer) -> Condition {
+        let seen = self.seen(viewer);
+        let Some((column, limits)) = self.limits.zip(viewer.limits()) else { return seen };
+        let within = Condition::all().add(self.column(column).eq(limits));
+        if seen.is_empty() { within } else { within.add(seen) }
+    }
+
+    /// Which rows the viewer sees, were it not for the limits of an API key.
+    fn seen(&self, viewer: &Viewer) -> Condition {
         match (&self.belongs, self.read) {
             (Belongs::SeenWith(others), _) => {
                 self.with_any(others, |other| other.visible(viewer)).into()

@@ -108,6 +108,9 @@ pub struct Record {
     pub read: Option<Permission>,
     /// The column that says who a row belongs to: they see it without the permission.
     pub own: Option<&'static str>,
+    /// The column that says within which limits a row was asked for: by an API key one sees those with its
+    /// own limits only.
+    pub limits: Option<&'static str>,
     /// To whom its rows belong.
     pub belongs: Belongs,
     /// The column that says since when a row is deleted, where rows can be.
@@ -237,7 +240,7 @@ macro_rules! catalog {
         $(#[doc = $about:literal])*
         $name:ident $(($one:ident $(, $many:ident)?))? of $entity:ty
             $(, read by $read:expr)?
-            $(, own by $own:expr)?
+            $(, own by $own:expr $(, limited by $limits:expr)?)?
             $(, owned by $owner:expr)?
             $(, part of $part:expr => $whole:ty)?
             $(, private to $private:expr $(, shared by $shared:expr)?)?
@@ -261,6 +264,7 @@ macro_rules! catalog {
                                 sea_orm::PrimaryKeyTrait>::ValueType as $crate::id::Id>::PREFIX,
                             read: None$(.or(Some($read)))?,
                             own: None$(.or(Some(sea_orm::IdenStatic::as_str(&$own))))?,
+                            limits: None$($(.or(Some(sea_orm::IdenStatic::as_str(&$limits))))?)?,
                             belongs: None
                                 $(.or(Some(Belongs::To(sea_orm::IdenStatic::as_str(&$owner)))))?
                                 $(.or(Some(Belongs::With(

@@ -1,7 +1,8 @@
 //! Exports: a list as a file, for who asked for it and for a while.
 //!
 //! Invariant: what is in the file is what its reader sees in lists when it is written, with the rights
-//! that they have then. The file has the job's own id, so a job that is run twice leaves one file.
+//! that they have then, and it is given to nobody who may not see the list and its columns by then. The file
+//! has the job's own id, so a job that is run twice leaves one file.
 
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
@@ -9,11 +10,11 @@ use sea_orm::{Condition, DatabaseConnection};
 use serde::{Deserialize, Serialize};
 
 use super::file;
-use crate::access::{Actor, Viewer, user};
+use crate::access::Viewer;
 use crate::automation::job;
 use crate::automation::lease::Leased;
 use crate::catalog::{
-    CatalogError, Cell, Cursor, Order, Record, Scope, Table, condition, count, records,
+    CatalogError, Cataloged, Cell, Cursor, Order, Record, Scope, Table, condition, count, records,
 };
 use crate::customers::custom::CustomFields;
 use crate::error::Error;
@@ -82,6 +83,20 @@ pub struct Export {
 }
 
 impl Request {
+    /// Of what it is a list.
+    fn record(&self) -> Option<&'static Record> {
+        let mut records = records().into_iter();
+        records.find(|record| record.many == self.list && !self.list.is_empty())
+    }
+
+    /// Whether the viewer may see the list and all the columns that were chosen.
+    fn is_seen(&self, viewer: &Viewer) -> bool {
+        let readable = self.record().filter(|record| record.is_readable(viewer));
+        let Some((record, fields)) = readable.zip(self.fields.as_deref()) else { return false };
+        let table = Table::of(record, Some(fields), viewer, "fields");
+        table.is_ok_and(|table| table.names().len() == fields.len())
+    }
+
     /// What it means for a viewer.
     fn open(
         &self,
@@ -94,9 +109,7 @@ impl Request {
             let (at, message) = (at.to_owned(), message.to_owned());
             CatalogError::Invalid { at, message }
         };
-        let mut records = records().into_iter();
-        let record = records.find(|record| record.many == self.list && !self.list.is_empty());
-        let record = record.ok_or_else(|| refused("list", "there is no such list"))?;
+        let record = self.record().ok_or_else(|| refused("list", "there is no such list"))?;
         if !record.is_readable(&viewer) {
             return Err(CatalogError::Forbidden("list".to_owned()));
         }
@@ -121,12 +134,11 @@ pub async fn request(
     viewer: Viewer,
     now: DateTimeUtc,
 ) -> Result<job::Model, Error> {
-    let actor = Actor::from(&viewer);
-    let export = request.open(txn, viewer, &CustomFields::loaded(txn).await?)?;
-    // Whoever asks by an API key may see less than its owner, as whom the job is carried out.
+    let export = request.open(txn, viewer.clone(), &CustomFields::loaded(txn).await?)?;
+    // The file has these columns, whatever comes to the list or to the rights of who asks meanwhile.
     let seen = Request { fields: Some(export.table.names()), ..request.clone() };
     let input = serde_json::to_value(seen).unwrap_or_default();
-    job::create(txn, job::Kind::Export, input, actor, now).await
+    job::create(txn, job::Kind::Export, input, &viewer, now).await
 }
 
 /// What a job exports, or the reason for which it cannot.
@@ -142,11 +154,7 @@ pub async fn open(
         let reason = "the job was made by another version of Rapport; make it again";
         return Ok(Err(reason.to_owned()));
     };
-    let viewer = match job.created_by {
-        Some(user) => user::viewer(db, user, now).await?,
-        None => None,
-    };
-    let Some(viewer) = viewer else {
+    let Some(viewer) = job::viewer(db, job, now).await? else {
         return Ok(Err("who asked for it may not read anything any more".to_owned()));
     };
     let fields = CustomFields::loaded(db).await?;
@@ -251,9 +259,16 @@ pub async fn result(
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Option<file::Model>, DbErr> {
-    let job = job::Entity::find_by_id(id).one(db).await?;
-    let job = job.filter(|job| job.created_by == Some(viewer.user));
-    let job = job.filter(|job| job.result_expires_at.is_some_and(|end| now < end));
+    let job = job::Entity::find_by_id(id)
+        .filter(job::Column::CreatedBy.eq(viewer.user))
+        .filter(job::Column::ResultExpiresAt.gt(now))
+        .filter(job::Entity::record().visible(viewer))
+        .one(db)
+        .await?;
+    let job = job.filter(|job| {
+        let request = serde_json::from_value::<Request>(job.input.clone());
+        request.is_ok_and(|request| request.is_seen(viewer))
+    });
     match job.and_then(|job| job.result_file_id) {
         Some(file) => file::Entity::find_by_id(file).one(db).await,
         None => Ok(None),

@@ -132,15 +132,16 @@ impl CustomerUpsertMutation {
             "rows": count, "matchOn": format!("{match_on:?}"), "allOrNone": all_or_none,
         });
         let changes: Vec<_> = input.rows.into_iter().map(UpdateCustomerInput::parse).collect();
+        let viewer = ctx.viewer()?;
         let outcome = write(ctx, once, move |txn, actor, now| {
-            let (changes, asked) = (changes.clone(), asked.clone());
+            let (changes, asked, viewer) = (changes.clone(), asked.clone(), viewer.clone());
             async move {
                 let rows = customer::upsert(txn, changes, terms, actor, now).await?;
                 let report = serde_json::to_value(Report::of(rows, all_or_none));
                 let total = i64::try_from(count).unwrap_or(i64::MAX);
                 let report = (report.unwrap_or_default(), total);
                 let kind = job::Kind::UpsertCustomers;
-                Ok(job::record(txn, kind, asked, report, actor, now).await?.id.into())
+                Ok(job::record(txn, kind, asked, report, &viewer, now).await?.id.into())
             }
             .boxed()
         });

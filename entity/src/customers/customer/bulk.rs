@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::change::ensure_owner;
 use super::{Channel, Column, Entity, Kind, LifecycleStage};
-use crate::access::{Permission, Viewer, user};
+use crate::access::{Permission, Viewer};
 use crate::automation::event;
 use crate::automation::job::{self, target};
 use crate::automation::lease::Leased;
@@ -140,7 +140,7 @@ pub async fn preview(
     };
     let listed = record.listed(&filter);
     let input = serde_json::to_value(Input { filter, change }).unwrap_or_default();
-    let job = job::preview(txn, kind, input, (&viewer).into(), now).await?;
+    let job = job::preview(txn, kind, input, &viewer, now).await?;
     let mut chosen = Query::select();
     chosen
         .expr(Expr::val(job.id.0))
@@ -222,11 +222,8 @@ async fn touch(
     let because = |reason: &str| Refused::Because(reason.to_owned());
     let input: Input = serde_json::from_value(job.input.clone())
         .map_err(|_| because("the job was made by another version of Rapport; make it again"))?;
-    let viewer = match job.created_by {
-        Some(user) => user::viewer(txn, user, now).await?,
-        None => None,
-    };
-    let viewer = viewer
+    let viewer = job::viewer(txn, job, now)
+        .await?
         .filter(|viewer| viewer.may(Permission::WriteCustomers))
         .ok_or_else(|| because("who started the job may not change customers any more"))?;
     let record = Entity::record();

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveEnum, QuerySelect};
 
-use crate::access::Actor;
+use crate::access::Viewer;
 use crate::automation::{AutomationError, job};
 use crate::customers::reference::{REFERENCES, Tie};
 use crate::customers::{CustomersError, customer};
@@ -22,7 +22,7 @@ use crate::id::JobId;
 pub async fn undo(
     txn: &impl ConnectionTrait,
     id: JobId,
-    actor: Actor,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<job::Model, Error> {
     let import = job::Entity::find_by_id(id).lock_exclusive().one(txn).await?;
@@ -68,7 +68,7 @@ pub async fn undo(
     let input =
         serde_json::json!({ "import": id.0, "kind": job::Kind::ImportCustomers.to_value() });
     let total = i64::try_from(removed).unwrap_or(i64::MAX);
-    job::record(txn, job::Kind::UndoImport, input, (report, total), actor, now).await
+    job::record(txn, job::Kind::UndoImport, input, (report, total), viewer, now).await
 }
 
 /// The ids of the customers that a job has added.

@@ -1,5 +1,6 @@
 //! Who may: logging in, roles, and what nobody sees who has not logged in.
 
+mod keys;
 mod scopes;
 
 use entity::access::{Permission, Role};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use tests::app::PASSWORD;
 use tests::on_both_stacks;
 
+use crate::api_keys::secret;
 use crate::given::{CREATE_CUSTOMER, customer};
 
 const LOGIN: &str = "mutation ($email: String!, $password: String!) { login(input: { email: $email, password: $password }) {
@@ -48,6 +50,18 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Product", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
     ("Document", "history", Permission::ReadAudit),
+];
+
+/// The mutations that take no permission and that an API key may ask for all the same, and why that does no
+/// harm. Any other is refused to keys, by the guard `LoggedIn`.
+const FOR_KEYS: &[(&str, &str)] = &[
+    ("export", "a list is read within the key's permissions, as is the file"),
+    ("startJob", "a key sees those jobs alone that were asked for within its own limits"),
+    ("cancelJob", "as startJob"),
+    ("createUpload", "it takes the permission to change what the file goes to"),
+    ("updateDocument", "it takes the permission to change what the document is kept with"),
+    ("deleteDocument", "as updateDocument"),
+    ("restoreDocument", "as updateDocument"),
 ];
 
 /// What it takes to ask for the root field `name`. One that is missing here fails the test.
@@ -233,6 +247,25 @@ on_both_stacks! {
             fields.map(|(field, guard)| (record.name, field, guard))
         });
         assert_eq!(guarded.collect::<Vec<_>>(), GUARDED);
+    }
+
+    async fn what_takes_no_permission_is_refused_to_keys_or_does_no_harm(app: App) {
+        let key = secret(app, &["READ_CUSTOMERS"]).await;
+        let requests = every_root_field(&introspected().await);
+        let mutations = requests.iter().filter(|(name, request)| {
+            request.starts_with("mutation") && needed(name) == Needs::Login
+        });
+        let mut refused = 0;
+        for (name, request) in mutations {
+            let reply = app.send_as(Some(&key), request, json!({})).await;
+            let is_harmless = FOR_KEYS.iter().any(|(known, _)| match *known {
+                "export" => name.starts_with("export"),
+                known => name == known,
+            });
+            assert_eq!(reply.error_code() == Some("FORBIDDEN"), !is_harmless, "{request}: {reply:?}");
+            refused += usize::from(!is_harmless);
+        }
+        assert!(refused > 10, "{refused}");
     }
 
     async fn a_role_may_what_it_is_for_and_nothing_else(app: App) {

@@ -12,14 +12,14 @@ pub const UPDATE: &str =
   bulkUpdateCustomers(input: { filter: $filter, change: $change }, idempotencyKey: $key) {
     job { id state done total } sample { displayName stage } userErrors { code field } } }";
 
-const DELETE: &str = "mutation ($filter: CustomerFilter!, $key: String!) {
+pub const DELETE: &str = "mutation ($filter: CustomerFilter!, $key: String!) {
   bulkDeleteCustomers(input: { filter: $filter }, idempotencyKey: $key) {
     job { id state total } sample { displayName } userErrors { code field } } }";
 
-const START: &str =
+pub const START: &str =
     "mutation ($id: ID!) { startJob(id: $id) { job { id state } userErrors { code field } } }";
 
-const CANCEL: &str = "mutation ($id: ID!) { cancelJob(id: $id) { job { state finishedAt } userErrors { code field } } }";
+pub const CANCEL: &str = "mutation ($id: ID!) { cancelJob(id: $id) { job { state finishedAt } userErrors { code field } } }";
 
 const JOB: &str = "query ($id: ID!) { job(id: $id) { state done total report } }";
 

@@ -12,14 +12,15 @@ use tests::{graphql, on_both_stacks};
 use crate::api_keys::secret;
 use crate::given::{CREATE_CUSTOMER, customer, invoice};
 
-const EXPORT: &str = "mutation ($filter: CustomerFilter, $order: [CustomerOrder!], $fields: [CustomerExportField!], $key: String!) {
+pub const EXPORT: &str = "mutation ($filter: CustomerFilter, $order: [CustomerOrder!], $fields: [CustomerExportField!], $key: String!) {
   exportCustomers(filter: $filter, orderBy: $order, fields: $fields, idempotencyKey: $key) {
     job { id state } userErrors { code field } } }";
 
 const JOB: &str =
     "query ($id: ID!) { job(id: $id) { state done total report resultFileId resultExpiresAt } }";
 
-async fn fetch(app: &App, token: Option<&str>, job: &Value) -> (u16, Bytes) {
+/// Status and body of what a job has left for somebody.
+pub async fn fetch(app: &App, token: Option<&str>, job: &Value) -> (u16, Bytes) {
     let path = format!("/jobs/{}/result", job.as_str().expect("an id"));
     let mut request = Request::get(path).header("host", &app.address);
     if let Some(token) = token {
@@ -32,7 +33,7 @@ async fn fetch(app: &App, token: Option<&str>, job: &Value) -> (u16, Bytes) {
 }
 
 /// The lines of an export of customers, as somebody gets them.
-async fn lines(app: &App, token: &str, variables: Value) -> Vec<String> {
+pub async fn lines(app: &App, token: &str, variables: Value) -> Vec<String> {
     let asked = app.send_as(Some(token), EXPORT, variables).await;
     let payload = &asked.data["exportCustomers"];
     assert_eq!((asked.errors.len(), &payload["userErrors"]), (0, &json!([])), "{asked:?}");

@@ -1,7 +1,7 @@
 //! Changing customers: taking them away and back, by the hundred, and by filter.
 
-mod bulk;
-mod export;
+pub mod bulk;
+pub mod export;
 mod import;
 mod killed;
 mod merge;
