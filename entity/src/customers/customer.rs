@@ -27,6 +27,7 @@ mod create;
 pub mod duplicate;
 mod key;
 pub mod merge;
+mod owner;
 mod removal;
 mod upsert;
 

@@ -202,15 +202,15 @@ impl CustomerMutation {
     ) -> Result<UpdateCustomerPayload, Fault> {
         let once = Once::new(None, "updateCustomer", &input).about(&id);
         let once = once.within(Permission::WriteCustomers, &id, &["id"]);
+        let viewer = ctx.viewer()?;
         let outcome = match parse::<CustomerId>(&id, &["id"]) {
             Ok(id) => {
                 let change = input.parse();
-                write(ctx, once, move |txn, actor, now| {
-                    let change = change.clone();
+                write(ctx, once, move |txn, _, now| {
+                    let (change, viewer) = (change.clone(), viewer.clone());
                     async move {
-                        let row =
-                            customer::update(txn, id, change, expected_version, actor, now).await?;
-                        Ok(row.id.into())
+                        let row = customer::update(txn, id, change, expected_version, &viewer, now);
+                        Ok(row.await?.id.into())
                     }
                     .boxed()
                 })

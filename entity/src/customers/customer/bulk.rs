@@ -9,8 +9,7 @@ use sea_orm::sea_query::{Alias, Expr, LockType, Query};
 use sea_orm::{ActiveEnum, ExprTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::change::ensure_owner;
-use super::{Channel, Column, Entity, Kind, LifecycleStage};
+use super::{Channel, Column, Entity, Kind, LifecycleStage, owner};
 use crate::access::{Permission, Viewer};
 use crate::automation::event;
 use crate::automation::job::{self, target};
@@ -101,9 +100,9 @@ impl BulkChange {
         values
     }
 
-    async fn check(mut self, txn: &impl ConnectionTrait) -> Result<Self, Error> {
-        if let Some(Some(owner)) = self.owner_id {
-            ensure_owner(txn, owner).await?;
+    async fn check(mut self, txn: &impl ConnectionTrait, viewer: &Viewer) -> Result<Self, Error> {
+        if let Some(owner) = self.owner_id {
+            owner::ensure(txn, owner, viewer).await?;
         }
         self.language = self.language.as_deref().map(parse_language).transpose()?;
         let zone = self.time_zone.as_deref().map(parse_zone).transpose()?;
@@ -119,7 +118,8 @@ impl BulkChange {
 /// deletes them. It waits for its start; its `total` is how many they are.
 ///
 /// # Errors
-/// `Invalid` for a filter or change that cannot be, or for more than [`MOST`] customers.
+/// `Invalid` for a filter or change that cannot be, or for more than [`MOST`] customers;
+/// [`CustomersError`](crate::customers::CustomersError) for whom they cannot be handed to.
 pub async fn preview(
     txn: &impl ConnectionTrait,
     filter: Json,
@@ -135,7 +135,7 @@ pub async fn preview(
         None => job::Kind::DeleteCustomers,
     };
     let change = match change {
-        Some(change) => Some(change.check(txn).await?),
+        Some(change) => Some(change.check(txn, &viewer).await?),
         None => None,
     };
     let listed = record.listed(&filter);
@@ -226,6 +226,12 @@ async fn touch(
         .await?
         .filter(|viewer| viewer.may(Permission::WriteCustomers))
         .ok_or_else(|| because("who started the job may not change customers any more"))?;
+    if let Some(owner) = input.change.as_ref().and_then(|change| change.owner_id) {
+        owner::ensure(txn, owner, &viewer).await.map_err(|error| match error {
+            Error::Customers(refused) => because(&refused.to_string()),
+            other => other.into(),
+        })?;
+    }
     let record = Entity::record();
     let fields = CustomFields::loaded(txn).await?;
     let passes = condition(record, &input.filter, Scope::of(txn, &viewer, &fields), "filter")

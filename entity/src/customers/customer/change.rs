@@ -2,8 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Channel, Entity, Kind, LifecycleStage, Model, lock};
-use crate::access::{AccessError, Actor, user};
+use super::{Channel, Entity, Kind, LifecycleStage, Model, lock, owner};
+use crate::access::{Actor, Viewer};
 use crate::automation::event;
 use crate::check::Check;
 use crate::customers::custom::{CustomValue, Setter};
@@ -50,41 +50,35 @@ pub struct Change {
 /// Changes a customer, if it still has `expected_version` (where one is given).
 ///
 /// # Errors
-/// [`CustomersError::NotFound`], [`Error::StaleVersion`], `Invalid`.
+/// [`CustomersError::NotFound`], [`Error::StaleVersion`], `Invalid`; [`CustomersError::OwnerOutOfReach`] and
+/// [`CustomersError::NoSuchOwner`] for whom it cannot be handed to.
 pub async fn update(
     txn: &impl ConnectionTrait,
     id: CustomerId,
     change: Change,
     expected_version: Option<i32>,
-    actor: Actor,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let mut row = lock(txn, id, expected_version).await?;
     if row.deleted_at.is_some() {
         return Err(CustomersError::NotFound.into());
     }
-    if let Some(Some(owner)) = change.owner_id {
-        ensure_owner(txn, owner).await?;
+    if let Some(owner) = change.owner_id.filter(|owner| *owner != row.owner_id) {
+        owner::ensure(txn, owner, viewer).await?;
     }
     if change.currency.is_some_and(|currency| currency != row.currency)
         && ledger::has_entries(txn, id).await?
     {
         return Err(CustomersError::CurrencyInUse.into());
     }
+    let actor = Actor::from(viewer);
     let setter = Setter::load(txn, actor, now).await?;
     let mut check = Check::default();
     change.apply(&mut row, &setter, false, &mut check);
     check.end()?;
     event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
     save::<Entity>(txn, row, actor, now).await
-}
-
-/// Refuses a user who is gone or disabled.
-pub(super) async fn ensure_owner(txn: &impl ConnectionTrait, id: UserId) -> Result<(), Error> {
-    user::ensure_all(txn, &[id]).await.map_err(|error| match error {
-        Error::Access(AccessError::NoSuchUser) => CustomersError::NoSuchOwner.into(),
-        other => other,
-    })
 }
 
 impl Change {

@@ -4,13 +4,12 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 
-use super::change::ensure_owner;
-use super::{Change, Channel, Kind, LifecycleStage, Model};
+use super::{Change, Channel, Kind, LifecycleStage, Model, owner};
 use crate::access::{Actor, Permission, Scope, Viewer, organisation};
 use crate::automation::event;
 use crate::check::Check;
 use crate::customers::custom::{CustomValue, Setter};
-use crate::customers::{CustomersError, address, contact};
+use crate::customers::{address, contact};
 use crate::edit;
 use crate::error::Error;
 use crate::id::{CustomerId, Id, UserId};
@@ -56,15 +55,13 @@ impl NewCustomer {
     /// change.
     ///
     /// # Errors
-    /// [`CustomersError::OwnerOutOfReach`].
+    /// [`OwnerOutOfReach`](crate::customers::CustomersError::OwnerOutOfReach).
     pub fn within(mut self, viewer: &Viewer) -> Result<Self, Error> {
         let scope = viewer.scope(Permission::WriteCustomers);
         if scope < Scope::All {
-            let owner = *self.owner_id.get_or_insert(viewer.user);
-            if !viewer.whose(scope).contains(&owner.0) {
-                return Err(CustomersError::OwnerOutOfReach.into());
-            }
+            self.owner_id.get_or_insert(viewer.user);
         }
+        owner::ensure_reached(self.owner_id, viewer)?;
         Ok(self)
     }
 }
@@ -72,7 +69,7 @@ impl NewCustomer {
 /// Adds a customer.
 ///
 /// # Errors
-/// `Invalid` for a field that has not its form, [`CustomersError`].
+/// `Invalid` for a field that has not its form, [`CustomersError`](crate::customers::CustomersError).
 pub async fn create(
     txn: &impl ConnectionTrait,
     new: NewCustomer,
@@ -80,9 +77,7 @@ pub async fn create(
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let organisation = organisation::get(txn).await?;
-    if let Some(owner) = new.owner_id {
-        ensure_owner(txn, owner).await?;
-    }
+    owner::ensure_active(txn, new.owner_id).await?;
     let mut row = Model::blank(&organisation, actor, now);
     let change = Change {
         number: Some(new.number),
