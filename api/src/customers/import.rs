@@ -10,7 +10,7 @@ use futures::FutureExt;
 use sea_orm::EntityTrait;
 
 use super::customer::CustomerMatch;
-use crate::context::{Ask, Can, Once, write};
+use crate::context::{Ask, Can, CanAll, Once, write};
 use crate::error::{Fault, UserError};
 use crate::finance::ColumnMappingInput;
 use crate::id::parse;
@@ -91,8 +91,9 @@ pub struct CustomerImportMutation;
 /// Importing customers.
 #[Object]
 impl CustomerImportMutation {
-    /// Imports customers from a file of comma-separated values, as a job.
-    #[graphql(guard = "Can(Permission::Import)")]
+    /// Imports customers from a file of comma-separated values, as a job. It finds and changes any customer, so it
+    /// takes the permissions to import and to change customers, both with all records.
+    #[graphql(guard = "CanAll(Permission::Import).and(CanAll(Permission::WriteCustomers))")]
     async fn import_customers(
         &self,
         ctx: &Context<'_>,
@@ -132,8 +133,9 @@ impl CustomerImportMutation {
     }
 
     /// Takes an import of customers back: removes those that it has added, for good. Refused with reasons
-    /// once one of them was changed or has anything. What the import has changed of others stays.
-    #[graphql(guard = "Can(Permission::Import)")]
+    /// once one of them was changed or has anything. What the import has changed of others stays. It takes the
+    /// permissions that importing takes.
+    #[graphql(guard = "CanAll(Permission::Import).and(CanAll(Permission::WriteCustomers))")]
     async fn undo_import(
         &self,
         ctx: &Context<'_>,

@@ -9,7 +9,7 @@ use entity::id::FileId;
 use futures::FutureExt;
 use sea_orm::EntityTrait;
 
-use crate::context::{Ask, Can, Once, write};
+use crate::context::{Ask, CanAll, Once, write};
 use crate::error::Fault;
 use crate::id::parse;
 use crate::payload::payload;
@@ -86,8 +86,12 @@ pub struct ImportMutation;
 #[Object]
 impl ImportMutation {
     /// Imports customers, invoices and payments from a file, as a job. Importing the same file again
-    /// changes nothing.
-    #[graphql(guard = "Can(Permission::Import)")]
+    /// changes nothing. It writes for any customer, so it takes the permissions to import, to change customers,
+    /// to issue invoices and to record payments, each with all records.
+    #[graphql(guard = "CanAll(Permission::Import)
+            .and(CanAll(Permission::WriteCustomers))
+            .and(CanAll(Permission::WriteInvoices))
+            .and(CanAll(Permission::WritePayments))")]
     async fn import_receivables(
         &self,
         ctx: &Context<'_>,

@@ -38,9 +38,11 @@ pub enum Permission {
     WriteProducts,
     /// Define custom fields.
     DefineFields,
-    /// Import files, and follow the jobs.
+    /// Import files, and follow the jobs. Importing takes the permissions to write what is
+    /// imported, too, all of these with all records.
     Import,
-    /// Manage users, roles, teams and positions.
+    /// Manage users, roles, teams and positions. Nobody gives what they may not do themselves, and whose
+    /// records others reach, by teams, positions and deputies, is decided by who reaches all.
     ManageUsers,
     /// See who changed what.
     ReadAudit,
