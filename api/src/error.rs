@@ -185,7 +185,9 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
         AccessError::EmailTaken => (ErrorCode::NotUnique, &["input", "email"]),
         AccessError::PasswordTooShort(_) => (ErrorCode::Invalid, &["input", "password"]),
         AccessError::NotFound => (ErrorCode::NotFound, &[]),
-        AccessError::Forbidden | AccessError::BeyondYourRole => (ErrorCode::Forbidden, &[]),
+        AccessError::Forbidden | AccessError::BeyondYourRole | AccessError::BeyondYourReach => {
+            (ErrorCode::Forbidden, &[])
+        }
         AccessError::NoSuchTeam => (ErrorCode::NotFound, &["input", "teamId"]),
         AccessError::NoSuchRole => (ErrorCode::NotFound, &["input", "roleId"]),
         AccessError::NoSuchUser | AccessError::NoSuchPosition => (ErrorCode::NotFound, &["input"]),

@@ -74,8 +74,9 @@ impl AbsenceMutation {
         };
         admit(&viewer, users.0)?;
         let time = (input.starts_at, input.ends_at);
-        let outcome = write(ctx, once, move |txn, actor, now| {
-            async move { Ok(absence::create(txn, users, time, actor, now).await?.id.into()) }
+        let outcome = write(ctx, once, move |txn, _, now| {
+            let viewer = viewer.clone();
+            async move { Ok(absence::create(txn, users, time, &viewer, now).await?.id.into()) }
                 .boxed()
         });
         outcome.await.map(CreateAbsencePayload::from)

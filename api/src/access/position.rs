@@ -5,7 +5,7 @@ use entity::access::{Permission, position};
 use entity::id::PositionId;
 use futures::FutureExt;
 
-use crate::context::{Can, Once, write};
+use crate::context::{Ask, Can, Once, write};
 use crate::error::Fault;
 use crate::id::{parse, parse_change};
 use crate::payload::{DeletedPayload, payload};
@@ -91,10 +91,11 @@ impl PositionMutation {
             Ok(parsed) => parsed,
             Err(errors) => return Ok(Err(errors).into()),
         };
-        let outcome = write(ctx, once, move |txn, actor, now| {
-            let title = input.title.clone();
+        let viewer = ctx.viewer()?;
+        let outcome = write(ctx, once, move |txn, _, now| {
+            let (title, viewer) = (input.title.clone(), viewer.clone());
             async move {
-                let row = position::update(txn, id, title, above, expected_version, actor, now);
+                let row = position::update(txn, id, title, above, expected_version, &viewer, now);
                 Ok(row.await?.id.into())
             }
             .boxed()

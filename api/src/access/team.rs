@@ -5,7 +5,7 @@ use entity::access::{Permission, team};
 use entity::id::{TeamId, UserId};
 use futures::FutureExt;
 
-use crate::context::{Can, Once, write};
+use crate::context::{Ask, Can, Once, write};
 use crate::error::{Fault, UserError};
 use crate::id::parse;
 use crate::payload::{DeletedPayload, payload};
@@ -69,9 +69,10 @@ impl TeamMutation {
             Ok(members) => members,
             Err(errors) => return Ok(Err(errors).into()),
         };
-        let outcome = write(ctx, once, move |txn, actor, now| {
-            let (name, members) = (input.name.clone(), members.clone());
-            async move { Ok(team::create(txn, &name, &members, actor, now).await?.id.into()) }
+        let viewer = ctx.viewer()?;
+        let outcome = write(ctx, once, move |txn, _, now| {
+            let (name, members, viewer) = (input.name.clone(), members.clone(), viewer.clone());
+            async move { Ok(team::create(txn, &name, &members, &viewer, now).await?.id.into()) }
                 .boxed()
         });
         outcome.await.map(CreateTeamPayload::from)
@@ -96,10 +97,11 @@ impl TeamMutation {
             Ok(parsed) => parsed,
             Err(errors) => return Ok(Err(errors).into()),
         };
-        let outcome = write(ctx, once, move |txn, actor, now| {
-            let (name, members) = (input.name.clone(), members.clone());
+        let viewer = ctx.viewer()?;
+        let outcome = write(ctx, once, move |txn, _, now| {
+            let (name, members, viewer) = (input.name.clone(), members.clone(), viewer.clone());
             async move {
-                let row = team::update(txn, id, name, members, expected_version, actor, now);
+                let row = team::update(txn, id, name, members, expected_version, &viewer, now);
                 Ok(row.await?.id.into())
             }
             .boxed()

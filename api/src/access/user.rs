@@ -127,7 +127,12 @@ impl UserMutation {
         let outcome = write(ctx, once, move |txn, actor, now| {
             let (new, viewer) = (new.clone(), viewer.clone());
             async move {
-                user::ensure_manageable(txn, None, Some(new.role), &viewer).await?;
+                let place = user::Change {
+                    role: Some(new.role),
+                    position: Some(new.position),
+                    ..user::Change::default()
+                };
+                user::ensure_manageable(txn, None, &place, &viewer).await?;
                 Ok(user::create(txn, new, actor, now).await?.id.into())
             }
             .boxed()
@@ -157,7 +162,7 @@ impl UserMutation {
         let outcome = write(ctx, once, move |txn, actor, now| {
             let (change, viewer) = (change.clone(), viewer.clone());
             async move {
-                user::ensure_manageable(txn, Some(id), change.role, &viewer).await?;
+                user::ensure_manageable(txn, Some(id), &change, &viewer).await?;
                 let row = user::update(txn, id, change, expected_version, actor, now).await?;
                 Ok(row.id.into())
             }

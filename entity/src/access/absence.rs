@@ -3,7 +3,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
-use super::{AccessError, Actor, user};
+use super::{AccessError, Viewer, grant, user};
 use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{AbsenceId, Id, UserId};
@@ -54,12 +54,13 @@ catalog! {
 /// Plans an absence.
 ///
 /// # Errors
-/// `Invalid` unless it ends after it starts and somebody else stands in, [`AccessError::NoSuchUser`].
+/// `Invalid` unless it ends after it starts and somebody else stands in, [`AccessError::NoSuchUser`];
+/// [`AccessError::BeyondYourReach`] for another user's.
 pub async fn create(
     txn: &impl ConnectionTrait,
     (user, deputy): (UserId, UserId),
     (starts_at, ends_at): (DateTimeUtc, DateTimeUtc),
-    actor: Actor,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     if ends_at <= starts_at {
@@ -67,6 +68,9 @@ pub async fn create(
     }
     if user == deputy {
         return Err(Error::invalid("deputyId", "somebody else has to stand in"));
+    }
+    if user != viewer.user {
+        grant::ensure_all(txn, viewer).await?;
     }
     user::ensure_all(txn, &[user, deputy]).await?;
     let row = ActiveModel {
@@ -76,7 +80,7 @@ pub async fn create(
         starts_at: Set(starts_at),
         ends_at: Set(ends_at),
         created_at: Set(now),
-        created_by: Set(actor.user()),
+        created_by: Set(Some(viewer.user)),
     };
     Ok(row.insert(txn).await?)
 }

@@ -1,10 +1,12 @@
 //! What a role lets its users do in one respect.
 
+use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
 
 use super::role::Grants;
-use super::{Permission, Scope, role};
+use super::{AccessError, Permission, Scope, Viewer, role};
 use crate::catalog::catalog;
+use crate::error::Error;
 use crate::id::{GrantId, RoleId, UserId};
 
 /// A grant.
@@ -43,6 +45,27 @@ catalog! {
     permission: choice::<Permission>("Permission", Column::Permission),
     /// With whose records.
     scope: choice::<super::Scope>("Scope", Column::Scope),
+}
+
+/// Makes sure that the viewer may decide who reaches whose records, which teams, positions, deputies and the
+/// addresses that users log in with do.
+///
+/// # Errors
+/// [`AccessError::BeyondYourReach`] unless they reach all records with each permission that any role gives
+/// with a part of them.
+pub(super) async fn ensure_all(txn: &impl ConnectionTrait, viewer: &Viewer) -> Result<(), Error> {
+    let partial = Entity::find()
+        .select_only()
+        .column(Column::Permission)
+        .distinct()
+        .filter(Column::Scope.is_in([Scope::Own, Scope::Team]))
+        .into_tuple::<Permission>()
+        .all(txn)
+        .await?;
+    match partial.iter().all(|permission| viewer.scope(*permission) == Scope::All) {
+        true => Ok(()),
+        false => Err(AccessError::BeyondYourReach.into()),
+    }
 }
 
 /// What a role lets its users do.

@@ -1,4 +1,9 @@
 //! Who works here, what they may do, and for whom: the organisation, its users, their permissions.
+//!
+//! Invariant: nobody gives what they have not. A role is given, changed and taken by who may all that it lets do
+//! ([`role`]); and whose records people reach, by teams, positions and deputies, is decided by who reaches all
+//! with each permission that any role gives with a part of them ([`grant`]). So nobody widens their own reach,
+//! not even by way of users whom they create or whose address they change.
 
 pub mod absence;
 pub mod api_key;
@@ -82,6 +87,11 @@ pub enum AccessError {
         "nobody can give, change or take what they may not do themselves; ask an administrator"
     )]
     BeyondYourRole,
+    /// It lets somebody reach further than whoever decides it does, or could.
+    #[error(
+        "this decides whose records people reach, and you do not reach all yourself; ask an administrator"
+    )]
+    BeyondYourReach,
     /// Somebody has it.
     #[error("users have this role; give them another one first")]
     RoleInUse,

@@ -6,7 +6,7 @@ use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 use sea_orm::{QuerySelect, Statement};
 
-use super::{AccessError, Actor, user};
+use super::{AccessError, Actor, Viewer, grant, user};
 use crate::catalog::catalog;
 use crate::customers::parse_required;
 use crate::edit::{edited, save, unchanged};
@@ -92,14 +92,14 @@ pub async fn create(
 ///
 /// # Errors
 /// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchPosition`],
-/// [`AccessError::ReportsToItself`].
+/// [`AccessError::ReportsToItself`], [`AccessError::BeyondYourReach`].
 pub async fn update(
     txn: &impl ConnectionTrait,
     id: PositionId,
     title: Option<String>,
     reports_to: Option<Option<PositionId>>,
     expected_version: Option<i32>,
-    actor: Actor,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     // All of them, since two changes at once could close a circle that neither sees.
@@ -109,7 +109,8 @@ pub async fn update(
     if let Some(title) = title {
         row.title = parse_required("title", &title, 100)?;
     }
-    if let Some(above) = reports_to {
+    if let Some(above) = reports_to.filter(|above| *above != row.reports_to_id) {
+        grant::ensure_all(txn, viewer).await?;
         let above_of = |id: PositionId| all.iter().find(|row| row.id == id)?.reports_to_id;
         if above.is_some_and(|above| all.iter().all(|row| row.id != above)) {
             return Err(AccessError::NoSuchPosition.into());
@@ -119,7 +120,7 @@ pub async fn update(
         }
         row.reports_to_id = above;
     }
-    save::<Entity>(txn, row, actor, now).await
+    save::<Entity>(txn, row, viewer.into(), now).await
 }
 
 /// Removes a position that nobody holds; those below report to the one above.

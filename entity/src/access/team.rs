@@ -5,7 +5,7 @@ use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
-use super::{AccessError, Actor, membership, share, user};
+use super::{AccessError, Actor, Viewer, grant, membership, share, user};
 use crate::catalog::catalog;
 use crate::customers::parse_required;
 use crate::edit::{edited, lock, save};
@@ -58,14 +58,15 @@ catalog! {
 /// Adds a team with its members.
 ///
 /// # Errors
-/// `Invalid`, [`AccessError::NameTaken`], [`AccessError::NoSuchUser`].
+/// `Invalid`, [`AccessError::NameTaken`], [`AccessError::NoSuchUser`], [`AccessError::BeyondYourReach`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     name: &str,
     members: &[UserId],
-    actor: Actor,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
+    let actor = Actor::from(viewer);
     let row = Model {
         id: TeamId::new(now),
         name: parse_required("name", name, 100)?,
@@ -76,21 +77,22 @@ pub async fn create(
         version: 1,
     };
     let row = row.into_active_model().reset_all().insert(txn).await?;
-    enter(txn, row.id, members, actor, now).await?;
+    enter(txn, row.id, members, viewer, now).await?;
     Ok(row)
 }
 
 /// Renames a team, and replaces its members where some are given.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchUser`].
+/// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchUser`],
+/// [`AccessError::BeyondYourReach`].
 pub async fn update(
     txn: &impl ConnectionTrait,
     id: TeamId,
     name: Option<String>,
     members: Option<Vec<UserId>>,
     expected_version: Option<i32>,
-    actor: Actor,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let mut row = lock::<Entity>(txn, id, expected_version).await?;
@@ -101,9 +103,9 @@ pub async fn update(
         let others = membership::Entity::delete_many().filter(membership::Column::TeamId.eq(id));
         let leaving = membership::Column::UserId.is_not_in(members.iter().copied());
         others.filter(leaving).exec(txn).await?;
-        enter(txn, id, &members, actor, now).await?;
+        enter(txn, id, &members, viewer, now).await?;
     }
-    save::<Entity>(txn, row, actor, now).await
+    save::<Entity>(txn, row, viewer.into(), now).await
 }
 
 /// Dissolves a team. What was shared with it is no longer.
@@ -124,19 +126,20 @@ async fn enter(
     txn: &impl ConnectionTrait,
     team: TeamId,
     members: &[UserId],
-    actor: Actor,
+    viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    user::ensure_all(txn, members).await?;
     if members.is_empty() {
         return Ok(());
     }
+    grant::ensure_all(txn, viewer).await?;
+    user::ensure_all(txn, members).await?;
     let rows = members.iter().map(|user| membership::ActiveModel {
         id: Set(MembershipId::new(now)),
         team_id: Set(team),
         user_id: Set(*user),
         created_at: Set(now),
-        created_by: Set(actor.user()),
+        created_by: Set(Some(viewer.user)),
     });
     let known = [membership::Column::TeamId, membership::Column::UserId];
     let ignore = OnConflict::columns(known).do_nothing().to_owned();

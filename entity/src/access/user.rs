@@ -150,22 +150,31 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<M
     Entity::find().filter(Column::Email.eq(email.trim().to_lowercase())).one(db).await
 }
 
-/// Makes sure that the viewer may do all that a user and their role to be let do.
+/// Makes sure that the viewer may do all that a user and their role to be let do, and may place them or let
+/// them in by another address, where the change does that.
 ///
 /// # Errors
-/// [`AccessError::NoSuchRole`], [`AccessError::BeyondYourRole`].
+/// [`AccessError::NoSuchRole`], [`AccessError::BeyondYourRole`], [`AccessError::BeyondYourReach`].
 pub async fn ensure_manageable(
     txn: &impl ConnectionTrait,
     user: Option<UserId>,
-    role: Option<RoleId>,
+    change: &Change,
     viewer: &Viewer,
 ) -> Result<(), Error> {
     let user = match user {
         Some(id) => Entity::find_by_id(id).one(txn).await?,
         None => None,
     };
-    for role in user.map(|user| user.role_id).into_iter().chain(role) {
+    let roles = user.as_ref().map(|user| user.role_id).into_iter().chain(change.role);
+    for role in roles {
         role::ensure(txn, role, viewer).await?;
+    }
+    let place = change.position.flatten();
+    let is_placed = place.is_some() && place != user.as_ref().and_then(|user| user.position_id);
+    // A forgotten password goes to the address, so that whoever sets it gets what the user reaches.
+    let is_taken = user.is_some_and(|user| user.id != viewer.user) && change.email.is_some();
+    if is_placed || is_taken {
+        grant::ensure_all(txn, viewer).await?;
     }
     Ok(())
 }
