@@ -60,3 +60,49 @@ fn everything_in_the_schema_is_described() {
     }
     assert_eq!(bare, Vec::<String>::new(), "these have no description");
 }
+
+/// What Rapport alone says about a record, so that no input has it. A change says by `expectedVersion` on what
+/// it was made.
+const NOT_FOR_CLIENTS: &[&str] = &[
+    "paid",
+    "open",
+    "state",
+    "credited",
+    "allocated",
+    "unapplied",
+    "balance",
+    "version",
+    "createdAt",
+    "createdBy",
+    "updatedAt",
+    "updatedBy",
+    "deletedAt",
+    "disabledAt",
+    "mergedInto",
+    "mergedIntoId",
+    "importJobId",
+    "createdById",
+    "updatedById",
+    "searchText",
+];
+
+#[test]
+fn no_input_says_what_rapport_alone_says() {
+    let document = parse_schema(api::schema::sdl()).expect("a schema");
+    let mut looked_at = 0;
+    for definition in document.definitions {
+        let TypeSystemDefinition::Type(definition) = definition else { continue };
+        let (name, kind) = (definition.node.name.node, definition.node.kind);
+        let TypeKind::InputObject(input) = kind else { continue };
+        // A filter compares and an order sorts; neither is written.
+        if ["Filter", "Operators", "Order"].iter().any(|end| name.ends_with(end)) {
+            continue;
+        }
+        for field in input.fields {
+            let field = field.node.name.node;
+            assert!(!NOT_FOR_CLIENTS.contains(&field.as_str()), "{name}.{field}");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "{looked_at}");
+}

@@ -1,5 +1,7 @@
 //! Who may: logging in, roles, and what nobody sees who has not logged in.
 
+mod everywhere;
+mod handing;
 mod keys;
 mod scopes;
 

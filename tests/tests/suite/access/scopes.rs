@@ -11,30 +11,30 @@ use crate::given::{
     invoice, payment, role,
 };
 
-const UPDATE_CUSTOMER: &str = "mutation ($id: ID!, $input: UpdateCustomerInput!) {
+pub const UPDATE_CUSTOMER: &str = "mutation ($id: ID!, $input: UpdateCustomerInput!) {
   updateCustomer(id: $id, input: $input) { customer { id } userErrors { code field } } }";
 
-const UPDATE_USER: &str = "mutation ($id: ID!, $input: UpdateUserInput!) {
+pub const UPDATE_USER: &str = "mutation ($id: ID!, $input: UpdateUserInput!) {
   updateUser(id: $id, input: $input) { user { id role { key } disabledAt } userErrors { code field } } }";
 
-const CREATE_POSITION: &str = "mutation ($input: CreatePositionInput!) {
+pub const CREATE_POSITION: &str = "mutation ($input: CreatePositionInput!) {
   createPosition(input: $input) { position { id } userErrors { code field } } }";
 
-const UPDATE_POSITION: &str = "mutation ($id: ID!, $input: UpdatePositionInput!) {
+pub const UPDATE_POSITION: &str = "mutation ($id: ID!, $input: UpdatePositionInput!) {
   updatePosition(id: $id, input: $input) { position { id } userErrors { code field } } }";
 
-const CREATE_ABSENCE: &str = "mutation ($input: CreateAbsenceInput!) {
+pub const CREATE_ABSENCE: &str = "mutation ($input: CreateAbsenceInput!) {
   createAbsence(input: $input) { absence { id } userErrors { code field } } }";
 
 /// A customer that somebody looks after.
-async fn customer_of(app: &App, owner: UserId, name: &str) -> String {
+pub async fn customer_of(app: &App, owner: UserId, name: &str) -> String {
     let input = json!({ "kind": "PERSON", "displayName": name, "currency": "VND", "ownerId": owner.global() });
     let made = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
     made["id"].as_str().expect("an id").to_owned()
 }
 
 /// The names of all customers that somebody sees.
-async fn seen(app: &App, token: &str) -> Vec<String> {
+pub async fn seen(app: &App, token: &str) -> Vec<String> {
     let query =
         "{ customers(orderBy: [{ field: DISPLAY_NAME }]) { totalCount nodes { displayName } } }";
     let reply = app.send_as(Some(token), query, Value::Null).await;
@@ -45,7 +45,7 @@ async fn seen(app: &App, token: &str) -> Vec<String> {
 }
 
 /// Code and path of what a mutation refuses somebody.
-async fn refusal(app: &App, token: &str, query: &str, variables: Value) -> (Value, Value) {
+pub async fn refusal(app: &App, token: &str, query: &str, variables: Value) -> (Value, Value) {
     let reply = app.send_as(Some(token), query, variables).await;
     assert_eq!(reply.errors, Vec::<Value>::new(), "{query}");
     let payload = reply.data.as_object().and_then(|data| data.values().next()).expect("a payload");
