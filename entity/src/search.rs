@@ -10,8 +10,23 @@ use sea_orm::{Condition, DbBackend};
 
 use crate::text::fold;
 
+/// How many characters are searched for at most.
+const LONGEST: usize = 200;
+
+/// How many words are searched for at most: each is a comparison of its own.
+const MOST_WORDS: usize = 20;
+
 /// The shortest part of a word that the index of SQLite finds.
 const TRIGRAM: usize = 3;
+
+/// Why nothing is searched for by `text`; `None` if it can be.
+#[must_use]
+pub fn refusal(text: &str) -> Option<String> {
+    let is_long = text.chars().nth(LONGEST).is_some();
+    let is_broad = text.split_whitespace().nth(MOST_WORDS).is_some();
+    let message = || format!("search for at most {LONGEST} characters and {MOST_WORDS} words");
+    (is_long || is_broad).then(message)
+}
 
 /// Which rows of `table` have every word of `text` in their `search_text`; all rows when there is
 /// no word. PostgreSQL looks the parts up in a trigram index, SQLite in the full-text table beside

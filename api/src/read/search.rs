@@ -6,6 +6,7 @@ use async_graphql::parser::types::Field;
 use async_graphql::registry::{MetaField, Registry};
 use async_graphql::{ContextSelectionSet, Positioned, ServerResult, Value};
 use entity::catalog::{self, Record, records, screaming};
+use entity::search::refusal;
 use entity::text::fold;
 use sea_orm::DbErr;
 
@@ -19,8 +20,6 @@ use crate::error::Fault;
 const USUAL: usize = 10;
 /// See [`USUAL`].
 const MOST: usize = 50;
-/// How many characters are searched for at most.
-const LONGEST: usize = 200;
 
 /// The kinds of records that are searched.
 fn searched() -> impl Iterator<Item = &'static Record> {
@@ -33,7 +32,7 @@ pub(super) fn register(registry: &mut Registry) -> MetaField {
         searched().map(|record| (screaming(record.name), record.about.as_str())).collect();
     let kinds = kinds.iter().map(|(name, about)| (name.trim_start_matches('_'), *about));
     enumeration(registry, "SearchType", "A kind of record that is searched.", kinds);
-    let text = "Words, all of which occur in a record, without regard to case and diacritics: `nguyen` finds `Nguyễn`. Up to 200 characters.";
+    let text = "Words, all of which occur in a record, without regard to case and diacritics: `nguyen` finds `Nguyễn`. Up to 200 characters and 20 words.";
     let arguments = [
         meta_input("text", text, "String!", None),
         meta_input("types", "Which kinds of records; all when absent.", "[SearchType!]", None),
@@ -62,8 +61,8 @@ pub(super) async fn resolve(
     };
     let bad = |message: &str| failed(Fault::bad_request(message), pos);
     let first = first.ok_or_else(|| bad("a search finds 0 to 50 records"))?;
-    if text.chars().count() > LONGEST {
-        return Err(bad("search for at most 200 characters"));
+    if let Some(message) = refusal(&text) {
+        return Err(bad(&message));
     }
     let types = argument("types");
     let wanted = |record: &&'static Record| {

@@ -11,7 +11,7 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::SelectionSet;
 use async_graphql::registry::{MetaField, MetaType, Registry};
 use chrono::{DateTime, Utc};
-use entity::catalog::{Branch, Cursor, NEWEST_FIRST, Timeline, merged, place};
+use entity::catalog::{Branch, Cursor, Timeline, merged, place, placed};
 use futures::future::try_join_all;
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -89,7 +89,7 @@ impl<'a> Planner<'a> {
             Fault::bad_request("a page holds 0 to 100 items; page on with `after`")
         })?;
         let after = argument("after");
-        let after = after.as_str().map(|text| Cursor::decode(text, NEWEST_FIRST, 1, "after"));
+        let after = after.as_str().map(|text| placed(text, "after"));
         let types = argument("types");
         let is_asked = |branch: &&Branch| match types.as_array() {
             Some(types) => types.iter().any(|value| value == branch.value),

@@ -1,13 +1,14 @@
 //! Cursors: the values of a list's order and the id, so that a page starts where the last one ended.
 //!
-//! Invariant: a cursor of another order is refused, for it would silently give the wrong page.
+//! Invariant: a cursor of another order is refused, for it would silently give the wrong page, and so is one
+//! whose keys are no values of the order's columns: cursors are opaque, but anybody can write one.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::CatalogError;
+use super::{CatalogError, Scalar};
 
 /// A place in a list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +39,23 @@ pub enum Key {
     Id(Uuid),
 }
 
+impl Key {
+    /// Whether a column of the kind could have it, on either database.
+    fn is(&self, scalar: &Scalar) -> bool {
+        match (self, scalar) {
+            (Self::Text(text), Scalar::Text | Scalar::Currency | Scalar::Choice(..)) => {
+                !text.contains('\0')
+            }
+            (Self::Number(_), Scalar::Whole | Scalar::Long | Scalar::Scaled(_))
+            | (Self::Truth(_), Scalar::Truth)
+            | (Self::Id(_), Scalar::Id(_)) => true,
+            (Self::Instant(instant), Scalar::Instant) => (0..=9_999).contains(&instant.year()),
+            (Self::Day(day), Scalar::Day) => (0..=9_999).contains(&day.year()),
+            _ => false,
+        }
+    }
+}
+
 impl From<Key> for Value {
     fn from(key: Key) -> Self {
         match key {
@@ -58,11 +76,17 @@ impl Cursor {
         crate::text::hex(&serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// The place that `text`, which stands at `at`, means in a list in `order` of `keys` columns.
+    /// The place that `text`, which stands at `at`, means in a list in `order`, whose columns hold `scalars`,
+    /// and nothing only where that may be.
     ///
     /// # Errors
     /// When it is no cursor, or one of another order.
-    pub fn decode(text: &str, order: &str, keys: usize, at: &str) -> Result<Self, CatalogError> {
+    pub(super) fn decode<'a>(
+        text: &str,
+        order: &str,
+        scalars: impl ExactSizeIterator<Item = (&'a Scalar, bool)>,
+        at: &str,
+    ) -> Result<Self, CatalogError> {
         let pairs = text.as_bytes().chunks(2);
         let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
         let cursor = pairs
@@ -72,8 +96,18 @@ impl Cursor {
         let refused = |message: &str| {
             Err(CatalogError::Invalid { at: at.to_owned(), message: message.to_owned() })
         };
+        let fits = |(key, (scalar, nullable)): (&Option<Key>, (&Scalar, bool))| match key {
+            Some(key) => key.is(scalar),
+            None => nullable,
+        };
         match cursor {
-            Some(cursor) if cursor.order == order && cursor.keys.len() == keys => Ok(cursor),
+            Some(cursor)
+                if cursor.order == order
+                    && cursor.keys.len() == scalars.len()
+                    && cursor.keys.iter().zip(scalars).all(fits) =>
+            {
+                Ok(cursor)
+            }
             Some(_) => refused("the cursor belongs to another orderBy; start again without it"),
             None => refused("this is no cursor; take it from pageInfo or an edge"),
         }

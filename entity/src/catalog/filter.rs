@@ -7,7 +7,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
@@ -15,14 +15,17 @@ use sea_orm::{Condition, ConnectionTrait, DbBackend, Value};
 use serde_json::{Map, Value as Json};
 use type_safe_id::{DynamicType, TypeSafeId};
 
-use super::{CatalogError, Field, Record, Scalar, Shape, Target, custom};
+use super::{CatalogError, Field, Record, Scalar, Shape, Target, breadth, custom};
 use crate::access::Viewer;
 use crate::customers::custom::CustomFields;
 use crate::money::Currency;
-use crate::search::{containing, matches, starting};
+use crate::search::{containing, matches, refusal, starting};
 
 /// How deep filters may lie within one another.
 const DEEPEST: usize = 12;
+
+/// How many characters a part of a text may have. SQLite takes patterns of 50,000 bytes.
+const LONGEST_PART: usize = 1_000;
 
 /// For whom and for which database a filter is compiled.
 #[derive(Clone, Copy)]
@@ -63,6 +66,7 @@ pub fn condition(
     scope: Scope<'_>,
     at: &str,
 ) -> Result<Condition, CatalogError> {
+    breadth::check(filter, at)?;
     Compiler { scope, depth: 0 }.object(record, filter, at)
 }
 
@@ -163,6 +167,9 @@ impl Compiler<'_> {
             }
             Shape::Search => {
                 let Some(words) = given.as_str() else { return invalid(at, "this is text") };
+                if let Some(message) = refusal(words) {
+                    return invalid(at, message);
+                }
                 Ok(matches(self.scope.backend, record.table, words))
             }
             Shape::Custom { .. } => custom::condition(record, self.scope, given, at),
@@ -284,6 +291,9 @@ pub(super) fn scalar_condition(
         };
         let column = column.clone();
         let part = || match operand.as_str() {
+            Some(part) if part.chars().nth(LONGEST_PART).is_some() => {
+                invalid(&at, format!("compare with at most {LONGEST_PART} characters"))
+            }
             Some(part) => Ok(part),
             None => invalid(&at, "this is text"),
         };
@@ -342,8 +352,9 @@ fn value(scalar: &Scalar, given: &Json, at: &str) -> Result<Option<Value>, Catal
             None => return wrong("instant; write one such as 2026-11-22T09:00:00Z"),
         },
         Scalar::Day => match text.and_then(|text| text.parse::<NaiveDate>().ok()) {
-            Some(day) => day.into(),
-            None => return wrong("day; write one such as 2026-11-22"),
+            // PostgreSQL knows fewer years than there can be.
+            Some(day) if (0..=9_999).contains(&day.year()) => day.into(),
+            _ => return wrong("day; write one such as 2026-11-22"),
         },
         Scalar::Whole | Scalar::Long => match number() {
             Some(number) => number.into(),

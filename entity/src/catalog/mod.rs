@@ -37,6 +37,7 @@
 
 mod access;
 mod all;
+mod breadth;
 mod cell;
 mod cursor;
 pub(crate) mod custom;
@@ -72,7 +73,7 @@ pub use order::{CUSTOM_FIELD, Order, Ordering};
 pub(crate) use select::among;
 pub use select::{Page, by_keys, count, counts, found, page, pages};
 pub use table::{Cell, Table, TableColumn, columns};
-pub use timeline::{Branch, NEWEST_FIRST, Timeline, merged, place, timeline};
+pub use timeline::{Branch, Timeline, merged, place, placed, timeline};
 
 /// Why a filter, an order or a cursor cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

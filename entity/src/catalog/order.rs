@@ -104,6 +104,15 @@ impl Order {
         self.0.iter().map(part).collect::<Vec<_>>().join(", ")
     }
 
+    /// The place in a list in this order that `text`, which stands at `at`, means.
+    ///
+    /// # Errors
+    /// [`CatalogError::Invalid`].
+    pub fn cursor(&self, text: &str, at: &str) -> Result<Cursor, CatalogError> {
+        let scalars = self.0.iter().map(|order| (&order.scalar, order.nullable));
+        Cursor::decode(text, &self.signature(), scalars, at)
+    }
+
     fn is_descending(&self) -> bool {
         self.0.last().is_some_and(|order| order.descending)
     }

@@ -11,11 +11,11 @@ use sea_orm::sea_query::{
 use uuid::Uuid;
 
 use super::select::among;
-use super::{Cursor, Field, Key, Shape, Target};
+use super::{CatalogError, Cursor, Field, Key, Scalar, Shape, Target};
 use crate::access::Viewer;
 
 /// The name of the order of timelines in cursors.
-pub const NEWEST_FIRST: &str = "timeline";
+const NEWEST_FIRST: &str = "timeline";
 
 /// A timeline.
 pub struct Timeline {
@@ -49,6 +49,14 @@ pub fn timeline(name: &'static str, branches: Vec<Branch>) -> Field {
 #[must_use]
 pub fn place(at: DateTime<Utc>, id: Uuid) -> Cursor {
     Cursor { order: NEWEST_FIRST.to_owned(), keys: vec![Some(Key::Instant(at))], id }
+}
+
+/// The place in a timeline that `text`, which stands at `at`, means.
+///
+/// # Errors
+/// [`CatalogError::Invalid`].
+pub fn placed(text: &str, at: &str) -> Result<Cursor, CatalogError> {
+    Cursor::decode(text, NEWEST_FIRST, [(&Scalar::Instant, false)].into_iter(), at)
 }
 
 /// Up to `limit` items of each branch for each parent: the branch's number, the parent, when, the id;

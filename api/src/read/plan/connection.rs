@@ -2,7 +2,7 @@
 
 use async_graphql::Name;
 use async_graphql::parser::types::SelectionSet;
-use entity::catalog::{Cursor, Order, Page, Record, condition};
+use entity::catalog::{Order, Page, Record, condition};
 use entity::collaboration::saved_view;
 use sea_orm::Condition;
 
@@ -168,7 +168,7 @@ impl<'a> Planner<'a> {
         let mut filter = counted.clone();
         for (name, cursor, after) in [("after", &after, true), ("before", &before, false)] {
             if let Some(text) = cursor.as_str() {
-                let cursor = Cursor::decode(text, &order.signature(), order.0.len(), name);
+                let cursor = order.cursor(text, name);
                 filter = filter.add(order.beyond(
                     record,
                     cursor.map_err(|error| invalid(&error))?,
