@@ -1,6 +1,6 @@
 //! What a GraphQL document may ask for, decided before anything walks it.
 //!
-//! Invariant: no step here costs more than the document's length. The scan for nesting and the memoised count of
+//! Invariant: no text with the character NUL gets past here, and no step costs more than the document's length. The scan for nesting and the memoised count of
 //! selections come before every recursive or expanding walk of async-graphql, whose own limits come too late: a
 //! deeply nested argument overflows its parser's stack, and a chain of fragments that each spread the next one
 //! twice doubles the work of its validation with every link.
@@ -110,6 +110,11 @@ fn too_complex(what: &str, limit: usize, advice: &str) -> ServerError {
     error(Code::TooComplex, format!("The request has more than {limit} {what}. {advice}"))
 }
 
+/// The one character that PostgreSQL has in no text and no JSON, so that nothing has to look for it later.
+fn nul() -> ServerError {
+    error(Code::BadRequest, "The request has a text with the character NUL. Send it without.")
+}
+
 const SPLIT: &str = "Split it into several requests.";
 const USE_VARIABLES: &str = "Pass large values as variables.";
 
@@ -126,6 +131,10 @@ fn check_variables(variables: &Variables, limits: &Limits) -> Result<(), ServerE
             return Err(too_complex("levels in its variables", limits.variable_nesting, advice));
         }
         match value {
+            Value::String(text) if text.contains('\0') => return Err(nul()),
+            Value::Object(fields) if fields.keys().any(|name| name.contains('\0')) => {
+                return Err(nul());
+            }
             Value::List(items) => pending.extend(items.iter().map(|item| (item, level + 1))),
             Value::Object(fields) => pending.extend(fields.values().map(|item| (item, level + 1))),
             _ => {}

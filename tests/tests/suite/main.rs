@@ -11,6 +11,7 @@ mod files;
 mod finding;
 mod given;
 mod groups;
+mod hostile;
 mod imports;
 mod invoices;
 mod limits;

@@ -5,7 +5,7 @@
 use async_graphql::ServerError;
 
 use super::super::errors::{Code, error};
-use super::{Limits, SPLIT, USE_VARIABLES, too_complex};
+use super::{Limits, SPLIT, USE_VARIABLES, nul, too_complex};
 
 /// One pass over the bytes that knows strings, block strings and comments; returns the number of tokens.
 ///
@@ -16,6 +16,9 @@ pub fn tokens(document: &str, limits: &Limits) -> Result<usize, ServerError> {
         return Err(too_complex("bytes of document", limits.document_bytes, USE_VARIABLES));
     }
     let bytes = document.as_bytes();
+    if bytes.contains(&0) {
+        return Err(nul());
+    }
     let (mut at, mut tokens, mut open, mut directives) = (0, 0, 0_usize, 0);
     while let Some(&byte) = bytes.get(at) {
         let end = match byte {
@@ -35,6 +38,7 @@ pub fn tokens(document: &str, limits: &Limits) -> Result<usize, ServerError> {
             _ => at + 1,
         };
         match byte {
+            b'"' if names_nul(&bytes[at..end]) => return Err(nul()),
             b'{' | b'[' | b'(' => open += 1,
             b'}' | b']' | b')' => open = open.saturating_sub(1),
             b'@' => directives += 1,
@@ -61,6 +65,19 @@ fn is_word(byte: u8) -> bool {
 
 fn run(bytes: &[u8], from: usize, belongs: impl Fn(u8) -> bool) -> usize {
     bytes[from..].iter().position(|&byte| !belongs(byte)).map_or(bytes.len(), |len| from + len)
+}
+
+/// Whether a string has the escape of NUL. A block string has no such escapes.
+fn names_nul(string: &[u8]) -> bool {
+    let mut rest = if string.starts_with(br#"""""#) { &[][..] } else { string };
+    while let Some(escape) = rest.iter().position(|&byte| byte == b'\\') {
+        rest = &rest[escape + 1..];
+        if rest.starts_with(b"u0000") {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// The place after the string that begins at `at`, read as the parser reads it.

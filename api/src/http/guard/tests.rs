@@ -128,6 +128,27 @@ fn variables_are_bounded_in_depth_and_number() {
     assert!(refused.message.contains("100000 values"), "{}", refused.message);
 }
 
+#[test]
+fn no_text_has_the_character_nul() {
+    for document in [
+        r#"{ hello(x: "a\u0000") }"#,
+        r#"{ hello(x: "\\\u0000") }"#,
+        "{ hello(x: \"\"\"\0\"\"\") }",
+    ] {
+        assert!(refusal(document).starts_with("BAD_REQUEST: The request has a text"), "{document}");
+    }
+    passes(r#"{ hello(x: "\\u0000", y: """\u0000""") }"#);
+    let with = |value| {
+        let request = Request::new("query($x: X) { a(x: $x) }");
+        let variables = Variables::from_json(serde_json::json!({ "x": value }));
+        admit(&mut request.variables(variables), &Limits::default())
+    };
+    assert!(with(serde_json::json!([{ "a": "b" }])).is_ok());
+    for hidden in [serde_json::json!([{ "a": "\0" }]), serde_json::json!([{ "a\0": 1 }])] {
+        assert!(with(hidden).unwrap_err().message.contains("NUL"));
+    }
+}
+
 #[derive(SimpleObject)]
 struct Leaf {
     word: &'static str,

@@ -172,7 +172,7 @@ fn request(word: &str, field: &Value, types: &[Value]) -> String {
 }
 
 /// A literal of a type.
-fn value(of: &Value, types: &[Value]) -> String {
+pub fn value(of: &Value, types: &[Value]) -> String {
     match of["kind"].as_str() {
         Some("NON_NULL") => value(&of["ofType"], types),
         Some("LIST") => format!("[{}]", value(&of["ofType"], types)),
@@ -211,7 +211,7 @@ fn value(of: &Value, types: &[Value]) -> String {
 }
 
 /// The whole schema, as introspection tells it where that is on.
-async fn introspected() -> Value {
+pub async fn introspected() -> Value {
     let query = "{ __schema { types { name kind isOneOf enumValues { name }
       inputFields { name defaultValue type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }
       fields { name args { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } }";
