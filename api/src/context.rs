@@ -21,6 +21,7 @@ use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 use worker::feed::Signal;
 
+use crate::access::hashing::Hashing;
 use crate::access::token::Tokens;
 use crate::error::{Fault, UserError, refused};
 use crate::files::link::Links;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub signal: Signal,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
+    /// Where passwords are worked on.
+    pub hashing: Hashing,
     /// Signed links to files.
     pub links: Links,
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use api::access::hashing::Hashing;
 use api::access::token::Tokens;
 use api::cli::{audit, demo, import, seed};
 use api::config::Server;
@@ -115,6 +116,7 @@ async fn serve_all(
         clock: clock.clone(),
         signal: stack.signal()?,
         tokens: Arc::new(Tokens::new(&key)),
+        hashing: Hashing::default(),
         links: Links::new(&key),
     };
     let development = (stack.environment == Environment::Development).then(|| Development {

@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use api::access::hashing::Hashing;
 use api::access::token::Tokens;
 use api::context::Shared;
 use api::files::link::Links;
@@ -163,6 +164,7 @@ impl App {
             clock: clock.clone(),
             signal: stack.signal()?,
             tokens: Arc::new(Tokens::new(KEY)),
+            hashing: Hashing::default(),
             links: Links::new(KEY),
         };
         let transport = Some(Transport::Memory(mailbox.clone()));

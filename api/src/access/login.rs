@@ -1,6 +1,6 @@
 //! Logging in with address and password.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -8,30 +8,13 @@ use entity::access::session::{self, Begun};
 use entity::access::throttle::{self, Attempt};
 use entity::access::{AccessError, password, second_factor, user};
 use futures::FutureExt;
-use tokio::sync::Semaphore;
 
 use super::attempt::{buckets, count, device};
+use super::hashing::enter;
 use super::token::LIFETIME;
 use crate::context::Ask;
 use crate::error::{Fault, UserError, refused};
-use crate::http::errors::Code;
 use crate::read::Fetched;
-
-/// How many passwords are checked at once: each takes 19 MiB and tens of milliseconds of a core, and
-/// the others must not notice.
-static CHECKS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
-
-/// Works on a password beside what else there is to do.
-///
-/// # Errors
-/// The server is stopping.
-pub(super) async fn on_a_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
-    let unavailable = || Fault::coded(Code::Overloaded, "the server is stopping; try again");
-    let _turn = CHECKS.acquire().await.map_err(|_| unavailable())?;
-    tokio::task::spawn_blocking(work).await.map_err(|_| unavailable())
-}
 
 /// What a user logs in with.
 #[derive(InputObject)]
@@ -111,13 +94,15 @@ impl LoginMutation {
     /// Begins a session for an address and a password, and gives an access token and a refresh token.
     /// Whether the address or the password is wrong, the answer is the same. After ten wrong attempts for
     /// an address, or fifty from one place, it is refused with `RATE_LIMITED` for a while; the header
-    /// `Retry-After` says how long. Needs no token.
+    /// `Retry-After` says how long. When too many log in at once, some get the error `OVERLOADED`. Needs no
+    /// token.
     #[graphql(complexity = "50")]
     async fn login(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Address and password.")] input: LoginInput,
     ) -> Result<LoginPayload, Fault> {
+        let place = enter(ctx)?;
         let buckets: Arc<[_]> =
             buckets(ctx, Attempt::Login, &input.email.trim().to_lowercase()).into();
         if let Some(errors) = count(ctx, &buckets).await? {
@@ -125,7 +110,7 @@ impl LoginMutation {
         }
         let found = user::by_email(ctx.reader(), &input.email).await?;
         let LoginInput { password, code, .. } = input;
-        let authenticated = on_a_thread(move || {
+        let authenticated = place.work(move || {
             let user = user::authenticate(found.as_ref(), &password)?;
             let outdated = found.filter(|user| password::is_outdated(&user.password_hash));
             let renewed = outdated.and_then(|user| {

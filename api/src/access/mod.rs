@@ -4,6 +4,7 @@ mod absence;
 mod api_key;
 mod attempt;
 mod audit;
+pub mod hashing;
 pub mod known;
 mod login;
 mod organisation;

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use sea_orm::EntityTrait;
 
 use super::attempt::{buckets, count};
-use super::login::on_a_thread;
+use super::hashing::enter;
 use crate::context::Ask;
 use crate::error::{Fault, UserError, refused};
 
@@ -93,6 +93,7 @@ impl PasswordMutation {
         #[graphql(desc = "The old password and the new one.")] input: ChangePasswordInput,
     ) -> Result<ChangePasswordPayload, Fault> {
         let (id, session) = (ctx.viewer()?.user, ctx.session()?);
+        let place = enter(ctx)?;
         let user = user::Entity::find_by_id(id).one(ctx.reader()).await?;
         let email = user.as_ref().map_or("", |user| &user.email);
         let buckets = buckets(ctx, Attempt::Login, email);
@@ -100,7 +101,7 @@ impl PasswordMutation {
             return Ok(ChangePasswordPayload::refused(errors));
         }
         let ChangePasswordInput { current_password, password, revoke_api_keys } = input;
-        let hashed = on_a_thread(move || {
+        let hashed = place.work(move || {
             user::authenticate(user.as_ref(), &current_password)?;
             password::hash(&password)
         });
@@ -167,6 +168,7 @@ impl PasswordMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token and the password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordPayload, Fault> {
+        let place = enter(ctx)?;
         let buckets = buckets(ctx, Attempt::Reset, &input.token);
         if let Some(errors) = count(ctx, &buckets).await? {
             return Ok(ResetPasswordPayload::refused(errors));
@@ -180,7 +182,7 @@ impl PasswordMutation {
         if let Err(error) = password_reset::check(ctx.reader(), &token, now).await {
             return refused(error).map(ResetPasswordPayload::refused);
         }
-        let hash = match on_a_thread(move || password::hash(&input.password)).await? {
+        let hash = match place.work(move || password::hash(&input.password)).await? {
             Ok(hash) => hash,
             Err(error) => return refused(error.into()).map(ResetPasswordPayload::refused),
         };

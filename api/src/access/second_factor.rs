@@ -10,7 +10,7 @@ use futures::FutureExt;
 use sea_orm::EntityTrait;
 
 use super::attempt::{buckets, count};
-use super::login::on_a_thread;
+use super::hashing::enter;
 use crate::context::Ask;
 use crate::error::{Fault, UserError, refused};
 use crate::http::errors::Code;
@@ -148,6 +148,7 @@ impl SecondFactorMutation {
         #[graphql(desc = "The user's password.", secret)] password: String,
     ) -> Result<DisableTotpPayload, Fault> {
         ctx.session()?;
+        let place = enter(ctx)?;
         let user = ctx.viewer()?.user;
         let row = user::Entity::find_by_id(user).one(ctx.reader()).await?;
         let email = row.as_ref().map_or("", |user| &user.email);
@@ -155,7 +156,7 @@ impl SecondFactorMutation {
         if let Some(errors) = count(ctx, &buckets).await? {
             return Ok(DisableTotpPayload { disabled: false, user_errors: errors });
         }
-        let checked = on_a_thread(move || user::authenticate(row.as_ref(), &password)).await?;
+        let checked = place.work(move || user::authenticate(row.as_ref(), &password)).await?;
         if let Err(error) = checked {
             let user_errors = refused(error.into())?;
             return Ok(DisableTotpPayload { disabled: false, user_errors });

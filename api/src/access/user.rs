@@ -5,6 +5,7 @@ use entity::access::{Permission, password, user};
 use entity::id::{RoleId, UserId};
 use futures::FutureExt;
 
+use super::hashing::enter;
 use crate::context::{Ask, Can, Once, write};
 use crate::error::{Fault, UserError, refused};
 use crate::id::{parse, parse_change};
@@ -114,7 +115,7 @@ impl UserMutation {
     ) -> Result<CreateUserPayload, Fault> {
         let once = Once::new(None, "createUser", &input);
         let password = input.password.clone();
-        let hash = super::login::on_a_thread(move || password::hash(&password)).await?;
+        let hash = enter(ctx)?.work(move || password::hash(&password)).await?;
         let parsed = match hash {
             Ok(hash) => input.parse(hash),
             Err(error) => Err(refused(error.into())?),

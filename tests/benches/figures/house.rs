@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::access::hashing::Hashing;
 use api::access::token::Tokens;
 use api::context::Shared;
 use api::files::link::Links;
@@ -135,6 +136,7 @@ impl Rapport {
                 clock: self.clock.clone(),
                 signal: self.stack.signal()?,
                 tokens,
+                hashing: Hashing::default(),
                 links: Links::new(key),
             },
             files: self.stack.files()?,

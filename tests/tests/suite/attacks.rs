@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use entity::access::Role;
 use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
@@ -84,6 +85,57 @@ on_both_stacks! {
         let ids = vec!["cus_x"; 101];
         let nodes = json!({ "query": "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", "variables": { "ids": ids } });
         assert_eq!(post(app, nodes.to_string()).await.1, "BAD_REQUEST");
+    }
+
+    async fn a_filter_too_broad_for_a_database_is_refused_and_one_as_broad_as_may_be_is_not(app: App) {
+        let list = "query ($filter: CustomerFilter) { customers(filter: $filter) { totalCount nodes { id } } }";
+        let asked = async |filter: Value| {
+            post(app, json!({ "query": list, "variables": { "filter": filter } }).to_string()).await
+        };
+        let ids = |many: usize| json!({ "id": { "in": vec!["cus_01k00000000000000000000000"; many] } });
+        let terms = |many: usize| json!({ "or": vec![json!({ "displayName": { "contains": "a" } }); many] });
+        let searches = |text: &str| json!({ "search": text });
+        let words = "lan ".repeat(20);
+        for passes in [ids(1_000), json!({ "and": [ids(1_000), ids(1_000), ids(1_000), ids(1_000)] }), terms(99), searches(&words)] {
+            let (status, code, answer) = asked(passes).await;
+            assert_eq!((status, code.as_str()), (200, ""), "{answer}");
+        }
+        let broad = [
+            ids(1_001), ids(20_000), json!({ "and": vec![ids(1_000); 6] }), terms(100), terms(5_000),
+            json!({ "or": vec![json!({}); 5_000] }), searches(&"a ".repeat(21)), searches(&"a".repeat(201)),
+            json!({ "displayName": { "contains": "a".repeat(60_000) } }),
+        ];
+        let view = "mutation ($filter: JSON) { createSavedView(input: { name: \"x\", list: \"customers\", filter: $filter }) { userErrors { code } } }";
+        let export = "mutation ($filter: CustomerFilter, $key: String!) { exportCustomers(filter: $filter, idempotencyKey: $key) { userErrors { code } } }";
+        let bulk = "mutation ($filter: CustomerFilter!, $key: String!) { bulkDeleteCustomers(input: { filter: $filter }, idempotencyKey: $key) { userErrors { code } } }";
+        for (number, filter) in broad.into_iter().enumerate() {
+            let (_, code, answer) = asked(filter.clone()).await;
+            assert_eq!(code, "BAD_REQUEST", "{number}: {answer}");
+            for query in [view, export, bulk] {
+                let variables = json!({ "filter": filter, "key": format!("k{number}") });
+                let reply = app.send(query, variables).await;
+                let payload = reply.data.as_object().and_then(|data| data.values().next()).expect("a payload");
+                assert_eq!(payload["userErrors"][0]["code"], "INVALID", "{number}: {query}: {reply:?}");
+            }
+        }
+        let text = format!("{{ search(text: \"{}\") {{ id }} }}", "a ".repeat(21));
+        assert_eq!(query(app, &text).await.1, "BAD_REQUEST");
+    }
+
+    async fn a_fault_of_the_database_tells_nothing_but_its_number(app: App) {
+        let token = app.token_of(Role::Administrator).await;
+        app.execute("ALTER TABLE team RENAME TO team_elsewhere").await;
+        for query in ["{ teams { nodes { name } } }", "mutation { createTeam(input: { name: \"x\" }) { team { id } userErrors { code } } }"] {
+            let reply = app.send_as(Some(&token), query, json!({})).await;
+            assert_eq!(reply.error_code(), Some("INTERNAL"), "{query}: {reply:?}");
+            assert!(reply.errors[0]["extensions"]["requestId"].is_string(), "{reply:?}");
+            let told = json!(reply.errors).to_string().to_lowercase();
+            for word in ["table", "relation", "select", "insert", "sqlx", ".rs", "database"] {
+                assert!(!told.contains(word), "{word}: {told}");
+            }
+        }
+        app.execute("ALTER TABLE team_elsewhere RENAME TO team").await;
+        assert_eq!(app.send_as(Some(&token), "{ teams { totalCount } }", json!({})).await.data["teams"]["totalCount"], 0);
     }
 
     async fn in_production_nothing_tells_what_there_is(app: App) {

@@ -1,0 +1,78 @@
+//! Work on passwords, which is slow on purpose.
+//!
+//! Invariant: few passwords are worked on at once, and few requests wait for that. All others are refused
+//! before they cost anything, so that no storm of attempts to log in takes the places of those who work.
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::context::Ask;
+use crate::error::Fault;
+use crate::http::errors::Code;
+
+/// How many passwords are worked on at once: each takes 19 MiB and tens of milliseconds of a core, and
+/// the others must not notice.
+const AT_ONCE: usize = 2;
+
+/// How many requests are about a password at once, those that wait among them: a small part of the requests
+/// that the server takes, and no more than it works through in a second or two.
+const MOST: usize = 32;
+
+/// After how many seconds somebody who is refused may try again.
+const TRY_AGAIN_AFTER_S: u64 = 1;
+
+/// Where passwords are worked on. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Hashing {
+    places: Arc<Semaphore>,
+    at_work: Arc<Semaphore>,
+}
+
+impl Default for Hashing {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(MOST)), at_work: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+/// A place among those who may work on a password; given back when it is dropped.
+pub(super) struct Place {
+    at_work: Arc<Semaphore>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Takes a place, before anything else is done for the request.
+///
+/// # Errors
+/// `OVERLOADED` if none is free, with the header `Retry-After` set.
+pub(super) fn enter(ctx: &Context<'_>) -> Result<Place, Fault> {
+    let Hashing { places, at_work } = &ctx.shared().hashing;
+    let place = Arc::clone(places).try_acquire_owned().map_err(|_| {
+        ctx.insert_http_header("retry-after", TRY_AGAIN_AFTER_S.to_string());
+        let message = "too many people are logging in at once; try again in a moment";
+        Fault::coded(Code::Overloaded, message)
+    })?;
+    Ok(Place { at_work: Arc::clone(at_work), _place: place })
+}
+
+impl Place {
+    /// Works on a password beside what else there is to do.
+    ///
+    /// # Errors
+    /// The server is stopping.
+    pub(super) async fn work<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let stopping = || Fault::coded(Code::Overloaded, "the server is stopping; try again");
+        // It goes with the work, which goes on when the request does not.
+        let turn = Arc::clone(&self.at_work).acquire_owned().await.map_err(|_| stopping())?;
+        let work = move || {
+            let done = work();
+            drop((turn, self));
+            done
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| stopping())
+    }
+}
