@@ -22,8 +22,8 @@ pub struct ChangePasswordInput {
     /// The one that is to hold: at least twelve characters.
     #[graphql(secret)]
     pub password: String,
-    /// Whether the user's API keys are revoked, too.
-    #[graphql(default)]
+    /// Whether the user's API keys are revoked, too: whoever knew the old password may have made some.
+    #[graphql(default = true)]
     pub revoke_api_keys: bool,
 }
 
@@ -84,8 +84,8 @@ pub struct PasswordMutation;
 /// Changing passwords.
 #[Object]
 impl PasswordMutation {
-    /// Gives the user another password, and ends all their sessions but this one. Wrong attempts count
-    /// like those of `login`.
+    /// Gives the user another password, and ends all their sessions but this one, and revokes their API
+    /// keys unless they are to stay. Wrong attempts count like those of `login`.
     #[graphql(complexity = "50")]
     async fn change_password(
         &self,
@@ -161,7 +161,7 @@ impl PasswordMutation {
     }
 
     /// Gives the user that a token was sent to another password, ends all their sessions and revokes all
-    /// their API keys. A token works once, and for an hour. Needs no access token.
+    /// their API keys. A token works once, and for half an hour. Needs no access token.
     #[graphql(complexity = "50")]
     async fn reset_password(
         &self,

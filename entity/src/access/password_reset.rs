@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::id::{Id, PasswordResetId, UserId};
 
 /// How long a token is good.
-pub const LIFETIME: TimeDelta = TimeDelta::hours(1);
+pub const LIFETIME: TimeDelta = TimeDelta::minutes(30);
 
 /// How long it is remembered that somebody asked.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);

@@ -7,6 +7,7 @@ use tests::app::{App, PASSWORD};
 use tests::on_both_stacks;
 use worker::mail::transport::Outcome;
 
+use crate::api_keys::secret;
 use crate::sessions::{EMAIL, login, opens, tokens};
 
 const CHANGE: &str = "mutation ($current: String!, $new: String!, $keys: Boolean! = false) {
@@ -65,6 +66,19 @@ on_both_stacks! {
         assert_eq!(app.number(session).await, 2);
     }
 
+    async fn a_changed_password_ends_api_keys_unless_they_are_to_stay(app: App) {
+        let key = secret(app, &["READ_CUSTOMERS"]).await;
+        let (mine, _) = tokens(app).await;
+        let staying = json!({ "current": PASSWORD, "new": OTHER });
+        let stayed = app.send_as(Some(&mine), CHANGE, staying).await;
+        assert_eq!(stayed.data["changePassword"]["userErrors"], json!([]));
+        assert!(opens(app, &key).await);
+        let change = format!("mutation {{ changePassword(input: {{ currentPassword: \"{OTHER}\", password: \"{PASSWORD}\" }}) {{ userErrors {{ code }} }} }}");
+        let changed = app.send_as(Some(&mine), &change, json!({})).await;
+        assert_eq!(changed.data["changePassword"]["userErrors"], json!([]));
+        assert!(!opens(app, &key).await);
+    }
+
     async fn a_forgotten_password_is_chosen_anew_by_mail_once(app: App) {
         let (access, _) = tokens(app).await;
         assert_eq!(request(app, " Accountant@Rapport.Example ").await, json!({ "accepted": true, "userErrors": [] }));
@@ -88,7 +102,7 @@ on_both_stacks! {
         assert_eq!(code(&reset(app, &token, PASSWORD).await), "INVALID_TOKEN", "a token works once");
     }
 
-    async fn a_token_works_for_an_hour_and_is_kept_nowhere(app: App) {
+    async fn a_token_works_for_half_an_hour_and_is_kept_nowhere(app: App) {
         request(app, EMAIL).await;
         app.drain().await;
         let token = mailed(app);
@@ -100,7 +114,7 @@ on_both_stacks! {
         for nonsense in ["", "rpr_", Secret::new(Purpose::Reset).reveal(), &token.replace("rpr", "rrt")] {
             assert_eq!(code(&reset(app, nonsense, OTHER).await), "INVALID_TOKEN", "{nonsense}");
         }
-        app.advance(TimeDelta::minutes(60));
+        app.advance(TimeDelta::minutes(30));
         assert_eq!(code(&reset(app, &token, OTHER).await), "INVALID_TOKEN");
         assert_eq!(login(app, EMAIL, PASSWORD).await["userErrors"], json!([]), "the old one holds");
     }
