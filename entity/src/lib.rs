@@ -17,6 +17,7 @@ pub mod id;
 pub mod money;
 pub mod sales;
 pub mod search;
+pub mod spreadsheet;
 pub mod text;
 
 pub use error::Error;

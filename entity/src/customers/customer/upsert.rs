@@ -243,7 +243,7 @@ impl Batch {
             return Ok(Upserted { id: there.id, fate: Fate::Kept });
         }
         let fate = if found.is_some() { Fate::Changed } else { Fate::Created };
-        let mut customer = found.unwrap_or_else(|| Model {
+        let mut customer = found.clone().unwrap_or_else(|| Model {
             import_job_id: import,
             ..Model::blank(&self.organisation, self.actor, self.now)
         });
@@ -264,6 +264,10 @@ impl Batch {
             }
         }
         let id = customer.id;
+        if found.as_ref() == Some(&customer) {
+            self.taken.extend(key);
+            return Ok(Upserted { id, fate: Fate::Kept });
+        }
         if fate == Fate::Created {
             self.created.push(customer);
         } else {

@@ -10,6 +10,7 @@ use csv::StringRecord;
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
 
 use super::Unreadable;
+use crate::spreadsheet::meant;
 
 /// How much is read at once.
 const BLOCK: usize = 64 * 1024;
@@ -192,7 +193,7 @@ impl<R: Read + Seek> Records<R> {
         Ok(Self { reader, record: StringRecord::new() })
     }
 
-    /// The next record that has anything in it, and the line on which it begins.
+    /// The next record that has anything in it, as it was meant, and the line on which it begins.
     pub fn next(&mut self) -> io::Result<Option<(u64, &StringRecord)>> {
         loop {
             if !self.reader.read_record(&mut self.record)? {
@@ -206,6 +207,9 @@ impl<R: Read + Seek> Records<R> {
         // the line is right.
         let inside: usize = self.record.iter().map(|field| field.matches('\n').count()).sum();
         let line = self.reader.position().line() - 1 - inside as u64;
+        if self.record.iter().any(|field| field.starts_with('\'')) {
+            self.record = self.record.iter().map(meant).collect();
+        }
         Ok(Some((line, &self.record)))
     }
 }

@@ -9,6 +9,7 @@ use std::io::{self, BufWriter, Write};
 
 use entity::catalog::Cell;
 use entity::collaboration::export::Format;
+use entity::spreadsheet::harmless;
 use rust_decimal::prelude::ToPrimitive;
 use rust_xlsxwriter::{ExcelDateTime, Format as Look, Workbook, Worksheet, XlsxError};
 use tokio::sync::mpsc;
@@ -84,15 +85,6 @@ fn text(cell: &Cell) -> Cow<'_, str> {
         Cell::Truth(truth) => if *truth { "true" } else { "false" }.into(),
         Cell::Day(day) => day.to_string().into(),
         Cell::Instant(instant) => instant.to_rfc3339().into(),
-    }
-}
-
-/// `text`, with an apostrophe before it where a spreadsheet would take it for a formula.
-#[must_use]
-pub fn harmless(text: &str) -> Cow<'_, str> {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        true => format!("'{text}").into(),
-        false => text.into(),
     }
 }
 
