@@ -9,6 +9,7 @@ use async_graphql::{Request, value};
 use chrono::DateTime;
 use serde_json::json;
 use tests::app::RATE_LIMIT;
+use tests::graphql;
 use tests::on_both_stacks;
 use uuid::Uuid;
 
@@ -28,6 +29,20 @@ fn number(value: &serde_json::Value) -> u64 {
 }
 
 on_both_stacks! {
+    async fn a_document_with_a_text_in_it_is_not_kept(app: App) {
+        let document = "{ customers(filter: { search: \"secret\" }) { totalCount } }";
+        let hash = "35daef51df9efa543a2787bc92fc4cd85362da2f1050242ac8cf3b93e3824264";
+        let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+        let token = app.token();
+        let ask = async |body: serde_json::Value| graphql::post(&app.address, Some(&token), &body, Duration::from_secs(10)).await.expect("an answer");
+        for _ in 0..2 {
+            let named = ask(json!({ "extensions": extensions })).await;
+            assert_eq!(named.error_code(), Some("PERSISTED_QUERY_NOT_FOUND"), "{named:?}");
+            let sent = ask(json!({ "query": document, "extensions": extensions })).await;
+            assert_eq!(sent.data["customers"]["totalCount"], 0, "{sent:?}");
+        }
+    }
+
     async fn what_is_left_is_told_and_comes_back_with_the_minute(app: App) {
         let query = "{ rateLimit { cost limit remaining resetAt } }";
         let first = app.ask(query, json!({})).await["rateLimit"].clone();

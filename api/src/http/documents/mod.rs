@@ -2,7 +2,8 @@
 //!
 //! Two ways. *Automatic*, as Apollo's clients do it
 //! (<https://www.apollographql.com/docs/apollo-server/performance/apq>): what a known client has sent
-//! once together with its SHA-256 is kept for all. *Listed*: a manifest from the frontend's build says
+//! once together with its SHA-256 is kept for all, unless it has a text in it: texts belong into variables,
+//! and what is kept is seen by whoever sees Redis. *Listed*: a manifest from the frontend's build says
 //! which documents there are, and nothing else runs.
 //!
 //! Invariant: a hash never means another document than the one that has it, and what is kept is bounded.
@@ -112,7 +113,8 @@ async fn automatic(
         let message = "`sha256Hash` is not the SHA-256 of `query`.";
         return Err(error(Code::BadRequest, message));
     }
-    Ok(Some(Fresh { hash, document: request.query.as_str().into() }))
+    let has_text = request.query.contains('"');
+    Ok((!has_text).then(|| Fresh { hash, document: request.query.as_str().into() }))
 }
 
 /// The words are those of Apollo's protocol; clients look for them.
