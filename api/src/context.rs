@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
+use worker::document::Documents;
 use worker::feed::Signal;
 
 use crate::access::hashing::Hashing;
@@ -43,6 +44,8 @@ pub struct Shared {
     pub hashing: Hashing,
     /// Signed links to files.
     pub links: Links,
+    /// The sentences of all languages.
+    pub words: Documents,
 }
 
 /// What a request has: who asks, and how much is read for them.

@@ -262,6 +262,7 @@ fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static s
     match error {
         CollaborationError::NoSuchNote
         | CollaborationError::NoSuchView
+        | CollaborationError::NoSuchNotification
         | CollaborationError::NoSuchRecord => (ErrorCode::NotFound, &["id"]),
         CollaborationError::SubjectNotFound => (ErrorCode::NotFound, &["input", "record"]),
         CollaborationError::DocumentNotFound | CollaborationError::UploadNotFound => {

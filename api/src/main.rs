@@ -118,6 +118,7 @@ async fn serve_all(
         tokens: Arc::new(Tokens::new(&key)),
         hashing: Hashing::default(),
         links: Links::new(&key),
+        words: worker::document::Documents::embedded()?,
     };
     let development = (stack.environment == Environment::Development).then(|| Development {
         mailbox: stack.smtp_url.is_none().then(|| stack.data_dir.join("mail")),

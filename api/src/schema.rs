@@ -10,7 +10,8 @@ use crate::access::{
 };
 use crate::automation::{JobMutation, WebhookMutation};
 use crate::collaboration::{
-    DocumentMutation, DocumentQuery, MarkMutation, NoteMutation, SavedViewMutation, UploadMutation,
+    DocumentMutation, DocumentQuery, MarkMutation, NoteMutation, NotificationMutation,
+    NotificationQuery, SavedViewMutation, UploadMutation,
 };
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -69,6 +70,7 @@ struct CollaborationMutations(
     SavedViewMutation,
     MarkMutation,
     NoteMutation,
+    NotificationMutation,
     DocumentMutation,
     UploadMutation,
 );
@@ -88,6 +90,7 @@ pub struct Query(
     OverviewQuery,
     InvoiceQuery,
     DocumentQuery,
+    NotificationQuery,
 );
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Utc};
-use sea_orm::DeriveValueType;
+use sea_orm::sea_query::Expr;
+use sea_orm::{DbBackend, DeriveValueType};
 use serde::{Deserialize, Serialize};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::{Builder, Uuid};
@@ -24,6 +25,25 @@ fn fresh(now: DateTime<Utc>) -> Uuid {
     rest[..2].copy_from_slice(&micros.to_be_bytes());
     rest[2..6].copy_from_slice(&count.to_be_bytes());
     Builder::from_unix_timestamp_millis(millis, &rest).into_uuid()
+}
+
+/// A fresh id for each row that a statement selects: the same form, with the chance of the database.
+pub(crate) fn fresh_by_row(backend: DbBackend, now: DateTime<Utc>) -> Expr {
+    let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+    let time = format!("{millis:012x}");
+    match backend {
+        DbBackend::Postgres => {
+            let (high, low) = time.split_at(8);
+            Expr::cust_with_values(
+                "CAST(overlay(CAST(gen_random_uuid() AS text) placing CAST($1 AS text) from 1 for 15) AS uuid)",
+                [format!("{high}-{low}-7")],
+            )
+        }
+        _ => Expr::cust_with_values(
+            "unhex(? || substr(hex(randomblob(2)), 1, 3) || '8' || substr(hex(randomblob(8)), 1, 15))",
+            [format!("{time}7")],
+        ),
+    }
 }
 
 /// A record's id of one kind.
@@ -160,6 +180,8 @@ ids! {
     ImportTemplateId = "imt";
     /// A saved view of a list.
     SavedViewId = "svw";
+    /// Something that a user is told.
+    NotificationId = "ntf";
     /// What there is to sell.
     ProductId = "prd";
     /// Stored bytes.

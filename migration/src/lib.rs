@@ -24,6 +24,7 @@ mod m20261125_000061_timeline;
 mod m20261125_000062_webhooks;
 mod m20261125_000081_custom_field;
 mod m20261125_000082_view;
+mod m20261125_000083_notification;
 mod m20261125_000086_products;
 mod m20261125_000091_limits;
 mod search;
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000062_webhooks::Migration),
             Box::new(m20261125_000081_custom_field::Migration),
             Box::new(m20261125_000082_view::Migration),
+            Box::new(m20261125_000083_notification::Migration),
             Box::new(m20261125_000086_products::Migration),
             Box::new(m20261125_000091_limits::Migration),
         ]

@@ -166,6 +166,7 @@ impl App {
             tokens: Arc::new(Tokens::new(KEY)),
             hashing: Hashing::default(),
             links: Links::new(KEY),
+            words: worker::document::Documents::embedded()?,
         };
         let transport = Some(Transport::Memory(mailbox.clone()));
         let signal = shared.signal.clone();
@@ -429,6 +430,7 @@ impl App {
         let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
         let counts = [
             event::pending(reader).await,
+            entity::collaboration::notification::pending(reader).await,
             messages.filter(due).count(reader).await,
             job::Entity::find().filter(jobs).count(reader).await,
             delivery::due(reader, self.clock.now()).await,

@@ -26,9 +26,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::create_dir_all(&folder)?;
         let link = "https://crm.example/reset-password#token=rpr_0123456789abcdef";
         let reset = documents.password_reset(&sample::password_reset(language), link)?;
-        let file = folder.join("password-reset");
-        fs::write(file.with_extension("html"), &reset.html)?;
-        fs::write(file.with_extension("txt"), format!("{}\n\n{}", reset.subject, reset.text))?;
+        let link = "https://crm.example/notifications";
+        let told = documents.notification(&sample::notification(language), link)?;
+        for (name, mail) in [("password-reset", reset), ("notification", told)] {
+            let file = folder.join(name);
+            fs::write(file.with_extension("html"), &mail.html)?;
+            fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;
+        }
         for (name, facts) in sample::all(language) {
             let start = Instant::now();
             let message = documents.receipt(&facts)?;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::access::reset;
+use crate::collaboration::notice;
 use crate::document::{DocumentError, Documents, Party, Rendered};
 use crate::finance::receipt;
 
@@ -16,6 +17,8 @@ pub enum Letter {
     Receipt(Box<receipt::Letter>),
     /// A link for choosing a new password.
     Reset(Box<reset::Letter>),
+    /// What a user is told.
+    Notice(Box<notice::Letter>),
 }
 
 impl Letter {
@@ -27,11 +30,21 @@ impl Letter {
         db: &impl ConnectionTrait,
         messages: Vec<message::Model>,
     ) -> Result<Vec<(message::Model, Option<Self>)>, entity::Error> {
-        let (resets, receipts): (Vec<_>, Vec<_>) =
-            messages.into_iter().partition(|message| message.kind == Kind::PasswordReset);
+        let of = |message: &message::Model| match message.kind {
+            Kind::PasswordReset => 0,
+            Kind::Notification => 1,
+            Kind::Receipt | Kind::ReceiptCancellation => 2,
+        };
+        let [mut resets, mut notices, mut receipts] = [const { Vec::new() }; 3];
+        for message in messages {
+            [&mut resets, &mut notices, &mut receipts][of(&message)].push(message);
+        }
         let found = reset::letters(db, &resets).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Reset(Box::new(letter))));
         let mut all: Vec<_> = resets.into_iter().zip(found).collect();
+        let found = notice::letters(db, &notices).await?.into_iter();
+        let found = found.map(|letter| letter.map(|letter| Self::Notice(Box::new(letter))));
+        all.extend(notices.into_iter().zip(found));
         if !receipts.is_empty() {
             let found = receipt::letters(db, &receipts).await?.into_iter();
             let found = found.map(|letter| letter.map(|letter| Self::Receipt(Box::new(letter))));
@@ -46,6 +59,7 @@ impl Letter {
         match self {
             Self::Receipt(letter) => &letter.facts.organisation,
             Self::Reset(letter) => &letter.facts.organisation,
+            Self::Notice(letter) => &letter.facts.organisation,
         }
     }
 
@@ -55,6 +69,7 @@ impl Letter {
         match self {
             Self::Receipt(letter) => &letter.addressee,
             Self::Reset(letter) => &letter.facts.name,
+            Self::Notice(letter) => &letter.facts.name,
         }
     }
 
@@ -64,6 +79,7 @@ impl Letter {
         match self {
             Self::Receipt(letter) => letter.email.as_deref(),
             Self::Reset(letter) => Some(&letter.email),
+            Self::Notice(letter) => Some(&letter.email),
         }
     }
 
@@ -73,6 +89,7 @@ impl Letter {
         let facts = match self {
             Self::Receipt(letter) => serde_json::to_value(&letter.facts),
             Self::Reset(letter) => serde_json::to_value(&letter.facts),
+            Self::Notice(letter) => serde_json::to_value(&letter.facts),
         };
         facts.unwrap_or_default()
     }
@@ -81,7 +98,7 @@ impl Letter {
     #[must_use]
     pub fn token(&self) -> Option<(PasswordResetId, String)> {
         match self {
-            Self::Receipt(_) => None,
+            Self::Receipt(_) | Self::Notice(_) => None,
             Self::Reset(letter) => Some((letter.reset, letter.token.sha256())),
         }
     }
@@ -94,6 +111,7 @@ impl Letter {
         match self {
             Self::Receipt(letter) => documents.receipt(&letter.facts),
             Self::Reset(letter) => documents.password_reset(&letter.facts, &letter.link(public)),
+            Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
         }
     }
 }

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use entity::automation::webhook::delivery;
 use entity::automation::{event, job, message};
 use entity::clock::Clock;
+use entity::collaboration::notification;
 use entity::db::Db;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ use crate::finance::receipt;
 
 /// How many events are relayed at once.
 const EVENTS: u64 = 500;
+
+/// How many notifications are passed on at once.
+const NOTIFICATIONS: u64 = 500;
 
 /// How many rows are handed to the feed at once.
 const ROWS: u64 = 512;
@@ -92,7 +96,7 @@ impl Relay {
         if let Some(now) = self.db.clock().await? {
             self.clock.synchronise(now);
         }
-        let relayed = self.relay_events().await?;
+        let relayed = self.relay_events().await? | self.relay_notifications().await?;
         let (unknown, late) = self.expire().await?;
         if unknown + late > 0 {
             tracing::warn!(unknown, late, "messages were given up");
@@ -107,6 +111,7 @@ impl Relay {
         let now = self.clock.now();
         let relayed = self.db.write(move |txn| {
             async move {
+                notification::deputies_begun(txn, now).await?;
                 let events = event::take_pending(txn, EVENTS).await?;
                 if events.is_empty() {
                     return Ok(events);
@@ -116,6 +121,7 @@ impl Relay {
                 let resets = reset::planned(txn, &events).await?;
                 message::plan_resets(txn, &resets, now).await?;
                 delivery::plan(txn, &events, now).await?;
+                notification::tell_followers(txn, &events, now).await?;
                 event::mark_relayed(txn, events.iter().map(|event| event.id), now).await?;
                 Ok(events)
             }
@@ -124,6 +130,16 @@ impl Relay {
         let relayed = relayed.await?;
         metrics::counter!("rapport_events_relayed_total").increment(relayed.len() as u64);
         self.signal.tell(Changes::customers(relayed.iter().filter_map(|event| event.customer_id)));
+        Ok(!relayed.is_empty())
+    }
+
+    /// Plans the mails of notifications, and tells those who follow theirs.
+    async fn relay_notifications(&self) -> Result<bool, entity::Error> {
+        let now = self.clock.now();
+        let relayed =
+            self.db.write(move |txn| notification::relay(txn, NOTIFICATIONS, now).boxed()).await?;
+        let told = relayed.iter().map(|told| (told.user.into(), told.id.into()));
+        self.signal.tell(Changes::notifications(told));
         Ok(!relayed.is_empty())
     }
 

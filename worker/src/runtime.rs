@@ -199,6 +199,8 @@ impl Jobs {
                 job::Kind::UpsertCustomers | job::Kind::UndoImport => Ok(()),
             };
             self.signal.tell(Changes::job(id));
+            // Who asked for it is told now, not when the relay next looks.
+            self.signal.raise();
             done.inspect_err(|error| {
                 tracing::warn!(job = %id.0, error = %chain(error), "a job is due again");
             })?;

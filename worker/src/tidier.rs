@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use entity::access;
 use entity::clock::Clock;
+use entity::collaboration::notification;
 use entity::db::Db;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,13 @@ pub async fn run(db: Db, clock: Clock, shutdown: CancellationToken) {
             _ = look.tick() => {}
         }
         let now = clock.now();
-        let tidied = db.write(move |txn| async move { access::tidy(txn, now).await }.boxed());
+        let tidied = db.write(move |txn| {
+            async move {
+                access::tidy(txn, now).await?;
+                notification::tidy(txn, now).await
+            }
+            .boxed()
+        });
         if let Err(error) = tidied.await {
             tracing::warn!(error = %chain(&error), "what is old could not be forgotten");
         }

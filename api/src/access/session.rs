@@ -28,6 +28,8 @@ choice! {
         TokenReused,
         /// The user has a new password.
         PasswordChanged,
+        /// An administrator ended it.
+        Administrator,
     }
 }
 

@@ -3,6 +3,8 @@
 use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 use entity::access::Permission;
 use entity::access::share::{self, With};
+use entity::catalog::Cataloged;
+use entity::customers::customer;
 use entity::id::{CustomerId, ShareId};
 use futures::FutureExt;
 
@@ -68,14 +70,15 @@ impl ShareMutation {
         let path = &["input", "customerId"];
         let once = Once::new(None, "shareCustomer", &input);
         let once = once.within(Permission::WriteCustomers, &input.customer_id, path);
-        let (customer, with) = match input.parse() {
+        let (customer_id, with) = match input.parse() {
             Ok(parsed) => parsed,
             Err(errors) => return Ok(Err(errors).into()),
         };
         let outcome = write(ctx, once, move |txn, actor, now| {
             async move {
-                entity::customers::customer::get(txn, customer).await?;
-                let row = share::create(txn, customer.0, with, input.writable, actor, now).await?;
+                customer::get(txn, customer_id).await?;
+                let record = (customer::Entity::record(), customer_id.0);
+                let row = share::create(txn, record, with, input.writable, actor, now).await?;
                 Ok(row.id.into())
             }
             .boxed()

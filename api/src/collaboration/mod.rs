@@ -3,11 +3,13 @@
 mod document;
 mod mark;
 mod note;
+mod notification;
 mod saved_view;
 mod upload;
 
 pub use document::{DocumentMutation, DocumentQuery};
 pub use mark::MarkMutation;
 pub use note::NoteMutation;
+pub use notification::{NotificationKind, NotificationMutation, NotificationQuery};
 pub use saved_view::SavedViewMutation;
 pub use upload::UploadMutation;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entity::access::{Permission, Viewer};
 use entity::automation::event;
 use entity::catalog::{Cataloged, by_keys};
@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 use worker::feed::{Changes, Follower};
 
-use super::{Shown, ensure, turn};
+use super::{OVERLAP, Shown, ensure, turn};
 use crate::context::Follow;
 use crate::error::Fault;
 
@@ -21,9 +21,6 @@ const TOGETHER: usize = 100;
 
 /// How many customers are looked for after something was missed.
 const MOST_MISSED: u64 = 1_000;
-
-/// Transactions of this length may have been under way when something was heard last.
-const OVERLAP: TimeDelta = TimeDelta::seconds(60);
 
 struct Following {
     follow: Follow,

@@ -7,25 +7,31 @@
 
 mod customers;
 mod jobs;
+mod notifications;
 mod shown;
 
 use std::sync::{Arc, LazyLock};
 
 use async_graphql::{Context, ID, MergedSubscription, Subscription};
+use chrono::TimeDelta;
 use entity::access::{Permission, Viewer};
 use entity::automation::job;
+use entity::collaboration::notification;
 use entity::customers::customer;
 use entity::id::{CustomerId, Id, JobId};
 use futures::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::context::{Can, Follow};
+use crate::context::{Ask, Can, Follow};
 use crate::error::Fault;
 use crate::http::errors::Code;
 use shown::Shown;
 
 /// How many events are read at once: followers must not take the database from those who ask.
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(4)));
+
+/// Transactions of this length may have been under way when something was heard last.
+const OVERLAP: TimeDelta = TimeDelta::seconds(60);
 
 /// How many records one subscription may name.
 const MOST_IDS: usize = 100;
@@ -97,9 +103,28 @@ impl JobSubscription {
     }
 }
 
+/// Following what one is told.
+#[derive(Default)]
+pub struct NotificationSubscription;
+
+/// Following what one is told.
+#[Subscription]
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
+impl NotificationSubscription {
+    /// A notification that you have just got, or one that counts further because a record which you follow
+    /// was changed again. After an interruption of the server's, those of the last minute may come again.
+    async fn notification_added(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<impl Stream<Item = Result<Shown<notification::Entity>, Fault>> + use<>, Fault> {
+        let user = ctx.viewer()?.user;
+        Ok(notifications::added(Follow::of(ctx)?, user.into()))
+    }
+}
+
 /// Everything that can be followed, through the WebSocket at `/graphql/ws`.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(CustomerSubscription, JobSubscription);
+pub struct Subscription(CustomerSubscription, JobSubscription, NotificationSubscription);
 
 fn nothing() -> Fault {
     Fault::coded(Code::NotFound, "there is no such record")

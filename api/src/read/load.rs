@@ -12,6 +12,8 @@ use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
 use sea_orm::{Condition, ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
 use serde_json::Value as Json;
 use uuid::Uuid;
+use worker::document::Documents;
+use worker::relay::chain;
 
 use super::plan::{Connection, ConnectionPart, Rows, Selected, What};
 use super::timeline::Items;
@@ -24,6 +26,8 @@ pub(super) struct Reader<'a> {
     pub viewer: &'a Viewer,
     /// Counts statements.
     pub statements: &'a AtomicUsize,
+    /// Says what notifications tell.
+    pub words: &'a Documents,
 }
 
 /// Rows that were read together, with what belongs to them.
@@ -390,7 +394,16 @@ impl Reader<'_> {
             ids.push(reference(row, 0)?.unwrap_or_default());
         }
         self.statements.fetch_add(1, Ordering::Relaxed);
-        Ok(Child::Batch(run(self.db, &ids, arguments).await?))
+        let data = run(self.db, &ids, arguments).await?.into_iter();
+        let data = data.map(|datum| match datum {
+            Datum::Notice(notice) => {
+                let said = self.words.notice(&notice);
+                said.map(|text| Datum::Json(text.into()))
+                    .map_err(|error| DbErr::Custom(chain(&error)))
+            }
+            datum => Ok(datum),
+        });
+        Ok(Child::Batch(data.collect::<Result<_, _>>()?))
     }
 }
 

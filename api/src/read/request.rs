@@ -25,7 +25,7 @@ pub(super) fn viewer(ctx: &ContextSelectionSet<'_>, pos: Pos) -> ServerResult<Vi
 /// Reads for the viewer.
 pub(super) fn reader<'a>(ctx: &'a ContextSelectionSet<'_>, viewer: &'a Viewer) -> Reader<'a> {
     let session: &Session = ctx.data_unchecked();
-    Reader { db: ctx.reader(), viewer, statements: &session.statements }
+    Reader { db: ctx.reader(), viewer, statements: &session.statements, words: &ctx.shared().words }
 }
 
 /// Writes the field's value.

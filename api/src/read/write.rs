@@ -262,7 +262,7 @@ impl Writer {
                     self.put(&value.to_string());
                     Ok(true)
                 }
-                Some(Datum::Null) | None => Ok(false),
+                Some(Datum::Null | Datum::Notice(_)) | None => Ok(false),
             },
             _ => Err(self.broken(&"what belongs to the row was not loaded", pos)),
         }

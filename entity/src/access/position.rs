@@ -2,12 +2,14 @@
 //!
 //! Invariant: no position reports to itself, not even by way of others.
 
+use std::collections::HashMap;
+
 use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 use sea_orm::{QuerySelect, Statement};
 
 use super::{AccessError, Actor, Viewer, grant, user};
-use crate::catalog::catalog;
+use crate::catalog::{catalog, keys};
 use crate::customers::parse_required;
 use crate::edit::{edited, save, unchanged};
 use crate::error::Error;
@@ -147,47 +149,60 @@ pub(super) async fn ensure(txn: &impl ConnectionTrait, id: PositionId) -> Result
     found.map(|_| ()).ok_or(AccessError::NoSuchPosition.into())
 }
 
-/// Whose records a user reaches: their own, and their teams'.
+/// Whose records are a user's own, and whose are their teams'.
+type Reached = (Vec<Uuid>, Vec<Uuid>);
+
+/// Whose records `users` reach: each their own, and their teams'. One statement, or none for nobody.
 ///
 /// # Errors
 /// The database.
 pub(super) async fn reach(
     db: &impl ConnectionTrait,
-    user: UserId,
+    users: &[Uuid],
     now: DateTimeUtc,
-) -> Result<(Vec<Uuid>, Vec<Uuid>), DbErr> {
+) -> Result<HashMap<Uuid, Reached>, DbErr> {
+    if users.is_empty() {
+        return Ok(HashMap::new());
+    }
     // Own: the user's and those of the users who are away. Team: theirs, of whoever holds a position below
     // one of theirs, and of everybody who shares a team with one of all these.
     let sql = "WITH RECURSIVE \
-        own (id) AS (\
-            SELECT CAST($1 AS uuid) \
-            UNION SELECT user_id FROM absence WHERE deputy_id = $1 AND starts_at <= $2 AND ends_at > $2), \
-        below (id) AS (\
-            SELECT position.id FROM position JOIN user_account ON user_account.position_id = position.reports_to_id \
-                WHERE user_account.id IN (SELECT id FROM own) \
-            UNION SELECT position.id FROM position JOIN below ON position.reports_to_id = below.id), \
-        line (id) AS (\
-            SELECT id FROM own \
-            UNION SELECT id FROM user_account WHERE position_id IN (SELECT id FROM below)), \
-        team (id) AS (\
-            SELECT id FROM line \
-            UNION SELECT user_id FROM team_member WHERE team_id IN \
-                (SELECT team_id FROM team_member WHERE user_id IN (SELECT id FROM line))) \
-        SELECT id, CASE WHEN id IN (SELECT id FROM own) THEN 1 ELSE 0 END AS is_own FROM team ORDER BY id";
+        own (viewer, id) AS (\
+            SELECT id, id FROM user_account WHERE id IN (USERS) \
+            UNION SELECT deputy_id, user_id FROM absence \
+                WHERE deputy_id IN (USERS) AND starts_at <= $2 AND ends_at > $2), \
+        below (viewer, id) AS (\
+            SELECT own.viewer, position.id FROM own JOIN user_account ON user_account.id = own.id \
+                JOIN position ON position.reports_to_id = user_account.position_id \
+            UNION SELECT below.viewer, position.id FROM position JOIN below ON position.reports_to_id = below.id), \
+        line (viewer, id) AS (\
+            SELECT viewer, id FROM own \
+            UNION SELECT below.viewer, user_account.id FROM below \
+                JOIN user_account ON user_account.position_id = below.id), \
+        team (viewer, id) AS (\
+            SELECT viewer, id FROM line \
+            UNION SELECT line.viewer, theirs.user_id FROM line \
+                JOIN team_member ON team_member.user_id = line.id \
+                JOIN team_member AS theirs ON theirs.team_id = team_member.team_id) \
+        SELECT team.viewer, team.id, CASE WHEN own.id IS NULL THEN 0 ELSE 1 END AS is_own \
+            FROM team LEFT JOIN own ON own.viewer = team.viewer AND own.id = team.id \
+            ORDER BY team.viewer, team.id";
     let backend = db.get_database_backend();
-    let sql = match backend {
-        sea_orm::DbBackend::Sqlite => sql.replace("CAST($1 AS uuid)", "$1"),
-        _ => sql.to_owned(),
+    let among = match backend {
+        sea_orm::DbBackend::Sqlite => "SELECT unhex(value) FROM json_each($1)",
+        _ => "SELECT unnest(CAST(CAST($1 AS text) AS uuid[]))",
     };
-    let values = [user.0.into(), now.into()];
+    let values = [keys(backend, users).into(), now.into()];
+    let sql = sql.replace("USERS", among);
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    let (mut own, mut team) = (Vec::new(), Vec::with_capacity(rows.len()));
+    let mut reached: HashMap<Uuid, Reached> = HashMap::with_capacity(users.len());
     for row in rows {
-        let id: Uuid = row.try_get_by_index(0)?;
-        if row.try_get_by_index::<i32>(1)? == 1 {
+        let (own, team) = reached.entry(row.try_get_by_index(0)?).or_default();
+        let id: Uuid = row.try_get_by_index(1)?;
+        if row.try_get_by_index::<i32>(2)? == 1 {
             own.push(id);
         }
         team.push(id);
     }
-    Ok((own, team))
+    Ok(reached)
 }

@@ -5,7 +5,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
 
 use super::{AccessError, Actor, Scope, Viewer, membership, team, user};
-use crate::catalog::catalog;
+use crate::catalog::{Record, catalog};
+use crate::collaboration::notification;
 use crate::error::Error;
 use crate::id::{Id, ShareId, TeamId, UserId};
 
@@ -60,13 +61,13 @@ pub enum With {
     Team(TeamId),
 }
 
-/// Shares a record, or changes whether it may be changed by those it is shared with already.
+/// Shares a record, and tells with whom; or changes whether it may be changed by those it is shared with already.
 ///
 /// # Errors
 /// [`AccessError::NoSuchUser`], [`AccessError::NoSuchTeam`].
 pub async fn create(
     txn: &impl ConnectionTrait,
-    record: Uuid,
+    record: (&'static Record, Uuid),
     with: With,
     writable: bool,
     actor: Actor,
@@ -81,7 +82,7 @@ pub async fn create(
         let found = team::Entity::find_by_id(team).one(txn).await?;
         found.ok_or(AccessError::NoSuchTeam)?;
     }
-    let same = Entity::find().filter(Column::RecordId.eq(record));
+    let same = Entity::find().filter(Column::RecordId.eq(record.1));
     let same = match with {
         With::User(user) => same.filter(Column::UserId.eq(user)),
         With::Team(team) => same.filter(Column::TeamId.eq(team)),
@@ -92,14 +93,16 @@ pub async fn create(
     }
     let row = ActiveModel {
         id: Set(ShareId::new(now)),
-        record_id: Set(record),
+        record_id: Set(record.1),
         user_id: Set(user_id),
         team_id: Set(team_id),
         writable: Set(writable),
         created_at: Set(now),
         created_by: Set(actor.user()),
     };
-    Ok(row.insert(txn).await?)
+    let row = row.insert(txn).await?;
+    notification::shared(txn, row.id, record, with, actor, now).await?;
+    Ok(row)
 }
 
 /// Ends a share.

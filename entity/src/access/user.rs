@@ -1,6 +1,6 @@
 //! The people who work with Rapport. Invariant: an address belongs to one user, and is lower case.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -12,8 +12,8 @@ use super::{
     AccessError, Actor, Permission, Role, Scope, Viewer, absence, grant, membership, password,
     position, role, session,
 };
-use crate::catalog::catalog;
-use crate::customers::{parse_email, parse_required};
+use crate::catalog::{among, catalog};
+use crate::customers::{parse_email, parse_language, parse_required};
 use crate::edit::{edited, lock, save};
 use crate::error::Error;
 use crate::id::{Id, PositionId, RoleId, SessionId, UserId};
@@ -35,6 +35,8 @@ pub struct Model {
     pub role_id: RoleId,
     /// Where they stand in the reporting line.
     pub position_id: Option<PositionId>,
+    /// The language they are told things in; the organisation's when they have not chosen.
+    pub language: Option<String>,
     /// Since when they may not log in.
     pub disabled_at: Option<DateTimeUtc>,
     /// When the row came to be.
@@ -79,6 +81,9 @@ catalog! {
     /// When they are away.
     absences: list::<absence::Entity, _>(absence::Column::UserId, absence::Column::StartsAt, 3)
         .filtered(),
+    /// The language they are told things in, as a tag such as `vi` or `en-GB`; null while it is the
+    /// organisation's.
+    language: text(Column::Language).filtered(),
     /// Since when they may not log in; null while they may.
     disabled_at: instant(Column::DisabledAt).filtered(),
 }
@@ -132,6 +137,7 @@ pub async fn create(
         password_hash: Set(new.password_hash),
         role_id: Set(new.role),
         position_id: Set(new.position),
+        language: Set(None),
         disabled_at: Set(None),
         created_at: Set(now),
         created_by: Set(actor.user()),
@@ -284,18 +290,47 @@ async fn known_by(
     session: Option<SessionId>,
     now: DateTimeUtc,
 ) -> Result<Option<Viewer>, DbErr> {
+    let going_on = session.map(|session| Column::Id.in_subquery(session::user_of(session, now)));
+    let which = Condition::all().add(Column::Id.eq(id)).add_option(going_on);
+    Ok(known(db, which, now).await?.pop())
+}
+
+/// Who `ids` are right now, without those who are gone or disabled. One statement, and another one for
+/// those whose roles do not reach all records.
+///
+/// # Errors
+/// The database.
+pub async fn viewers(
+    db: &impl ConnectionTrait,
+    ids: &[UserId],
+    now: DateTimeUtc,
+) -> Result<Vec<Viewer>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let among = among(db.get_database_backend(), Expr::col((Entity, Column::Id)), &ids);
+    known(db, Condition::all().add(among), now).await
+}
+
+async fn known(
+    db: &impl ConnectionTrait,
+    which: Condition,
+    now: DateTimeUtc,
+) -> Result<Vec<Viewer>, DbErr> {
     #[derive(FromQueryResult)]
     struct Granted {
+        id: UserId,
         role_id: RoleId,
         key: Option<Role>,
         permission: Option<Permission>,
         scope: Option<Scope>,
     }
-    let going_on = session.map(|session| Column::Id.in_subquery(session::user_of(session, now)));
-    let granted = Entity::find_by_id(id)
+    let granted = Entity::find()
         .filter(Column::DisabledAt.is_null())
-        .filter(Condition::all().add_option(going_on))
+        .filter(which)
         .select_only()
+        .column(Column::Id)
         .column(Column::RoleId)
         .column_as(Expr::col((role::Entity, role::Column::Key)), "key")
         .column_as(Expr::col((grant::Entity, grant::Column::Permission)), "permission")
@@ -305,25 +340,50 @@ async fn known_by(
         .into_model::<Granted>()
         .all(db)
         .await?;
-    let Some(first) = granted.first() else { return Ok(None) };
-    let scopes: Grants = match first.key {
-        Some(role) => {
-            let allowed = <Permission as Iterable>::iter().filter(|one| role.allows(*one));
-            allowed.map(|permission| (permission, Scope::All)).collect()
+    let mut found: BTreeMap<Uuid, (RoleId, Grants)> = BTreeMap::new();
+    for row in granted {
+        let (_, scopes) = found.entry(row.id.0).or_insert_with(|| {
+            let all = |role: Role| {
+                let allowed = <Permission as Iterable>::iter().filter(move |one| role.allows(*one));
+                allowed.map(|permission| (permission, Scope::All)).collect()
+            };
+            (row.role_id, row.key.map(all).unwrap_or_default())
+        });
+        if row.key.is_none() {
+            scopes.extend(row.permission.zip(row.scope));
         }
-        None => granted.iter().filter_map(|row| Some((row.permission?, row.scope?))).collect(),
-    };
-    let (own, team) = match scopes.values().any(|scope| *scope < Scope::All) {
-        true => position::reach(db, id, now).await?,
-        false => (vec![id.0], vec![id.0]),
-    };
+    }
+    let limited =
+        found.iter().filter(|(_, (_, scopes))| scopes.values().any(|scope| *scope < Scope::All));
+    let limited: Vec<_> = limited.map(|(id, _)| *id).collect();
+    let mut reached = position::reach(db, &limited, now).await?;
     let backend = db.get_database_backend();
-    let reach = Reach { backend, scopes, own, team, limits: None };
-    Ok(Some(Viewer::new(id, first.role_id, reach)))
+    let viewer = |(id, (role, scopes)): (Uuid, (RoleId, Grants))| {
+        let (own, team) = reached.remove(&id).unwrap_or_else(|| (vec![id], vec![id]));
+        Viewer::new(UserId(id), role, Reach { backend, scopes, own, team, limits: None })
+    };
+    Ok(found.into_iter().map(viewer).collect())
 }
 
 fn to<E: EntityTrait>(from: Column, table: E, column: E::Column) -> RelationDef {
     Entity::belongs_to(table).from(from).to(column).into()
+}
+
+/// Notes in which language a user is told things; in the organisation's when `language` is absent.
+///
+/// # Errors
+/// `Invalid` for what is no tag of a language, [`AccessError::NoSuchUser`].
+pub async fn set_language(
+    txn: &impl ConnectionTrait,
+    id: UserId,
+    language: Option<&str>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
+    let mut row = row.ok_or(AccessError::NoSuchUser)?;
+    row.language = language.map(parse_language).transpose()?;
+    save::<Entity>(txn, row, actor, now).await
 }
 
 /// Gives a user another password, by its hash.

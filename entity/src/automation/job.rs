@@ -13,6 +13,7 @@ use super::AutomationError;
 use super::lease::{Fence, Leased, next_fence, not_enqueued};
 use crate::access::{Actor, Permission, Viewer, user};
 use crate::catalog::{Cataloged, catalog};
+use crate::collaboration::notification;
 use crate::error::Error;
 use crate::id::{FileId, Id, JobId, UserId};
 
@@ -488,7 +489,7 @@ pub async fn leave(
     Ok(())
 }
 
-/// Ends a leased job.
+/// Ends a leased job, and tells who asked for it.
 ///
 /// # Errors
 /// The database.
@@ -500,7 +501,7 @@ pub async fn finish(
     report: Json,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    Entity::update_many()
+    let ended = Entity::update_many()
         .col_expr(Column::State, Expr::val(state.to_value()))
         .col_expr(Column::Report, Expr::val(report))
         .col_expr(Column::FinishedAt, Expr::val(now))
@@ -509,5 +510,8 @@ pub async fn finish(
         .filter(Column::Fence.eq(fence))
         .exec(txn)
         .await?;
-    Ok(())
+    match ended.rows_affected {
+        0 => Ok(()),
+        _ => notification::job_ended(txn, id, state, now).await,
+    }
 }

@@ -12,6 +12,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 use super::AutomationError;
 use crate::access::{Actor, Permission, password_reset, user};
 use crate::catalog::catalog;
+use crate::collaboration::notification;
 use crate::customers::customer::{self, Channel};
 use crate::error::Error;
 use crate::finance::receipt;
@@ -35,6 +36,8 @@ pub enum Class {
     Receipt,
     /// Something about a user's own account.
     Account,
+    /// Something that a user is told.
+    Notification,
 }
 
 /// Which template it is written with.
@@ -51,6 +54,8 @@ pub enum Kind {
     ReceiptCancellation,
     /// A link for choosing a new password.
     PasswordReset,
+    /// What a user is told in Rapport, too.
+    Notification,
 }
 
 /// How far a message has come.
@@ -343,6 +348,31 @@ pub async fn plan_resets(
             user_id: Set(Some(planned_reset.user)),
             expires_at: Set(planned_reset.expires_at),
             ..planned(key, Kind::PasswordReset, reset, Actor::System, now)
+        }
+    });
+    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
+    Ok(())
+}
+
+/// Plans the mails of notifications; those that were planned already are left as they are.
+///
+/// # Errors
+/// The database.
+pub async fn plan_notifications(
+    txn: &impl ConnectionTrait,
+    notifications: &[&notification::Model],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if notifications.is_empty() {
+        return Ok(());
+    }
+    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
+    let rows = notifications.iter().map(|told| {
+        let key = format!("notification:{}", told.id.0);
+        ActiveModel {
+            class: Set(Class::Notification),
+            user_id: Set(Some(told.user_id)),
+            ..planned(key, Kind::Notification, told.id.0, Actor::System, now)
         }
     });
     Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;

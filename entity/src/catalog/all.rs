@@ -6,7 +6,7 @@ use crate::access::{
 };
 use crate::automation::webhook::{delivery, endpoint};
 use crate::automation::{job, message};
-use crate::collaboration::{document, document_tag, file, note, saved_view};
+use crate::collaboration::{document, document_tag, file, note, notification, saved_view};
 use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
@@ -15,7 +15,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 33] {
+pub fn records() -> [&'static Record; 34] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -44,6 +44,7 @@ pub fn records() -> [&'static Record; 33] {
         audit::Entity::record(),
         saved_view::Entity::record(),
         note::Entity::record(),
+        notification::Entity::record(),
         change::Entity::record(),
         endpoint::Entity::record(),
         delivery::Entity::record(),

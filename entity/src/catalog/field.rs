@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Cataloged, Target, Timeline, camel};
 use crate::access::Permission;
+use crate::collaboration::notification::Notice;
 use crate::id::Id;
 use crate::money::Money;
 
@@ -139,6 +140,8 @@ pub enum Datum {
     Money(Money),
     /// Several amounts.
     Amounts(Vec<Money>),
+    /// A notification, which is read as a sentence of its reader's language.
+    Notice(Notice),
     /// Any other value, in the form of the field's type.
     Json(serde_json::Value),
 }

@@ -70,8 +70,8 @@ pub use field::{
 pub use filter::{Scope, condition, operators};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};
 pub use order::{CUSTOM_FIELD, Order, Ordering};
-pub(crate) use select::among;
 pub use select::{Page, by_keys, count, counts, found, page, pages};
+pub(crate) use select::{among, keys};
 pub use table::{Cell, Table, TableColumn, columns};
 pub use timeline::{Branch, Timeline, merged, place, placed, timeline};
 

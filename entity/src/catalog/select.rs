@@ -36,12 +36,9 @@ pub(super) fn base(record: &Record, viewer: &Viewer, cells: &[&'static str]) -> 
     query
 }
 
-/// Whether `column` is one of `keys`.
-pub(crate) fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
+/// `keys` as one value: the text of an array on PostgreSQL, of JSON on SQLite.
+pub(crate) fn keys(backend: DbBackend, keys: &[Uuid]) -> String {
     use std::fmt::Write;
-    if let [key] = keys {
-        return column.eq(*key);
-    }
     let mut list = String::with_capacity(keys.len() * 40);
     let (open, close, quote) = match backend {
         DbBackend::Postgres => ("{", "}", ""),
@@ -53,6 +50,15 @@ pub(crate) fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
         let _ = write!(list, "{comma}{quote}{}{quote}", key.simple());
     }
     list.push_str(close);
+    list
+}
+
+/// Whether `column` is one of `keys`.
+pub(crate) fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
+    if let [key] = keys {
+        return column.eq(*key);
+    }
+    let list = self::keys(backend, keys);
     match backend {
         DbBackend::Postgres => Expr::cust_with_exprs(
             "$1 = ANY(CAST(CAST($2 AS text) AS uuid[]))",

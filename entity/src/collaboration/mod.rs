@@ -7,6 +7,7 @@ pub mod file;
 pub mod file_name;
 pub mod mark;
 pub mod note;
+pub mod notification;
 pub mod saved_view;
 mod subject;
 pub mod upload;
@@ -28,6 +29,9 @@ pub enum CollaborationError {
     /// There are as many as there can be.
     #[error("you have {0} favourites, which is the most; remove one first")]
     TooManyFavourites(u64),
+    /// No notification of one's own has the id.
+    #[error("you have no such notification")]
+    NoSuchNotification,
     /// No note has the id, or it is deleted.
     #[error("there is no such note")]
     NoSuchNote,

@@ -138,6 +138,7 @@ impl Rapport {
                 tokens,
                 hashing: Hashing::default(),
                 links: Links::new(key),
+                words: worker::document::Documents::embedded()?,
             },
             files: self.stack.files()?,
             metrics: PrometheusBuilder::new().build_recorder().handle(),

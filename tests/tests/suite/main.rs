@@ -18,6 +18,7 @@ mod limits;
 mod lists;
 mod live;
 mod node;
+mod notifications;
 mod passwords;
 mod payments;
 mod products;

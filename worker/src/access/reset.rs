@@ -60,7 +60,7 @@ pub async fn letters(
         let user = users.get(&message.user_id?)?;
         Some(Letter {
             facts: ResetFacts {
-                language: organisation.locale.clone(),
+                language: user.language.clone().unwrap_or_else(|| organisation.locale.clone()),
                 name: user.name.clone(),
                 minutes: LIFETIME.num_minutes(),
                 organisation: Party::from(organisation.clone()),

@@ -5,6 +5,7 @@
 
 use chrono::NaiveDate;
 use entity::access::organisation;
+use entity::collaboration::notification::Notice;
 use entity::money::Money;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,17 @@ pub struct ResetFacts {
     pub name: String,
     /// How long the link is good.
     pub minutes: i64,
+    /// For whom the user works.
+    pub organisation: Party,
+}
+
+/// All that the mail of a notification says, apart from its link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeFacts {
+    /// What it tells.
+    pub notice: Notice,
+    /// What the user is called.
+    pub name: String,
     /// For whom the user works.
     pub organisation: Party,
 }

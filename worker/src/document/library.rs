@@ -23,14 +23,8 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 const LAYOUT: &str = "layout";
 
 /// What each language needs, of its own or in the layouts.
-const FILES: [&str; 6] = [
-    "words.j2",
-    "receipt.mjml",
-    "receipt.txt",
-    "receipt.typ",
-    "password_reset.mjml",
-    "password_reset.txt",
-];
+const FILES: [&str; 6] =
+    ["words.j2", "receipt.mjml", "receipt.txt", "receipt.typ", "account.mjml", "account.txt"];
 
 /// Steps of one render: many times what a mail with its fifty invoices takes.
 const FUEL: u64 = 500_000;
@@ -76,6 +70,8 @@ impl Library {
                 ("receipt", &locale.receipt),
                 ("receipt_cancelled", &locale.receipt_cancelled),
                 ("password_reset", &locale.password_reset),
+                ("notification", &locale.notification),
+                ("notification_mail", &locale.notification_mail),
             ];
             for (section, sentences) in sections {
                 for (key, sentence) in sentences {
@@ -140,11 +136,23 @@ impl Library {
     ) -> Result<BTreeMap<&'a str, String>, DocumentError> {
         sentences
             .keys()
-            .map(|key| {
-                let text = self.render(&sentence_name(language, section, key), view)?;
-                Ok((key.as_str(), text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")))
-            })
+            .map(|key| Ok((key.as_str(), self.sentence(language, section, key, view)?)))
             .collect()
+    }
+
+    /// One sentence, as plain text on one line.
+    ///
+    /// # Errors
+    /// `Template` if there is none of that name, or it names something that is not there.
+    pub fn sentence(
+        &self,
+        language: &str,
+        section: &str,
+        key: &str,
+        view: &impl Serialize,
+    ) -> Result<String, DocumentError> {
+        let text = self.render(&sentence_name(language, section, key), view)?;
+        Ok(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     /// An amount in words, beginning with a capital letter.

@@ -21,6 +21,10 @@ pub(super) struct Locale {
     currency: BTreeMap<String, toml::Table>,
     /// By code of the method: what to call it.
     method: BTreeMap<String, String>,
+    /// By kind of job: what to call it.
+    job: BTreeMap<String, String>,
+    /// By the prefix of a record's id: one of its kind, in the middle of a sentence.
+    record: BTreeMap<String, String>,
     /// Words that mean the same in every document.
     pub label: BTreeMap<String, String>,
     /// The sentences of the receipt: templates over its facts.
@@ -29,6 +33,10 @@ pub(super) struct Locale {
     pub receipt_cancelled: BTreeMap<String, String>,
     /// The sentences of the mail for choosing a new password.
     pub password_reset: BTreeMap<String, String>,
+    /// By kind of notification: what it says.
+    pub notification: BTreeMap<String, String>,
+    /// The sentences around it in a mail.
+    pub notification_mail: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -67,8 +75,12 @@ impl Locale {
         StrftimeItems::new(&locale.date.pattern)
             .parse()
             .map_err(|error| format!("`date.pattern`: {error}"))?;
-        if !locale.method.contains_key("OTHER") {
-            return Err("`method.OTHER` is missing".to_owned());
+        for (name, names) in
+            [("method", &locale.method), ("job", &locale.job), ("record", &locale.record)]
+        {
+            if !names.contains_key("OTHER") {
+                return Err(format!("`{name}.OTHER` is missing"));
+            }
         }
         Ok(locale)
     }
@@ -85,6 +97,10 @@ impl Locale {
             ("receipt", &self.receipt),
             ("receipt_cancelled", &self.receipt_cancelled),
             ("password_reset", &self.password_reset),
+            ("job", &self.job),
+            ("record", &self.record),
+            ("notification", &self.notification),
+            ("notification_mail", &self.notification_mail),
         ];
         sections
             .into_iter()
@@ -132,6 +148,16 @@ impl Locale {
     /// What to call a method of payment.
     pub fn method(&self, code: &str) -> &str {
         self.method.get(code).unwrap_or_else(|| &self.method["OTHER"])
+    }
+
+    /// What to call a kind of job.
+    pub fn job(&self, kind: &str) -> &str {
+        self.job.get(kind).unwrap_or_else(|| &self.job["OTHER"])
+    }
+
+    /// One record of the kind whose ids have the prefix, such as “a customer”.
+    pub fn record(&self, prefix: &str) -> &str {
+        self.record.get(prefix).unwrap_or_else(|| &self.record["OTHER"])
     }
 
     /// What `words.j2` is told about a currency: the table of the file, if there is one, and the `code`.

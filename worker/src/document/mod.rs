@@ -18,12 +18,14 @@ pub(crate) mod view;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use entity::collaboration::notification::Notice;
 use serde::Serialize;
 
-pub use facts::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts, ResetFacts};
+pub use facts::{Cancelled, Kind, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts};
 use library::Library;
+use locale::Locale;
 use pdf::Typesetter;
-use view::{ResetView, View};
+use view::{NoticeMailView, NoticeView, ResetView, View};
 
 /// The language of whoever reads one that there is no folder for.
 pub const FALLBACK: &str = "en";
@@ -208,6 +210,28 @@ impl Documents {
         })
     }
 
+    /// What a notification says, on one line.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
+    pub fn notice(&self, notice: &Notice) -> Result<String, DocumentError> {
+        let library = &self.0.library;
+        let (language, locale) = library.language(&notice.language);
+        let view = NoticeView::new(notice, locale);
+        library.sentence(language, "notification", &notice.kind, &view)
+    }
+
+    /// The mail of a notification, which is read in Rapport at `link`.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
+    pub fn notification(&self, facts: &NoticeFacts, link: &str) -> Result<Rendered, DocumentError> {
+        let library = &self.0.library;
+        let (language, locale) = library.language(&facts.notice.language);
+        let view = NoticeMailView::new(facts, language, self.notice(&facts.notice)?, link);
+        self.account(language, locale, "notification_mail", &locale.notification_mail, &view)
+    }
+
     /// The mail for choosing a new password at `link`.
     ///
     /// # Errors
@@ -220,12 +244,25 @@ impl Documents {
         let library = &self.0.library;
         let (language, locale) = library.language(&facts.language);
         let view = ResetView::new(facts, language, link);
-        let say = library.sentences(language, "password_reset", &locale.password_reset, &view)?;
-        let values = Values { view: &view, label: &locale.label, say };
+        self.account(language, locale, "password_reset", &locale.password_reset, &view)
+    }
+
+    /// A mail to a user, with a button and nothing attached.
+    fn account(
+        &self,
+        language: &str,
+        locale: &Locale,
+        section: &str,
+        sentences: &BTreeMap<String, String>,
+        view: &impl Serialize,
+    ) -> Result<Rendered, DocumentError> {
+        let library = &self.0.library;
+        let say = library.sentences(language, section, sentences, view)?;
+        let values = Values { view, label: &locale.label, say };
         Ok(Rendered {
             language: language.to_owned(),
-            html: library.render(&library::path(language, "password_reset.mjml")?, &values)?,
-            text: library.render(&library::path(language, "password_reset.txt")?, &values)?,
+            html: library.render(&library::path(language, "account.mjml")?, &values)?,
+            text: library.render(&library::path(language, "account.txt")?, &values)?,
             attachments: Vec::new(),
             subject: values.say["subject"].clone(),
         })

@@ -1,9 +1,10 @@
 //! Facts to look at: what previews show and tests render, from the ordinary to the extreme.
 
 use chrono::NaiveDate;
+use entity::collaboration::notification::Notice;
 use entity::money::{Currency, Money};
 
-use super::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts, ResetFacts};
+use super::{Cancelled, Kind, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts};
 
 /// Every sample by name, in `language`.
 #[must_use]
@@ -63,6 +64,21 @@ pub fn password_reset(language: &str) -> ResetFacts {
     let organisation = ordinary(language).organisation;
     let name = "Lê Minh Châu".to_owned();
     ResetFacts { language: language.to_owned(), name, minutes: 60, organisation }
+}
+
+/// What followers are told.
+#[must_use]
+pub fn notification(language: &str) -> NoticeFacts {
+    let organisation = ordinary(language).organisation;
+    let notice = Notice {
+        language: language.to_owned(),
+        kind: "FOLLOWED".to_owned(),
+        detail: Some("CHANGED".to_owned()),
+        record: Some("cus".to_owned()),
+        actor: Some("Trần Quốc Bảo".to_owned()),
+        times: 3,
+    };
+    NoticeFacts { notice, name: "Lê Minh Châu".to_owned(), organisation }
 }
 
 /// The reversal of the ordinary payment.

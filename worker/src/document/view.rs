@@ -4,10 +4,11 @@
 //! reverse the direction of text, so that no name can break a line, a header or the reading order.
 
 use chrono::Datelike;
+use entity::collaboration::notification::Notice;
 use entity::money::Money;
 use serde::Serialize;
 
-use super::facts::{Kind, Line, Party, ReceiptFacts, ResetFacts};
+use super::facts::{Kind, Line, NoticeFacts, Party, ReceiptFacts, ResetFacts};
 use super::locale::Locale;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
@@ -53,6 +54,56 @@ impl ResetView {
             language: language.to_owned(),
             name: line(&facts.name),
             minutes: facts.minutes,
+            organisation: party(&facts.organisation),
+            link: line(link),
+        }
+    }
+}
+
+/// What the sentence of a notification can name.
+#[derive(Debug, Serialize)]
+pub(super) struct NoticeView {
+    /// Who did it; none for Rapport itself.
+    actor: Option<String>,
+    detail: Option<String>,
+    /// What the job is called.
+    job: String,
+    /// The kind of record.
+    record: String,
+    times: i32,
+}
+
+impl NoticeView {
+    /// `notice` in the language whose `locale` it is.
+    pub fn new(notice: &Notice, locale: &Locale) -> Self {
+        Self {
+            actor: present(notice.actor.as_ref()),
+            job: locale.job(notice.detail.as_deref().unwrap_or_default()).to_owned(),
+            record: locale.record(notice.record.as_deref().unwrap_or_default()).to_owned(),
+            detail: notice.detail.clone(),
+            times: notice.times,
+        }
+    }
+}
+
+/// What the templates of a notification's mail can name.
+#[derive(Debug, Serialize)]
+pub(super) struct NoticeMailView {
+    language: String,
+    name: String,
+    /// The notification's sentence.
+    text: String,
+    organisation: PartyView,
+    link: String,
+}
+
+impl NoticeMailView {
+    /// `facts` in the language `language` with the sentence `text`, and the link to where it is read.
+    pub fn new(facts: &NoticeFacts, language: &str, text: String, link: &str) -> Self {
+        Self {
+            language: language.to_owned(),
+            name: line(&facts.name),
+            text,
             organisation: party(&facts.organisation),
             link: line(link),
         }

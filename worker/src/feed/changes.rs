@@ -3,7 +3,7 @@
 //! Invariant: ids and nothing else, so whoever overhears them learns nothing; and bounded, since beyond
 //! a number of ids "anything may have changed" says it shorter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub struct Changes {
     /// Jobs that began or ended.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub jobs: BTreeSet<Uuid>,
+    /// Users with the notifications that they have just got.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub notifications: BTreeMap<Uuid, BTreeSet<Uuid>>,
     /// Anything may have changed: something was lost on the way.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub missed: bool,
@@ -48,6 +51,16 @@ impl Changes {
         Self { jobs: [id.into()].into(), ..Self::default() }
     }
 
+    /// Users got notifications: each user's id with a notification's.
+    #[must_use]
+    pub fn notifications(told: impl IntoIterator<Item = (Uuid, Uuid)>) -> Self {
+        let mut changes = Self::default();
+        for (user, notification) in told {
+            changes.notifications.entry(user).or_default().insert(notification);
+        }
+        changes
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -56,11 +69,15 @@ impl Changes {
 
     /// Adds what changed besides.
     pub fn merge(&mut self, other: Self) {
-        let Self { customers, jobs, missed } = other;
+        let Self { customers, jobs, notifications, missed } = other;
         self.customers.extend(customers);
         self.jobs.extend(jobs);
+        for (user, told) in notifications {
+            self.notifications.entry(user).or_default().extend(told);
+        }
         self.missed |= missed;
-        if self.customers.len() + self.jobs.len() > MOST {
+        let notifications: usize = self.notifications.values().map(BTreeSet::len).sum();
+        if self.customers.len() + self.jobs.len() + notifications > MOST {
             *self = Self::missed();
         }
     }

@@ -9,6 +9,7 @@ use crate::access::{AuditAction, Permission, RoleKey, Scope, SessionEnding};
 use crate::automation::{
     JobKind, JobState, MessageKind, MessageReason, MessageState, WebhookDeliveryState,
 };
+use crate::collaboration::NotificationKind;
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
@@ -53,6 +54,7 @@ pub(super) fn register(registry: &mut Registry) {
         <JobKind as OutputType>::create_type_info,
         <JobState as OutputType>::create_type_info,
         <SessionEnding as OutputType>::create_type_info,
+        <NotificationKind as OutputType>::create_type_info,
     ] {
         type_of(registry);
     }

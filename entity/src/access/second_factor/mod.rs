@@ -3,6 +3,7 @@
 //! ```text
 //! start     a secret, sealed by the caller              confirm   it counts from the first code on
 //! check     the code at login, once each                remove    it, and its recovery codes
+//! reset     the same for somebody else, who is told
 //! ```
 //!
 //! Invariant: a code opens once: of the same or an earlier step of time no code is taken again, and a
@@ -18,7 +19,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, OnConflict};
 use totp_rs::{Builder, Totp};
 
-use super::AccessError;
+use super::session::{self, Ending};
+use super::{AccessError, Actor};
+use crate::collaboration::notification;
 use crate::error::Error;
 use crate::id::UserId;
 
@@ -191,4 +194,20 @@ pub async fn remove(txn: &impl ConnectionTrait, user: UserId) -> Result<(), Erro
         0 => Err(AccessError::NoSecondFactor.into()),
         _ => Ok(()),
     }
+}
+
+/// Takes another user's second factor away for whom the device is lost, ends all their sessions and tells
+/// them.
+///
+/// # Errors
+/// [`AccessError::NoSecondFactor`].
+pub async fn reset(
+    txn: &impl ConnectionTrait,
+    user: UserId,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    remove(txn, user).await?;
+    session::end_all(txn, user, None, Ending::Administrator, now).await?;
+    notification::second_factor_reset(txn, user, actor, now).await
 }

@@ -51,6 +51,8 @@ pub enum Ending {
     TokenReused,
     /// The user has a new password.
     PasswordChanged,
+    /// An administrator ended it.
+    Administrator,
 }
 
 /// A session.

@@ -15,6 +15,7 @@ use crate::automation::event;
 use crate::automation::job::{self, target};
 use crate::automation::lease::Leased;
 use crate::catalog::{Cataloged, Scope, condition};
+use crate::collaboration::notification;
 use crate::customers::custom::CustomFields;
 use crate::customers::{parse_language, parse_zone};
 use crate::error::Error;
@@ -236,9 +237,9 @@ async fn touch(
     let fields = CustomFields::loaded(txn).await?;
     let passes = condition(record, &input.filter, Scope::of(txn, &viewer, &fields), "filter")
         .map_err(|error| because(&error.to_string()))?;
-    let still: Vec<CustomerId> = Entity::find()
+    let still: Vec<(CustomerId, Option<UserId>)> = Entity::find()
         .select_only()
-        .column(Column::Id)
+        .columns([Column::Id, Column::OwnerId])
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(Column::DeletedAt.is_null())
         .filter(record.visible(&viewer))
@@ -252,6 +253,10 @@ async fn touch(
     if still.is_empty() {
         return Ok(0);
     }
+    let owner = input.change.as_ref().and_then(|change| change.owner_id);
+    let news = still.iter().filter(|(_, before)| owner.is_some_and(|owner| owner != *before));
+    let news: Vec<_> = news.map(|(id, _)| *id).collect();
+    let still: Vec<_> = still.into_iter().map(|(id, _)| id).collect();
     let (kind, values) = match &input.change {
         Some(change) => (event::Kind::CustomerUpdated, change.values()),
         None => (event::Kind::CustomerDeleted, vec![(Column::DeletedAt, now.into())]),
@@ -269,5 +274,6 @@ async fn touch(
         .await?;
     let events = still.iter().map(|id| event::new(kind, id.0, Some(*id), (&viewer).into(), now));
     event::Entity::insert_many(events).exec_without_returning(txn).await?;
+    notification::owned(txn, &news, job.id.0, (&viewer).into(), now).await?;
     Ok(still.len() as u64)
 }

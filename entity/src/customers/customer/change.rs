@@ -6,6 +6,7 @@ use super::{Channel, Entity, Kind, LifecycleStage, Model, lock, owner};
 use crate::access::{Actor, Viewer};
 use crate::automation::event;
 use crate::check::Check;
+use crate::collaboration::notification;
 use crate::customers::custom::{CustomValue, Setter};
 use crate::customers::{
     CustomersError, parse_email_if_any, parse_language, parse_required, parse_text, parse_zone,
@@ -74,11 +75,16 @@ pub async fn update(
     }
     let actor = Actor::from(viewer);
     let setter = Setter::load(txn, actor, now).await?;
+    let owner = row.owner_id;
     let mut check = Check::default();
     change.apply(&mut row, &setter, false, &mut check);
     check.end()?;
     event::emit(txn, event::Kind::CustomerUpdated, id.0, Some(id), actor, now).await?;
-    save::<Entity>(txn, row, actor, now).await
+    let row = save::<Entity>(txn, row, actor, now).await?;
+    if row.owner_id != owner {
+        row.tell_owner(txn, actor, now).await?;
+    }
+    Ok(row)
 }
 
 impl Change {
@@ -114,5 +120,18 @@ impl Change {
         row.preferred_channel = self.preferred_channel.unwrap_or(row.preferred_channel);
         row.currency = self.currency.unwrap_or(row.currency);
         row.index();
+    }
+}
+
+impl Model {
+    /// Tells the owner that the customer is theirs since this version.
+    pub(super) async fn tell_owner(
+        &self,
+        txn: &impl ConnectionTrait,
+        actor: Actor,
+        now: DateTimeUtc,
+    ) -> Result<(), Error> {
+        let cause = Uuid::new_v5(&self.id.0, &self.version.to_be_bytes());
+        notification::owned(txn, &[self.id], cause, actor, now).await
     }
 }

@@ -107,6 +107,7 @@ pub async fn create(
     let addresses = edit::parts::<address::Entity>(addresses, "addresses", &mut check, actor, now)?;
     check.end()?;
     let row = row.into_active_model().reset_all().insert(txn).await?;
+    row.tell_owner(txn, actor, now).await?;
     if !contacts.is_empty() {
         contact::Entity::insert_many(contacts).exec_without_returning(txn).await?;
     }

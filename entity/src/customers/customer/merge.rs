@@ -106,6 +106,7 @@ pub async fn merge(
     };
     let mut kept = find(keep)?.clone();
     unchanged(&kept, expected_version)?;
+    let owner = kept.owner_id;
     let others = merge.iter().map(|id| find(*id)).collect::<Result<Vec<_>, _>>()?;
     for (field, from) in take {
         let other = others.iter().find(|other| other.id == from);
@@ -135,6 +136,9 @@ pub async fn merge(
     // After the records, since somebody may have posted something for them until they were moved.
     ledger::carry_over(txn, &merge, keep, actor, now).await?;
     let kept = save::<Entity>(txn, kept, actor, now).await?;
+    if kept.owner_id != owner {
+        kept.tell_owner(txn, actor, now).await?;
+    }
     let events = others
         .iter()
         .map(|other| event::new(event::Kind::CustomerMerged, other.id.0, Some(keep), actor, now));

@@ -15,12 +15,13 @@ use super::{Change, Column, Entity, Model, tax_key};
 use crate::access::{Actor, organisation, user};
 use crate::automation::event;
 use crate::check::Check;
+use crate::collaboration::notification;
 use crate::customers::CustomersError;
 use crate::customers::custom::Setter;
 use crate::edit::Edited;
 use crate::error::Error;
 use crate::finance::ledger;
-use crate::id::{CustomerId, JobId, UserId};
+use crate::id::{CustomerId, Id, JobId, UserId};
 use crate::text;
 
 /// What rows have in common with the customers that they are about.
@@ -161,6 +162,8 @@ struct Batch {
     taken: HashSet<String>,
     created: Vec<Model>,
     changed: Vec<Model>,
+    /// Whose owner is new.
+    given: Vec<CustomerId>,
 }
 
 impl Batch {
@@ -219,6 +222,7 @@ impl Batch {
             taken: HashSet::new(),
             created: Vec::new(),
             changed: Vec::new(),
+            given: Vec::new(),
         })
     }
 
@@ -252,6 +256,7 @@ impl Batch {
         {
             return Err(CustomersError::CurrencyInUse.into());
         }
+        let owner = customer.owner_id;
         let mut check = Check::default();
         let is_named = row.display_name.is_some() || fate == Fate::Changed;
         row.apply(&mut customer, &self.setter, fate == Fate::Created, &mut check);
@@ -267,6 +272,9 @@ impl Batch {
         if found.as_ref() == Some(&customer) {
             self.taken.extend(key);
             return Ok(Upserted { id, fate: Fate::Kept });
+        }
+        if customer.owner_id != owner {
+            self.given.push(id);
         }
         if fate == Fate::Created {
             self.created.push(customer);
@@ -311,6 +319,8 @@ impl Batch {
         if !events.is_empty() {
             event::Entity::insert_many(events).exec_without_returning(txn).await?;
         }
-        Ok(())
+        // The batches of an import are told together, others each by itself.
+        let cause = self.terms.import.unwrap_or_else(|| JobId::new(self.now));
+        notification::owned(txn, &self.given, cause.0, self.actor, self.now).await
     }
 }

@@ -75,18 +75,81 @@ fn needed(name: &str) -> Needs {
     };
     match name {
         "login" | "refreshSession" | "requestPasswordReset" | "resetPassword" => Needs::Nothing,
-        "rateLimit" | "session" | "sessions" | "currentSession" | "revokeSession" | "logout"
-        | "logoutEverywhere" | "apiKey" | "apiKeys" | "createApiKey" | "revokeApiKey"
-        | "changePassword" | "secondFactor" | "startTotp" | "confirmTotp" | "disableTotp"
-        | "exportSessions" | "exportApiKeys" | "me" | "permissions" | "organisation" | "node"
-        | "nodes" | "user" | "users" | "role" | "roles" | "team" | "teams" | "position"
-        | "positions" | "absence" | "absences" | "exportUsers" | "exportRoles" | "exportTeams"
-        | "exportPositions" | "exportAbsences" | "exportJobs" | "search" | "savedView"
-        | "savedViews" | "createSavedView" | "updateSavedView" | "deleteSavedView"
-        | "exportSavedViews" | "favourites" | "addFavourite" | "removeFavourite" | "follow"
-        | "unfollow" | "following" | "followers" | "job" | "jobs" | "startJob" | "cancelJob"
-        | "createAbsence" | "deleteAbsence" | "document" | "documents" | "exportDocuments"
-        | "downloadLink" | "createUpload" | "updateDocument" | "deleteDocument"
+        "notification"
+        | "notifications"
+        | "exportNotifications"
+        | "unreadNotifications"
+        | "notificationSettings"
+        | "markNotificationsRead"
+        | "deleteNotification"
+        | "setNotificationDelivery"
+        | "setLanguage"
+        | "rateLimit"
+        | "session"
+        | "sessions"
+        | "currentSession"
+        | "revokeSession"
+        | "logout"
+        | "logoutEverywhere"
+        | "apiKey"
+        | "apiKeys"
+        | "createApiKey"
+        | "revokeApiKey"
+        | "changePassword"
+        | "secondFactor"
+        | "startTotp"
+        | "confirmTotp"
+        | "disableTotp"
+        | "exportSessions"
+        | "exportApiKeys"
+        | "me"
+        | "permissions"
+        | "organisation"
+        | "node"
+        | "nodes"
+        | "user"
+        | "users"
+        | "role"
+        | "roles"
+        | "team"
+        | "teams"
+        | "position"
+        | "positions"
+        | "absence"
+        | "absences"
+        | "exportUsers"
+        | "exportRoles"
+        | "exportTeams"
+        | "exportPositions"
+        | "exportAbsences"
+        | "exportJobs"
+        | "search"
+        | "savedView"
+        | "savedViews"
+        | "createSavedView"
+        | "updateSavedView"
+        | "deleteSavedView"
+        | "exportSavedViews"
+        | "favourites"
+        | "addFavourite"
+        | "removeFavourite"
+        | "follow"
+        | "unfollow"
+        | "following"
+        | "followers"
+        | "job"
+        | "jobs"
+        | "startJob"
+        | "cancelJob"
+        | "createAbsence"
+        | "deleteAbsence"
+        | "document"
+        | "documents"
+        | "exportDocuments"
+        | "downloadLink"
+        | "createUpload"
+        | "updateDocument"
+        | "deleteDocument"
         | "restoreDocument" => Needs::Login,
         "webhookEndpoint"
         | "webhookEndpoints"
@@ -168,7 +231,10 @@ fn request(word: &str, field: &Value, types: &[Value]) -> String {
         .collect();
     let arguments =
         if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
-    format!("{word} {{ {}{arguments} {{ __typename }} }}", field["name"].as_str().expect("a name"))
+    let of = &field["type"];
+    let of = if of["kind"] == "NON_NULL" { &of["ofType"] } else { of };
+    let selection = if of["kind"] == "SCALAR" { "" } else { " { __typename }" };
+    format!("{word} {{ {}{arguments}{selection} }}", field["name"].as_str().expect("a name"))
 }
 
 /// A literal of a type.
@@ -214,7 +280,7 @@ pub fn value(of: &Value, types: &[Value]) -> String {
 pub async fn introspected() -> Value {
     let query = "{ __schema { types { name kind isOneOf enumValues { name }
       inputFields { name defaultValue type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }
-      fields { name args { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } }";
+      fields { name type { kind ofType { kind } } args { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } }";
     let schema = api::schema::builder(api::http::guard::Limits::default()).finish();
     schema.execute(query).await.data.into_json().expect("JSON")
 }
