@@ -103,24 +103,31 @@ pub(super) fn value_type(registry: &mut Registry) -> &'static str {
 
 /// Registers how custom fields are compared; gives the type's name.
 pub(super) fn filter_type(registry: &mut Registry) -> &'static str {
+    let stretch = super::register::stretch(registry);
     let currency = "For an amount: only those in this currency match.";
     let fields = [
         meta_input("field", "Its key.", "String!", None),
         meta_input("eq", "Is this.", "JSON", None),
-        meta_input("ne", "Is anything else; for text.", "JSON", None),
+        meta_input("ne", "Is anything else; what has no value is not.", "JSON", None),
+        meta_input("in", "Is one of these, or has one of them.", "[JSON!]", None),
         meta_input(
-            "in",
-            "Is one of these, or has one of them; for text and choices.",
+            "notIn",
+            "Is none of these, or has none of them; what has no value is not.",
             "[JSON!]",
             None,
         ),
-        meta_input("notIn", "Is none of these, or has none of them; for choices.", "[JSON!]", None),
         meta_input("contains", "Contains this; for text.", "String", None),
         meta_input("startsWith", "Starts with this; for text.", "String", None),
         meta_input("gte", "Is this or more, or later.", "JSON", None),
         meta_input("gt", "Is more, or later.", "JSON", None),
         meta_input("lte", "Is this or less, or earlier.", "JSON", None),
         meta_input("lt", "Is less, or earlier.", "JSON", None),
+        meta_input(
+            "within",
+            "Lies within this, seen from today; for days and instants.",
+            stretch,
+            None,
+        ),
         meta_input("currency", currency, "CurrencyCode", None),
         meta_input("isNull", "Has no value (true) or has one (false).", "Boolean", None),
     ];

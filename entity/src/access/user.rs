@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use chrono_tz::Tz;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
 use sea_orm::{Condition, FromQueryResult, Iterable, JoinType, QuerySelect, RelationDef};
 
 use super::role::Grants;
-use super::viewer::Reach;
+use super::viewer::{Calendar, Reach};
 use super::{
-    AccessError, Actor, Permission, Role, Scope, Viewer, absence, grant, membership, password,
-    position, role, session,
+    AccessError, Actor, Permission, Role, Scope, Viewer, absence, grant, membership, organisation,
+    password, position, role, session,
 };
 use crate::catalog::{among, catalog};
 use crate::customers::{parse_email, parse_language, parse_required};
@@ -325,7 +327,10 @@ async fn known(
         key: Option<Role>,
         permission: Option<Permission>,
         scope: Option<Scope>,
+        time_zone: Option<String>,
     }
+    let mut zone = Query::select();
+    zone.column(organisation::Column::TimeZone).from(organisation::Entity);
     let granted = Entity::find()
         .filter(Column::DisabledAt.is_null())
         .filter(which)
@@ -335,11 +340,14 @@ async fn known(
         .column_as(Expr::col((role::Entity, role::Column::Key)), "key")
         .column_as(Expr::col((grant::Entity, grant::Column::Permission)), "permission")
         .column_as(Expr::col((grant::Entity, grant::Column::Scope)), "scope")
+        .column_as(Expr::SubQuery(None, Box::new(zone.into())), "time_zone")
         .join(JoinType::InnerJoin, to(Column::RoleId, role::Entity, role::Column::Id))
         .join(JoinType::LeftJoin, to(Column::RoleId, grant::Entity, grant::Column::RoleId))
         .into_model::<Granted>()
         .all(db)
         .await?;
+    let zone = granted.first().and_then(|row| row.time_zone.as_deref()?.parse().ok());
+    let calendar = Calendar::at(now, zone.unwrap_or(Tz::UTC));
     let mut found: BTreeMap<Uuid, (RoleId, Grants)> = BTreeMap::new();
     for row in granted {
         let (_, scopes) = found.entry(row.id.0).or_insert_with(|| {
@@ -360,7 +368,7 @@ async fn known(
     let backend = db.get_database_backend();
     let viewer = |(id, (role, scopes)): (Uuid, (RoleId, Grants))| {
         let (own, team) = reached.remove(&id).unwrap_or_else(|| (vec![id], vec![id]));
-        Viewer::new(UserId(id), role, Reach { backend, scopes, own, team, limits: None })
+        Viewer::new(UserId(id), role, Reach { calendar, backend, scopes, own, team, limits: None })
     };
     Ok(found.into_iter().map(viewer).collect())
 }

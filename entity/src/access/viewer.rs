@@ -5,6 +5,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use sea_orm::prelude::*;
 use sea_orm::{ActiveEnum, DbBackend, DeriveActiveEnum, EnumIter, Iterable};
 
@@ -79,9 +81,28 @@ pub struct Viewer {
     reach: Arc<Reach>,
 }
 
+/// What day it is for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    /// The day.
+    pub today: NaiveDate,
+    /// Where.
+    pub zone: Tz,
+}
+
+impl Calendar {
+    /// What day it is in `zone`.
+    #[must_use]
+    pub fn at(now: DateTimeUtc, zone: Tz) -> Self {
+        Self { today: now.with_timezone(&zone).date_naive(), zone }
+    }
+}
+
 /// How far a viewer's hand goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reach {
+    /// What day it is for them: the organisation's.
+    pub calendar: Calendar,
     /// Where their records are.
     pub backend: DbBackend,
     /// What they may do; what is missing they may not.
@@ -103,7 +124,9 @@ impl Viewer {
     pub(crate) fn of_all(backend: DbBackend) -> Self {
         let scopes =
             <Permission as Iterable>::iter().map(|permission| (permission, Scope::All)).collect();
-        let reach = Reach { backend, scopes, own: Vec::new(), team: Vec::new(), limits: None };
+        let calendar = Calendar { today: NaiveDate::default(), zone: Tz::UTC };
+        let (own, team) = (Vec::new(), Vec::new());
+        let reach = Reach { calendar, backend, scopes, own, team, limits: None };
         Self::new(UserId(Uuid::nil()), Role::Administrator.id(), reach)
     }
 
@@ -141,6 +164,12 @@ impl Viewer {
     pub fn limits(&self) -> Option<String> {
         let names = self.reach.limits.as_ref()?;
         Some(names.iter().map(String::as_str).collect::<Vec<_>>().join(" "))
+    }
+
+    /// What day it is for them.
+    #[must_use]
+    pub fn calendar(&self) -> Calendar {
+        self.reach.calendar
     }
 
     /// With whose records they may.

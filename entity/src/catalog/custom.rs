@@ -11,12 +11,12 @@ use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{Condition, DbBackend};
 use serde_json::{Map, Value as Json, json};
 
-use super::filter::{amount_condition, elements, scalar_condition};
+use super::compare::{amount_condition, elements, invalid, scalar_condition};
 use super::{CatalogError, Ordering, Record, Scalar, Scope};
 use crate::customers::custom::{Kind, Model, SCALE};
 
 /// The column that holds all values of a row.
-const VALUES: &str = "custom";
+pub(super) const VALUES: &str = "custom";
 
 /// What a field's values are as a column.
 fn scalar(field: &Model) -> Scalar {
@@ -66,10 +66,6 @@ fn interned(text: String) -> &'static str {
     text
 }
 
-fn invalid<T>(at: &str, message: impl Into<String>) -> Result<T, CatalogError> {
-    Err(CatalogError::Invalid { at: at.to_owned(), message: message.into() })
-}
-
 /// The field with a key, if who asks may see it.
 fn find<'a>(scope: Scope<'a>, key: &Json, at: &str) -> Result<&'a Model, CatalogError> {
     let key = key.as_str().unwrap_or_default();
@@ -103,7 +99,7 @@ pub(super) fn condition(
         }
         operators.retain(|_, operand| *operand != Json::Null);
         if !operators.is_empty() {
-            all = all.add(comparison(record, scope.backend, field, operators, &at)?);
+            all = all.add(comparison(record, scope, field, operators, &at)?);
         }
     }
     Ok(all)
@@ -111,11 +107,12 @@ pub(super) fn condition(
 
 fn comparison(
     record: &Record,
-    backend: DbBackend,
+    scope: Scope<'_>,
     field: &Model,
     operators: Map<String, Json>,
     at: &str,
 ) -> Result<Condition, CatalogError> {
+    let backend = scope.backend;
     match field.kind {
         Kind::Money => {
             let amount = record.column(source(backend, field, Some("minor")));
@@ -140,7 +137,8 @@ fn comparison(
             let column = record.column(source(backend, field, None));
             let exactly = operators.get("eq").filter(|_| backend == DbBackend::Postgres);
             let indexed = exactly.and_then(|value| stored(field, value));
-            let exact = scalar_condition(&column, &scalar(field), &operators.into(), at)?;
+            let calendar = scope.viewer.calendar();
+            let exact = scalar_condition(&column, &scalar(field), calendar, &operators.into(), at)?;
             // The index on all values finds a text or a truth; the comparison is the same.
             Ok(exact.add_option(indexed.map(|value| has(field, &value))))
         }

@@ -39,6 +39,7 @@ mod access;
 mod all;
 mod breadth;
 mod cell;
+mod compare;
 mod cursor;
 pub(crate) mod custom;
 mod field;
@@ -49,6 +50,7 @@ mod period;
 mod select;
 mod table;
 mod timeline;
+mod within;
 
 use std::borrow::Cow;
 
@@ -61,13 +63,14 @@ use crate::access::{Permission, Viewer};
 pub use access::Belongs;
 pub use all::{by_prefix, by_table, records};
 pub use cell::{global, read_json, read_money, write_cell, write_key, write_text};
+pub use compare::{AMOUNT_OPERATORS, operators};
 pub use cursor::{Cursor, Key};
 pub use field::{
     Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, batch_json, choice,
     computed, currency, custom_values, date, day, decimal, id, instant, json, list, long, many,
     money, one, reach, search, single, text, truth, uuid, whole,
 };
-pub use filter::{Scope, condition, operators};
+pub use filter::{Scope, condition};
 pub use group::{Group, GroupKey, MOST_GROUPS, Summary, groups, read_groups};
 pub use order::{CUSTOM_FIELD, Order, Ordering};
 pub use select::{Page, by_keys, count, counts, found, page, pages};

@@ -1,7 +1,9 @@
 //! The inputs of lists: by what they are filtered, and in which order they come.
 
-use async_graphql::registry::Registry;
-use entity::catalog::{CUSTOM_FIELD, Record, Scalar, Shape, operators, screaming};
+use async_graphql::registry::{MetaInputValue, Registry};
+use entity::catalog::{
+    AMOUNT_OPERATORS, CUSTOM_FIELD, Record, Scalar, Shape, operators, screaming,
+};
 
 use super::meta::{enumeration, input, meta_input};
 use super::scalar_type;
@@ -76,25 +78,10 @@ fn quantifiers(registry: &mut Registry, target: &Record) -> String {
 fn comparison(registry: &mut Registry, scalar: &Scalar) -> String {
     let ty = scalar_type(scalar);
     let name = format!("{}Filter", if ty == "ID" { "Id" } else { ty });
-    let fields: Vec<_> = operators(scalar)
-        .iter()
-        .map(|operator| {
-            let (about, ty) = match *operator {
-                "eq" => ("Is this.", ty.to_owned()),
-                "ne" => ("Is anything else.", ty.to_owned()),
-                "in" => ("Is one of these.", format!("[{ty}!]")),
-                "notIn" => ("Is none of these.", format!("[{ty}!]")),
-                "contains" => ("Contains this; `%` and `_` mean themselves.", ty.to_owned()),
-                "startsWith" => ("Starts with this; `%` and `_` mean themselves.", ty.to_owned()),
-                "gte" => ("Is this or more, or later.", ty.to_owned()),
-                "gt" => ("Is more, or later.", ty.to_owned()),
-                "lte" => ("Is this or less, or earlier.", ty.to_owned()),
-                "lt" => ("Is less, or earlier.", ty.to_owned()),
-                _ => ("Has no value (true) or has one (false).", "Boolean".to_owned()),
-            };
-            meta_input(operator, about, &ty, None)
-        })
-        .collect();
+    if operators(scalar).contains(&"within") {
+        stretch(registry);
+    }
+    let fields: Vec<_> = operators(scalar).iter().map(|one| operator(one, ty)).collect();
     let about = match scalar {
         Scalar::Text => {
             "How a text is compared. All that are given have to hold; upper and lower case are different."
@@ -106,12 +93,49 @@ fn comparison(registry: &mut Registry, scalar: &Scalar) -> String {
     name
 }
 
-fn money_filter(registry: &mut Registry) -> String {
+/// An operator of a type's comparison.
+fn operator(name: &'static str, ty: &str) -> MetaInputValue {
+    let (about, ty) = match name {
+        "eq" => ("Is this.", ty.to_owned()),
+        "ne" => ("Is anything else; what has no value is not.", ty.to_owned()),
+        "in" => ("Is one of these.", format!("[{ty}!]")),
+        "notIn" => {
+            ("Is something else than all of these; what has no value is not.", format!("[{ty}!]"))
+        }
+        "contains" => ("Contains this; `%` and `_` mean themselves.", ty.to_owned()),
+        "startsWith" => ("Starts with this; `%` and `_` mean themselves.", ty.to_owned()),
+        "gte" => ("Is this or more, or later.", ty.to_owned()),
+        "gt" => ("Is more, or later.", ty.to_owned()),
+        "lte" => ("Is this or less, or earlier.", ty.to_owned()),
+        "lt" => ("Is less, or earlier.", ty.to_owned()),
+        "within" => ("Lies within this, seen from today.", STRETCH.to_owned()),
+        _ => ("Has no value (true) or has one (false).", "Boolean".to_owned()),
+    };
+    meta_input(name, about, &ty, None)
+}
+
+/// The type of stretches of the calendar.
+const STRETCH: &str = "RelativePeriod";
+
+/// Registers the stretches of the calendar that move with today.
+pub(in crate::read) fn stretch(registry: &mut Registry) -> &'static str {
+    let from =
+        "The first unit: 0 is the present one, -1 the last one, 1 the next one. Open when absent.";
+    let to = "The last unit, which is part of it, counted in the same way. Open when absent; one of the two is needed.";
     let fields = [
-        meta_input("currency", "Only amounts in this currency match.", "CurrencyCode!", None),
-        meta_input("gte", "Is this or more.", "Decimal", None),
-        meta_input("lte", "Is this or less.", "Decimal", None),
+        meta_input("unit", "What is counted; weeks begin on Monday.", "TimeUnit!", None),
+        meta_input("from", from, "Int", None),
+        meta_input("to", to, "Int", None),
     ];
+    let about = "A stretch of the calendar that moves with today, as it is in the organisation's time zone whenever the filter is used. The last seven days: `{ unit: DAY, from: -6, to: 0 }`; this month: `{ unit: MONTH, from: 0, to: 0 }`; before today: `{ unit: DAY, to: -1 }`.";
+    input(registry, STRETCH, about, fields);
+    STRETCH
+}
+
+fn money_filter(registry: &mut Registry) -> String {
+    let currency = "Only amounts in this currency match.";
+    let mut fields = vec![meta_input("currency", currency, "CurrencyCode!", None)];
+    fields.extend(AMOUNT_OPERATORS.iter().map(|one| operator(one, "Decimal")));
     let about = "How an amount is compared, within one currency. All that are given have to hold.";
     input(registry, "MoneyFilter", about, fields);
     "MoneyFilter".to_owned()

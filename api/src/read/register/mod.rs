@@ -16,6 +16,7 @@ use super::{custom, timeline};
 use cost::{times, twice};
 
 pub(super) use cost::{Complexity, ids_cost, many_cost, page_cost};
+pub(super) use inputs::stretch;
 pub(super) use meta::{enumeration, input, meta_field, meta_input, object};
 
 /// Registers a kind of record with all that it leads to.

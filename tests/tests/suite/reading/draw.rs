@@ -2,7 +2,8 @@
 
 use entity::access::Viewer;
 use entity::catalog::{
-    BatchArgument, Field as Declared, Record, Scalar, Shape, operators, records, screaming,
+    AMOUNT_OPERATORS, BatchArgument, Field as Declared, Record, Scalar, Shape, operators, records,
+    screaming,
 };
 
 use super::ask::{Choices, Field, Given, Item, Set, What};
@@ -386,6 +387,9 @@ impl Draw<'_> {
             let part = self.part(record, column);
             return (operator, Given::Text(part));
         }
+        if operator == "within" {
+            return (operator, self.stretch());
+        }
         let mut value = || {
             let Some(cell) = self.sample(record, column) else {
                 return match scalar {
@@ -414,6 +418,22 @@ impl Draw<'_> {
         (operator, self.given(kind(scalar), one))
     }
 
+    /// A stretch of the calendar around today.
+    fn stretch(&mut self) -> Given {
+        let unit = *self.choices.pick(&["DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]);
+        let from = i64::try_from(self.choices.below(5)).unwrap_or_default() - 3;
+        let length = i64::try_from(self.choices.below(4)).unwrap_or_default();
+        let mut entries = vec![("unit".to_owned(), Given::Name(unit.to_owned()))];
+        let open = self.choices.below(4);
+        if open != 1 {
+            entries.push(("from".to_owned(), Given::Int(from)));
+        }
+        if open != 2 {
+            entries.push(("to".to_owned(), Given::Int(from + length)));
+        }
+        Given::Object(entries)
+    }
+
     fn amount(&mut self, record: &'static Record, amount: &str, currency: &str) -> Given {
         let rows = self.rows.of(record.table);
         let row = (!rows.is_empty()).then(|| self.choices.pick(rows));
@@ -422,10 +442,21 @@ impl Draw<'_> {
             Some(money) => (money.currency.code(), money.to_decimal().to_string()),
             None => ("EUR", "0.005".to_owned()),
         };
-        let operator = *self.choices.pick(&["gte", "lte"]);
+        let operator = *self.choices.pick(AMOUNT_OPERATORS);
+        // Sometimes what lies between two amounts that there can be.
+        let value = match self.choices.once_in(4) {
+            true if value.contains('.') => format!("{value}5"),
+            true => format!("{value}.5"),
+            false => value,
+        };
+        let given = match operator {
+            "in" | "notIn" if self.choices.once_in(3) => Given::List(Vec::new()),
+            "in" | "notIn" => Given::List(vec![Given::Text(value), Given::Text("1".to_owned())]),
+            _ => Given::Text(value),
+        };
         Given::Object(vec![
             ("currency".to_owned(), Given::Text(code.to_owned())),
-            (operator.to_owned(), Given::Text(value)),
+            (operator.to_owned(), given),
         ])
     }
 }

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use chrono::{Datelike, NaiveDate};
+use entity::access::Calendar;
 use entity::catalog::{Field as Declared, Record, Scalar, Shape};
 use entity::text::fold;
 use rust_decimal::Decimal;
@@ -30,18 +32,20 @@ impl Naive<'_> {
             Shape::Scalar { column, scalar } => {
                 let cell = self.rows.cell(record, row, column);
                 let operations = given.as_object().into_iter().flatten();
-                operations.into_iter().all(|(name, operand)| compares(scalar, &cell, name, operand))
+                operations.into_iter().all(|(name, operand)| match name.as_str() {
+                    "within" => lies_within(self.viewer.calendar(), &cell, operand),
+                    name => compares(scalar, &cell, name, operand),
+                })
             }
             Shape::Money { amount, currency } => {
                 let Some(money) = self.rows.money(record, row, amount, currency) else {
                     return false;
                 };
-                let bound = |name: &str| {
-                    given[name].as_str().map(|text| text.parse::<Decimal>().expect("a number"))
-                };
-                given["currency"] == money.currency.code()
-                    && bound("gte").is_none_or(|bound| money.to_decimal() >= bound)
-                    && bound("lte").is_none_or(|bound| money.to_decimal() <= bound)
+                let mut operations = given.as_object().into_iter().flatten();
+                operations.all(|(name, operand)| match name.as_str() {
+                    "currency" => operand == money.currency.code(),
+                    name => amounts(money.to_decimal(), name, operand),
+                })
             }
             Shape::Search => {
                 let Cell::Text(text) = self.rows.cell(record, row, "search_text") else {
@@ -106,6 +110,44 @@ fn compares(scalar: &Scalar, cell: &Cell, operator: &str, operand: &Json) -> boo
         ("lt", _) => found.is_some_and(Ordering::is_lt),
         _ => panic!("{operator} of {cell:?}"),
     }
+}
+
+/// Whether a comparison of an amount holds.
+fn amounts(amount: Decimal, operator: &str, operand: &Json) -> bool {
+    let number = |given: &Json| given.as_str().expect("text").parse::<Decimal>().expect("a number");
+    let among =
+        |given: &Json| given.as_array().expect("a list").iter().any(|one| number(one) == amount);
+    match operator {
+        "eq" => amount == number(operand),
+        "ne" => amount != number(operand),
+        "in" => among(operand),
+        "notIn" => !among(operand),
+        "gte" => amount >= number(operand),
+        "gt" => amount > number(operand),
+        "lte" => amount <= number(operand),
+        "lt" => amount < number(operand),
+        _ => panic!("{operator} of an amount"),
+    }
+}
+
+/// Whether a value lies within a stretch of the calendar, by counting the units up to its day and up to today.
+fn lies_within(calendar: Calendar, cell: &Cell, stretch: &Json) -> bool {
+    let day = match cell {
+        Cell::Day(day) => *day,
+        Cell::Instant(instant) => instant.with_timezone(&calendar.zone).date_naive(),
+        _ => return false,
+    };
+    let count = |day: NaiveDate| match stretch["unit"].as_str() {
+        Some("DAY") => day.num_days_from_ce(),
+        // The first day of all was a Monday.
+        Some("WEEK") => (day.num_days_from_ce() - 1).div_euclid(7),
+        Some("MONTH") => day.year() * 12 + day.month0().cast_signed(),
+        Some("QUARTER") => day.year() * 4 + (day.month0() / 3).cast_signed(),
+        _ => day.year(),
+    };
+    let away = i64::from(count(day) - count(calendar.today));
+    stretch["from"].as_i64().is_none_or(|from| away >= from)
+        && stretch["to"].as_i64().is_none_or(|to| away <= to)
 }
 
 fn order(scalar: &Scalar, cell: &Cell, operand: &Json) -> Option<Ordering> {
