@@ -37,7 +37,8 @@ pub struct ImportCustomersInput {
     pub template_id: Option<ID>,
     /// Which column fills which field, where the headings do not say so by themselves: `number`,
     /// `displayName`, `kind`, `stage`, `email`, `phone`, `taxNumber`, `language`, `timeZone`, `currency`,
-    /// or `ignore`.
+    /// `customFields.` with the key of a custom field, or `ignore`. A custom field's key and label are headings
+    /// that it is found by; choices are divided by semicolons, an amount is written `12.50 EUR`.
     #[graphql(default, validator(max_items = 50))]
     pub mapping: Vec<ColumnMappingInput>,
     /// By what a row finds a customer that is there; a row without it is a new one.

@@ -119,6 +119,10 @@ fn exporting(registry: &mut Registry, record: &'static Record) -> MetaField {
     let about =
         "Which columns, in which order; all when absent. Those that you may not see are left out.";
     arguments.push(input("fields", about, &format!("[{field}!]"), None));
+    if record.has_custom_fields() {
+        let about = "The keys of the custom fields that have columns, after the others, headed by their labels; all when `fields` is absent too.";
+        arguments.push(input("customFields", about, "[String!]", None));
+    }
     arguments.push(input("format", "What the file is for.", "ExportFormat!", Some("CSV")));
     let about = "1 to 255 characters; a repeated request with the same key and input gives the first one's job.";
     arguments.push(input("idempotencyKey", about, "String!", None));
@@ -136,10 +140,11 @@ async fn ask(ctx: &Context<'_>, record: &'static Record) -> Result<ExportPayload
         return Err(Fault::forbidden());
     }
     let argument = |name| argument(ctx.query_env, ctx.item, name);
-    let names = argument("fields");
-    let names = names.as_array().map(|names| {
-        names.iter().filter_map(serde_json::Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-    });
+    let names = |name| -> Option<Vec<String>> {
+        let given = argument(name);
+        let names = given.as_array()?.iter().filter_map(serde_json::Value::as_str);
+        Some(names.map(str::to_owned).collect())
+    };
     let format = match argument("format").as_str() {
         Some("XLSX") => Format::Xlsx,
         _ => Format::Csv,
@@ -148,7 +153,8 @@ async fn ask(ctx: &Context<'_>, record: &'static Record) -> Result<ExportPayload
         list: record.many.to_owned(),
         filter: argument("filter"),
         order: argument("orderBy"),
-        fields: names,
+        fields: names("fields"),
+        custom_fields: names("customFields"),
         format,
     };
     let key = argument("idempotencyKey");

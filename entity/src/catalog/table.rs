@@ -7,14 +7,16 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use sea_orm::{Condition, ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::custom::VALUES;
 use super::{
-    Batched, CatalogError, Cursor, Datum, Order, Page, Record, Scalar, Shape, Target, by_keys,
-    cell, page, read_money, screaming,
+    Batched, CatalogError, Cursor, Datum, Order, Page, Record, Scalar, Scope, Shape, Target,
+    by_keys, cell, page, read_json, read_money, screaming,
 };
-use crate::access::{Permission, Scope, Viewer};
+use crate::access::{self, Permission, Viewer};
+use crate::customers::custom::{self, shown};
 use crate::money::Money;
 
 /// A value in a table.
@@ -52,6 +54,7 @@ enum Source {
     /// The column that refers, to what, and the column there.
     Related(&'static str, Target, &'static str, &'static Scalar),
     Batch(Batched),
+    Custom(Box<custom::Model>),
 }
 
 /// All columns that a table of `record` can have. An amount has a second one for its currency in the
@@ -95,9 +98,60 @@ pub fn columns(record: &'static Record) -> Vec<TableColumn> {
     columns
 }
 
+/// The columns that the values of custom fields have, headed by what people call them.
+fn custom_columns(record: &Record, scope: Scope<'_>) -> Vec<TableColumn> {
+    let fields = match record.has_custom_fields() {
+        true => scope.custom.get().unwrap_or_default(),
+        false => &[],
+    };
+    let visible = fields.iter().filter(|field| field.is_visible_to(scope.viewer));
+    let column = |field: &custom::Model| TableColumn {
+        name: field.key.clone(),
+        heading: field.label.clone(),
+        about: field.purpose.clone().unwrap_or_default(),
+        guard: None,
+        source: Source::Custom(Box::new(field.clone())),
+    };
+    visible.map(column).collect()
+}
+
 fn capital(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+impl TableColumn {
+    fn is_custom(&self) -> bool {
+        matches!(self.source, Source::Custom(_))
+    }
+}
+
+impl Source {
+    /// Whether it takes a second column, for the currency.
+    fn is_amount(&self) -> bool {
+        match self {
+            Self::Money(..) | Self::Batch(_) => true,
+            Self::Custom(field) => field.kind == custom::Kind::Money,
+            Self::Scalar(..) | Self::Related(..) => false,
+        }
+    }
+}
+
+/// Those of the `known` columns that `names` asks for.
+fn take(
+    record: &Record,
+    mut known: Vec<TableColumn>,
+    names: &[String],
+    at: &str,
+) -> Result<Vec<TableColumn>, CatalogError> {
+    let take = |name: &String| {
+        let place = known.iter().position(|column| column.name == *name);
+        place.map(|place| known.swap_remove(place)).ok_or_else(|| {
+            let message = format!("{} has no column {name}, or it is asked for twice", record.name);
+            CatalogError::Invalid { at: at.to_owned(), message }
+        })
+    };
+    names.iter().map(take).collect()
 }
 
 /// A table of a list: its columns, and where their cells are in the rows that are read.
@@ -108,47 +162,40 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table of `record` with the columns that `names` asks for, or with all of them. Those that the
-    /// viewer may not see are left out.
+    /// The table of `record` with the columns that `names` asks for and after them the custom fields with the
+    /// `keys`; with all columns when neither is given. Those that the viewer may not see are left out.
     ///
     /// # Errors
     /// [`CatalogError::Invalid`] for a column that there is not.
     pub fn of(
         record: &'static Record,
-        names: Option<&[String]>,
-        viewer: &Viewer,
-        at: &str,
+        (names, keys): (Option<&[String]>, Option<&[String]>),
+        scope: Scope<'_>,
     ) -> Result<Self, CatalogError> {
-        let mut known = columns(record);
-        let mut chosen = match names {
-            None => known,
-            Some(names) => {
-                let take = |name: &String| {
-                    let place = known.iter().position(|column| column.name == *name);
-                    place.map(|place| known.swap_remove(place)).ok_or_else(|| {
-                        let message = format!(
-                            "{} has no column {name}, or it is asked for twice",
-                            record.name
-                        );
-                        CatalogError::Invalid { at: at.to_owned(), message }
-                    })
-                };
-                names.iter().map(take).collect::<Result<_, _>>()?
-            }
+        let viewer = scope.viewer;
+        let custom = custom_columns(record, scope);
+        let (mut chosen, custom) = match (names, keys) {
+            (None, None) => (columns(record), custom),
+            (names, keys) => (
+                take(record, columns(record), names.unwrap_or_default(), "fields")?,
+                take(record, custom, keys.unwrap_or_default(), "customFields")?,
+            ),
         };
+        chosen.extend(custom);
         chosen.retain(|column| {
             let related = match &column.source {
                 Source::Related(_, target, ..) => target().is_readable(viewer),
                 _ => true,
             };
             // What is seen of some rows only is in none of a table's.
-            let read = record.read.map_or(Scope::All, |needed| viewer.scope(needed));
+            let read = record.read.map_or(access::Scope::All, |needed| viewer.scope(needed));
             related && column.guard.is_none_or(|needed| viewer.scope(needed) >= read)
         });
         let mut table = Self { record, columns: chosen, cells: vec!["id"] };
         let sources = table.columns.iter().flat_map(|column| match column.source {
             Source::Scalar(column, _) | Source::Related(column, ..) => [Some(column), None],
             Source::Money(amount, currency) => [Some(amount), Some(currency)],
+            Source::Custom(_) => [Some(VALUES), None],
             Source::Batch(_) => [None, None],
         });
         for source in sources.collect::<Vec<_>>().into_iter().flatten() {
@@ -169,17 +216,25 @@ impl Table {
         self.cells.iter().position(|cell| *cell == source).unwrap_or_default()
     }
 
-    /// The names of its columns.
+    /// The names of its columns, apart from custom fields.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.columns.iter().map(|column| column.name.clone()).collect()
+        let own = self.columns.iter().filter(|column| !column.is_custom());
+        own.map(|column| column.name.clone()).collect()
+    }
+
+    /// The keys of its custom fields.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let custom = self.columns.iter().filter(|column| column.is_custom());
+        custom.map(|column| column.name.clone()).collect()
     }
 
     /// The headings of its columns.
     #[must_use]
     pub fn headings(&self) -> Vec<String> {
-        let headings = self.columns.iter().flat_map(|column| match column.source {
-            Source::Money(..) | Source::Batch(_) => {
+        let headings = self.columns.iter().flat_map(|column| match &column.source {
+            source if source.is_amount() => {
                 [Some(column.heading.clone()), Some(format!("{}.currency", column.heading))]
             }
             _ => [Some(column.heading.clone()), None],
@@ -253,6 +308,13 @@ impl Table {
                     cells.push(there.unwrap_or(Cell::Empty));
                 }
             }
+            Source::Custom(field) => {
+                let index = self.index(VALUES);
+                for (cells, row) in rows {
+                    let stored = read_json(row, index).unwrap_or_default();
+                    cells.extend(value_cells(field, &shown(field, &stored)));
+                }
+            }
             Source::Batch(run) => {
                 let ids = found.iter().map(|row| Ok(cell::id(row, 0)?.unwrap_or_default()));
                 let ids = ids.collect::<Result<Vec<Uuid>, DbErr>>()?;
@@ -267,6 +329,38 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// A custom field's value as cells.
+fn value_cells(field: &custom::Model, shown: &Json) -> Vec<Cell> {
+    let text = || shown.as_str().unwrap_or_default();
+    let number = |value: &Json| match value {
+        Json::String(text) => text.parse().ok(),
+        other => other.as_i64().map(Decimal::from),
+    };
+    let cell = match field.kind {
+        custom::Kind::Money => {
+            let parts = [&shown["amount"], &shown["currency"]];
+            let currency = parts[1].as_str().map(|code| Cell::Text(code.to_owned()));
+            return vec![
+                number(parts[0]).map_or(Cell::Empty, Cell::Number),
+                currency.unwrap_or(Cell::Empty),
+            ];
+        }
+        _ if shown.is_null() => None,
+        custom::Kind::Number | custom::Kind::Decimal => number(shown).map(Cell::Number),
+        custom::Kind::Boolean => shown.as_bool().map(Cell::Truth),
+        custom::Kind::Date => text().parse().ok().map(Cell::Day),
+        custom::Kind::Instant => text().parse().ok().map(Cell::Instant),
+        custom::Kind::MultiChoice => {
+            let chosen = shown.as_array().into_iter().flatten().filter_map(Json::as_str);
+            Some(Cell::Text(chosen.collect::<Vec<_>>().join("; ")))
+        }
+        custom::Kind::Text | custom::Kind::Link | custom::Kind::Choice => {
+            Some(Cell::Text(text().to_owned()))
+        }
+    };
+    vec![cell.unwrap_or(Cell::Empty)]
 }
 
 fn amount_cells(amount: Option<Money>) -> [Cell; 2] {

@@ -65,8 +65,10 @@ pub struct Request {
     pub filter: Json,
     /// In the form of the API's order.
     pub order: Json,
-    /// The columns' names; all when absent.
+    /// The columns' names; all when these and the custom fields are absent.
     pub fields: Option<Vec<String>>,
+    /// The keys of the custom fields that have columns.
+    pub custom_fields: Option<Vec<String>>,
     /// What the file is for.
     pub format: Format,
 }
@@ -90,11 +92,14 @@ impl Request {
     }
 
     /// Whether the viewer may see the list and all the columns that were chosen.
-    fn is_seen(&self, viewer: &Viewer) -> bool {
-        let readable = self.record().filter(|record| record.is_readable(viewer));
-        let Some((record, fields)) = readable.zip(self.fields.as_deref()) else { return false };
-        let table = Table::of(record, Some(fields), viewer, "fields");
-        table.is_ok_and(|table| table.names().len() == fields.len())
+    fn is_seen(&self, scope: Scope<'_>) -> bool {
+        let readable = self.record().filter(|record| record.is_readable(scope.viewer));
+        let chosen = self.fields.as_deref().zip(self.custom_fields.as_deref());
+        let Some((record, (fields, keys))) = readable.zip(chosen) else { return false };
+        let table = Table::of(record, (Some(fields), Some(keys)), scope);
+        table.is_ok_and(|table| {
+            (table.names().len(), table.keys().len()) == (fields.len(), keys.len())
+        })
     }
 
     /// What it means for a viewer.
@@ -115,7 +120,8 @@ impl Request {
         }
         let passes = condition(record, &self.filter, scope, "filter")?;
         let order = Order::parse(record, &self.order, scope, "orderBy")?;
-        let table = Table::of(record, self.fields.as_deref(), &viewer, "fields")?;
+        let chosen = (self.fields.as_deref(), self.custom_fields.as_deref());
+        let table = Table::of(record, chosen, scope)?;
         if table.headings().is_empty() {
             return Err(refused("fields", "choose columns that your role may see"));
         }
@@ -136,7 +142,8 @@ pub async fn request(
 ) -> Result<job::Model, Error> {
     let export = request.open(txn, viewer.clone(), &CustomFields::loaded(txn).await?)?;
     // The file has these columns, whatever comes to the list or to the rights of who asks meanwhile.
-    let seen = Request { fields: Some(export.table.names()), ..request.clone() };
+    let (fields, custom_fields) = (Some(export.table.names()), Some(export.table.keys()));
+    let seen = Request { fields, custom_fields, ..request.clone() };
     let input = serde_json::to_value(seen).unwrap_or_default();
     job::create(txn, job::Kind::Export, input, &viewer, now).await
 }
@@ -265,9 +272,10 @@ pub async fn result(
         .filter(job::Entity::record().visible(viewer))
         .one(db)
         .await?;
+    let fields = CustomFields::loaded(db).await?;
     let job = job.filter(|job| {
         let request = serde_json::from_value::<Request>(job.input.clone());
-        request.is_ok_and(|request| request.is_seen(viewer))
+        request.is_ok_and(|request| request.is_seen(Scope::of(db, viewer, &fields)))
     });
     match job.and_then(|job| job.result_file_id) {
         Some(file) => file::Entity::find_by_id(file).one(db).await,

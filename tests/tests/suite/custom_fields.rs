@@ -6,6 +6,11 @@ use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
 
+use crate::changing::bulk::{START, UPDATE as BULK};
+use crate::changing::export::{EXPORT, lines};
+use crate::changing::import::IMPORT;
+use crate::imports::upload;
+
 const CREATE: &str = "mutation ($input: CreateCustomFieldInput!) { createCustomField(input: $input) {
   customField { id version key type choices visibleTo labels } userErrors { code field message } } }";
 
@@ -109,10 +114,21 @@ on_both_stacks! {
         for (filter, expected) in [
             (json!({ "field": "text", "eq": "Phở 'bò' \"tái\"" }), "A"),
             (json!({ "field": "text", "contains": "ú" }), "B"),
+            (json!({ "field": "text", "notIn": ["Bún", "Phở"] }), "A"),
             (json!({ "field": "text", "in": ["Bún", "Phở 'bò' \"tái\""] }), "AB"),
             (json!({ "field": "text", "isNull": true }), "C"),
             (json!({ "field": "number", "gte": -3, "lt": 7 }), "B"),
             (json!({ "field": "number", "eq": 7 }), "A"),
+            (json!({ "field": "number", "ne": 7 }), "B"),
+            (json!({ "field": "number", "in": [7, -3] }), "AB"),
+            (json!({ "field": "number", "notIn": [] }), "AB"),
+            (json!({ "field": "decimal", "ne": "12.5" }), "B"),
+            (json!({ "field": "decimal", "eq": "12.50000001" }), ""),
+            (json!({ "field": "date", "within": { "unit": "YEAR", "from": 0, "to": 0 } }), "A"),
+            (json!({ "field": "date", "within": { "unit": "QUARTER", "to": -4 } }), "B"),
+            (json!({ "field": "instant", "within": { "unit": "MONTH", "from": -8, "to": -8 } }), "AB"),
+            (json!({ "field": "boolean", "ne": true }), "B"),
+            (json!({ "field": "money", "currency": "EUR", "ne": "99.5" }), "B"),
             (json!({ "field": "decimal", "gt": "12.5" }), "B"),
             (json!({ "field": "decimal", "eq": 12.5 }), "A"),
             (json!({ "field": "date", "gte": "2026-01-01" }), "A"),
@@ -154,6 +170,60 @@ on_both_stacks! {
             }
             assert_eq!(paged, expected, "{key}");
         }
+    }
+
+    async fn many_customers_get_values_at_once(app: App) {
+        all_types(app).await;
+        add(app, "A", json!({ "number": 1, "text": "x", "money": { "amount": "1", "currency": "EUR" } })).await;
+        add(app, "B", json!({})).await;
+        let change = |values: Value| json!({ "filter": {}, "change": { "customFields": values }, "key": values.to_string() });
+        let values = json!([
+            { "key": "number", "value": 7 }, { "key": "text", "value": null }, { "key": "multi_choice", "value": ["Bạc"] },
+            { "key": "money", "value": { "amount": "2", "currency": "VND" } },
+        ]);
+        let job = app.make("job", BULK, change(values)).await;
+        app.make("job", START, json!({ "id": job["id"] })).await;
+        app.drain().await;
+        for (filter, expected) in [
+            (json!({ "field": "number", "eq": 7 }), "AB"), (json!({ "field": "text", "isNull": true }), "AB"),
+            (json!({ "field": "multi_choice", "in": ["Bạc"] }), "AB"), (json!({ "field": "money", "currency": "VND", "eq": 2 }), "AB"),
+        ] {
+            assert_eq!(names(app, json!({ "customFields": filter }), json!([])).await.concat(), expected, "{filter}");
+        }
+        for values in [json!([{ "key": "number", "value": "x" }]), json!([{ "key": "none", "value": 1 }])] {
+            let refusal = app.refusal(BULK, change(values)).await;
+            assert_eq!(refusal, ("INVALID".to_owned(), "input.customFields".to_owned()));
+        }
+    }
+
+    async fn a_file_fills_fields_and_a_file_shows_them(app: App) {
+        all_types(app).await;
+        let file = "name;Số;Ngày;boolean;multi_choice;money;decimal\n\
+            A;7;2026-03-01;Có;Vàng; 12.50 eur;1.50\nB;x;;no;;;\nC;;;;Đồng;;\n";
+        let mapping = json!([{ "column": "Ngày", "field": "customFields.date" }, { "column": "Số", "field": "customFields.number" }]);
+        let (_, uploaded) = upload(app, &app.token(), file).await;
+        let input = json!({ "fileId": uploaded["id"], "mapping": mapping });
+        let job = app.make("job", IMPORT, json!({ "input": input, "key": "i" })).await;
+        app.drain().await;
+        let query = "query ($id: ID!) { job(id: $id) { report } }";
+        let report = app.ask(query, json!({ "id": job["id"] })).await["job"]["report"].clone();
+        assert_eq!((&report["created"], &report["bad"]), (&json!(1), &json!(2)), "{report:#}");
+        let reasons: Vec<_> = report["bad_rows"].as_array().expect("rows").iter().map(|row| row["reason"].to_string()).collect();
+        assert!(reasons[0].contains("number: this is no whole number"), "{reasons:?}");
+        assert!(reasons[1].contains("multi_choice: this is no list of some of Vàng"), "{reasons:?}");
+
+        let asked = json!({ "fields": ["DISPLAY_NAME"], "customFields": ["boolean", "money", "date", "multi_choice", "decimal"], "key": "e" });
+        assert_eq!(lines(app, &app.token(), asked).await, [
+            "displayName,BOOLEAN,MONEY,MONEY.currency,DATE,MULTI_CHOICE,DECIMAL",
+            "A,true,12.50,EUR,2026-03-01,Vàng,1.5",
+        ]);
+        let whole = lines(app, &app.token(), json!({ "key": "all" })).await;
+        assert!(whole[0].ends_with("TEXT,NUMBER,DECIMAL,DATE,INSTANT,BOOLEAN,CHOICE,MULTI_CHOICE,MONEY,MONEY.currency,LINK"), "{whole:?}");
+        let none = app.refusal(EXPORT, json!({ "customFields": ["nothing"], "key": "n" })).await;
+        assert_eq!(none.0, "INVALID");
+
+        let undone = app.make("job", "mutation ($id: ID!) { undoImport(jobId: $id) { job { report } userErrors { code } } }", json!({ "id": job["id"] })).await;
+        assert_eq!(undone["report"], json!({ "removed": 1 }));
     }
 
     async fn what_a_field_does_not_take_is_refused(app: App) {
@@ -255,5 +325,9 @@ on_both_stacks! {
         assert_eq!(found.data["customers"]["totalCount"], 1);
         let refusal = app.refusal(CHANGE, json!({ "id": lan["id"], "input": { "customFields": values } })).await;
         assert_eq!(refusal.0, "INVALID");
+        let whole = json!({ "fields": ["DISPLAY_NAME"], "customFields": [] , "key": "k" });
+        assert_eq!(lines(app, &app.token(), whole).await[0], "displayName");
+        assert!(!lines(app, &app.token(), json!({ "key": "all" })).await[0].contains("Allergy"));
+        assert!(lines(app, &sales, json!({ "key": "all" })).await[0].ends_with(",Allergy"));
     }
 }

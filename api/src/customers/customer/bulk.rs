@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{Channel, CustomerKind, LifecycleStage};
 use crate::context::{Ask, Can, Once, write};
+use crate::customers::CustomFieldInput;
 use crate::error::{Fault, UserError, fault};
 use crate::payload::change;
 use crate::read::{Among, Fetched, FilterOf, Together};
@@ -28,7 +29,7 @@ pub struct BulkCustomerChangeInput {
     pub kind: Option<CustomerKind>,
     /// How far the relation has come.
     pub stage: Option<LifecycleStage>,
-    /// The user who looks after them.
+    /// The user who looks after them: anybody whose role lets them see customers.
     pub owner_id: MaybeUndefined<ID>,
     /// How they like to be reached.
     pub preferred_channel: MaybeUndefined<Channel>,
@@ -36,6 +37,9 @@ pub struct BulkCustomerChangeInput {
     pub language: Option<String>,
     /// The IANA time zone they live in, such as `Asia/Ho_Chi_Minh`.
     pub time_zone: Option<String>,
+    /// Values of custom fields; those that are not named stay.
+    #[graphql(default, validator(max_items = 100))]
+    pub custom_fields: Vec<CustomFieldInput>,
 }
 
 /// Which customers to change, and how.
@@ -119,6 +123,7 @@ impl From<BulkCustomerChangeInput> for BulkChange {
             preferred_channel: change(input.preferred_channel).map(|set| set.map(Into::into)),
             language: input.language,
             time_zone: input.time_zone,
+            custom: input.custom_fields.into_iter().map(Into::into).collect(),
         }
     }
 }

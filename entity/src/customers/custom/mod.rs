@@ -7,4 +7,4 @@ mod value;
 
 pub use definition::{CustomFields, Kind, Model, Sensitivity};
 pub(crate) use value::Setter;
-pub use value::{CustomValue, SCALE, shown};
+pub use value::{CustomValue, SCALE, shown, written};

@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use url::Url;
 
@@ -17,13 +18,13 @@ use crate::access::{Actor, Viewer, user};
 use crate::check::Check;
 use crate::error::Error;
 use crate::money::{Currency, Money};
-use crate::text;
+use crate::text::{self, fold};
 
 /// How many decimals a decimal number has at most.
 pub const SCALE: u32 = 6;
 
 /// A value that a custom field is to get; null takes it away.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomValue {
     /// The field's key.
     pub key: String,
@@ -90,6 +91,14 @@ impl Setter {
             refuse(format!("{} needs a value", missing.key));
         }
         *stored = Json::Object(all);
+    }
+
+    /// What setting `values` changes of whatever is stored: an object with null for what is taken away.
+    pub fn patch(&self, values: Vec<CustomValue>, check: &mut Check) -> Json {
+        let keys: Vec<_> = values.iter().map(|value| value.key.clone()).collect();
+        let mut set = json!({});
+        self.set(&mut set, values, false, check);
+        keys.into_iter().map(|key| (key.clone(), set[&key].take())).collect()
     }
 }
 
@@ -163,6 +172,27 @@ fn parse(field: &Model, given: &Json) -> Result<Option<Json>, String> {
             }
         },
     }))
+}
+
+/// A value as it is given, from how people write it in a table: choices are divided by semicolons, and an amount
+/// is followed by its currency. What cannot be read is left as it is, for the field to refuse.
+#[must_use]
+pub fn written(field: &Model, text: &str) -> Json {
+    match field.kind {
+        Kind::Boolean => match fold(text).as_str() {
+            "true" | "yes" | "1" | "x" | "co" | "dung" => true.into(),
+            "false" | "no" | "0" | "khong" | "sai" => false.into(),
+            _ => text.into(),
+        },
+        Kind::MultiChoice => text.split(';').map(str::trim).filter(|one| !one.is_empty()).collect(),
+        Kind::Money => match text.rsplit_once(char::is_whitespace) {
+            Some((amount, currency)) => {
+                json!({ "amount": amount.trim(), "currency": currency.to_uppercase() })
+            }
+            None => text.into(),
+        },
+        _ => text.into(),
+    }
 }
 
 fn is_web(url: &Url) -> bool {

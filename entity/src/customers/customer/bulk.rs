@@ -5,18 +5,20 @@
 //! is touched once: in the transaction in which it ceases to be a target.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Alias, Expr, LockType, Query};
-use sea_orm::{ActiveEnum, ExprTrait, QueryOrder, QuerySelect};
+use sea_orm::sea_query::extension::postgres::PgExpr;
+use sea_orm::sea_query::{Alias, Expr, Func, LockType, Query};
+use sea_orm::{ActiveEnum, DbBackend, ExprTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Channel, Column, Entity, Kind, LifecycleStage, owner};
-use crate::access::{Permission, Viewer};
+use crate::access::{Actor, Permission, Viewer};
 use crate::automation::event;
 use crate::automation::job::{self, target};
 use crate::automation::lease::Leased;
 use crate::catalog::{Cataloged, Scope, condition};
+use crate::check::Check;
 use crate::collaboration::notification;
-use crate::customers::custom::CustomFields;
+use crate::customers::custom::{CustomFields, CustomValue, Setter};
 use crate::customers::{parse_language, parse_zone};
 use crate::error::Error;
 use crate::id::{CustomerId, JobId, UserId};
@@ -46,6 +48,8 @@ pub struct BulkChange {
     pub language: Option<String>,
     /// The IANA zone they live in.
     pub time_zone: Option<String>,
+    /// Values of custom fields; those that are not there stay.
+    pub custom: Vec<CustomValue>,
 }
 
 /// A field that is there, if only as null.
@@ -101,14 +105,36 @@ impl BulkChange {
         values
     }
 
-    async fn check(mut self, txn: &impl ConnectionTrait, viewer: &Viewer) -> Result<Self, Error> {
+    /// What changes of the values of custom fields; nothing where none are named.
+    async fn patch(
+        &self,
+        txn: &impl ConnectionTrait,
+        actor: Actor,
+        now: DateTimeUtc,
+    ) -> Result<Option<Json>, Error> {
+        if self.custom.is_empty() {
+            return Ok(None);
+        }
+        let mut check = Check::default();
+        let patch = Setter::load(txn, actor, now).await?.patch(self.custom.clone(), &mut check);
+        check.end()?;
+        Ok(Some(patch))
+    }
+
+    async fn check(
+        mut self,
+        txn: &impl ConnectionTrait,
+        viewer: &Viewer,
+        now: DateTimeUtc,
+    ) -> Result<Self, Error> {
         if let Some(owner) = self.owner_id {
             owner::ensure(txn, owner, viewer).await?;
         }
         self.language = self.language.as_deref().map(parse_language).transpose()?;
         let zone = self.time_zone.as_deref().map(parse_zone).transpose()?;
         self.time_zone = zone.map(|zone| zone.name().to_owned());
-        if self.values().is_empty() {
+        let patch = self.patch(txn, viewer.into(), now).await?;
+        if self.values().is_empty() && patch.is_none() {
             return Err(Error::invalid("change", "say what changes"));
         }
         Ok(self)
@@ -136,7 +162,7 @@ pub async fn preview(
         None => job::Kind::DeleteCustomers,
     };
     let change = match change {
-        Some(change) => Some(change.check(txn, &viewer).await?),
+        Some(change) => Some(change.check(txn, &viewer, now).await?),
         None => None,
     };
     let listed = record.listed(&filter);
@@ -200,6 +226,17 @@ pub async fn step(
     Ok(Step::More)
 }
 
+/// The values of custom fields with a patch. Their nulls stand for what is taken away.
+fn patched(backend: DbBackend, patch: Json) -> Expr {
+    let (stored, patch) = (Expr::col(Column::Custom), Expr::val(patch));
+    match backend {
+        DbBackend::Postgres => {
+            Func::cust("jsonb_strip_nulls").arg(stored.concatenate(patch)).into()
+        }
+        _ => Func::cust("json_patch").args([stored, patch]).into(),
+    }
+}
+
 /// Why a batch is not touched.
 enum Refused {
     Error(Error),
@@ -261,7 +298,19 @@ async fn touch(
         Some(change) => (event::Kind::CustomerUpdated, change.values()),
         None => (event::Kind::CustomerDeleted, vec![(Column::DeletedAt, now.into())]),
     };
+    let patch = match &input.change {
+        Some(change) => match change.patch(txn, (&viewer).into(), now).await {
+            Err(Error::Invalid(fields)) => {
+                return Err(because(&Error::Invalid(fields).to_string()));
+            }
+            patch => patch?,
+        },
+        None => None,
+    };
     let mut update = Entity::update_many();
+    if let Some(patch) = patch {
+        update = update.col_expr(Column::Custom, patched(txn.get_database_backend(), patch));
+    }
     for (column, value) in values {
         update = update.col_expr(column, Expr::val(value));
     }

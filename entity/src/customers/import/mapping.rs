@@ -1,11 +1,14 @@
 //! Which column of a file says what of a customer. Headers are compared without case, spaces, punctuation
 //! and diacritics.
 //!
+//! A custom field is `customFields.` with its key; its key and its label are headers that it is known by.
+//!
 //! Invariant: a field has one column at most, and one of them says what customers are called.
 
 use csv::StringRecord;
 use sea_orm::{ActiveEnum, Iterable};
 
+use crate::customers::custom::{self, CustomValue, written};
 use crate::customers::customer::{Change, Kind, LifecycleStage};
 use crate::finance::import::Unreadable;
 use crate::text::{self, fold};
@@ -41,22 +44,58 @@ pub const FIELDS: &[Field] = &[
     ("currency", &["currency", "currencycode", "loaitien"]),
 ];
 
+/// What the name of a custom field begins with.
+const CUSTOM: &str = "customFields.";
+
+/// What a column fills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A field that every customer has.
+    Own(&'static str),
+    /// A custom field.
+    Custom(Box<custom::Model>),
+}
+
+impl Target {
+    fn name(&self) -> String {
+        match self {
+            Self::Own(name) => (*name).to_owned(),
+            Self::Custom(field) => format!("{CUSTOM}{}", field.key),
+        }
+    }
+
+    /// All that columns can fill, each with the headers that it is known by, folded.
+    fn all(fields: &[custom::Model]) -> Vec<(Self, Vec<String>)> {
+        let own = FIELDS.iter().map(|(name, aliases)| {
+            (Self::Own(name), aliases.iter().map(|alias| (*alias).to_owned()).collect())
+        });
+        let custom = fields.iter().map(|field| {
+            (Self::Custom(Box::new(field.clone())), vec![key(&field.key), key(&field.label)])
+        });
+        own.chain(custom).collect()
+    }
+}
+
 /// Where a file's fields stand.
-pub struct Columns(Vec<Option<&'static str>>);
+pub struct Columns(Vec<Option<Target>>);
 
 fn key(header: &str) -> String {
     fold(header).chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 impl Columns {
-    /// Reads `header`: first what `given` says, then the names that are known.
+    /// Reads `header`: first what `given` says, then the names that are known, also those of the custom `fields`.
     ///
     /// # Errors
     /// [`Unreadable`] for a column or a field that is not there, or when nothing says the name.
-    pub fn of(header: &StringRecord, given: &[(String, String)]) -> Result<Self, Unreadable> {
+    pub fn of(
+        header: &StringRecord,
+        given: &[(String, String)],
+        fields: &[custom::Model],
+    ) -> Result<Self, Unreadable> {
         let headers: Vec<String> = header.iter().map(text::clean).collect();
         let keys: Vec<String> = headers.iter().map(|header| key(header)).collect();
-        let mut columns: Vec<Option<&'static str>> = vec![None; headers.len()];
+        let mut columns: Vec<Option<Target>> = vec![None; headers.len()];
         let mut spoken_for = vec![false; headers.len()];
         for (column, field) in given {
             let wanted = key(column);
@@ -65,27 +104,28 @@ impl Columns {
                 column: column.clone(),
                 found: headers.join(", "),
             })?;
-            columns[place] = known(field)?;
+            columns[place] = known(field, fields)?;
             spoken_for[place] = true;
         }
-        for (field, aliases) in FIELDS {
-            if columns.contains(&Some(field)) {
-                continue;
+        for (target, aliases) in Target::all(fields) {
+            let target = Some(target);
+            match columns.iter().filter(|column| **column == target).count() {
+                0 => {}
+                1 => continue,
+                _ => {
+                    let name = target.as_ref().map(Target::name).unwrap_or_default();
+                    return Err(Unreadable::ColumnTwice(name));
+                }
             }
-            let free = |alias: &&str| {
-                (0..keys.len()).find(|place| keys[*place] == **alias && !spoken_for[*place])
+            let free = |alias: &String| {
+                (0..keys.len()).find(|place| keys[*place] == *alias && !spoken_for[*place])
             };
             if let Some(place) = aliases.iter().find_map(free) {
-                columns[place] = Some(field);
+                columns[place] = target;
                 spoken_for[place] = true;
             }
         }
-        for (field, _) in FIELDS {
-            if columns.iter().filter(|column| **column == Some(field)).count() > 1 {
-                return Err(Unreadable::ColumnTwice((*field).to_owned()));
-            }
-        }
-        if !columns.contains(&Some("displayName")) {
+        if !columns.contains(&Some(Target::Own("displayName"))) {
             let (missing, found) = ("displayName".to_owned(), headers.join(", "));
             return Err(Unreadable::MissingColumns { missing, found });
         }
@@ -98,10 +138,18 @@ impl Columns {
     /// What is wrong with a cell.
     pub fn read(&self, record: &StringRecord) -> Result<Change, String> {
         let mut change = Change::default();
-        for (value, field) in record.iter().zip(&self.0) {
+        for (value, target) in record.iter().zip(&self.0) {
             let value = text::clean(value);
-            let (Some(field), false) = (field, value.is_empty()) else { continue };
-            match *field {
+            let (Some(target), false) = (target, value.is_empty()) else { continue };
+            let field = match target {
+                Target::Own(field) => *field,
+                Target::Custom(field) => {
+                    let (key, value) = (field.key.clone(), written(field, &value));
+                    change.custom.push(CustomValue { key, value });
+                    continue;
+                }
+            };
+            match field {
                 "number" => change.number = Some(Some(value)),
                 "displayName" => change.display_name = Some(value),
                 "email" => change.email = Some(Some(value)),
@@ -126,13 +174,15 @@ impl Columns {
 ///
 /// # Errors
 /// [`Unreadable::NoSuchField`].
-pub fn known(name: &str) -> Result<Option<&'static str>, Unreadable> {
+pub fn known(name: &str, fields: &[custom::Model]) -> Result<Option<Target>, Unreadable> {
     if name == "ignore" {
         return Ok(None);
     }
-    let field = FIELDS.iter().map(|(field, _)| *field).find(|field| *field == name);
-    let names = || FIELDS.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", ");
-    field.map(Some).ok_or_else(|| Unreadable::NoSuchField { name: name.to_owned(), known: names() })
+    let mut all = Target::all(fields).into_iter().map(|(target, _)| target);
+    all.find(|target| target.name() == name).map(Some).ok_or_else(|| {
+        let known = Target::all(fields).iter().map(|(target, _)| target.name()).collect::<Vec<_>>();
+        Unreadable::NoSuchField { name: name.to_owned(), known: known.join(", ") }
+    })
 }
 
 fn choice<E: ActiveEnum<Value = String> + Iterable>(field: &str, given: &str) -> Result<E, String> {
@@ -151,7 +201,7 @@ mod tests {
     fn columns(header: &[&str], given: &[(&str, &str)]) -> Result<Columns, Unreadable> {
         let given: Vec<_> =
             given.iter().map(|(column, field)| ((*column).into(), (*field).into())).collect();
-        Columns::of(&StringRecord::from(header.to_vec()), &given)
+        Columns::of(&StringRecord::from(header.to_vec()), &given, &[])
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::io::{Read, Seek};
 
 use chrono::TimeDelta;
 use futures::FutureExt;
-use sea_orm::entity::prelude::Json;
+use sea_orm::ConnectionTrait;
+use sea_orm::entity::prelude::{DateTimeUtc, Json};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -19,9 +20,10 @@ pub use mapping::FIELDS;
 pub use undo::undo;
 
 use self::mapping::Columns;
+use super::custom;
 use super::customer::{self, Change, Duplicates, Fate, MatchOn, Terms};
 use crate::access::audit::Origin;
-use crate::access::{Actor, organisation};
+use crate::access::{Actor, organisation, user};
 use crate::automation::job;
 use crate::automation::lease::Leased;
 use crate::clock::Clock;
@@ -117,11 +119,13 @@ where
     R: Read + Seek + Send + 'static,
 {
     let language = organisation::get(db.reader()).await?.locale;
+    let fields = visible(db.reader(), under.actor, clock.now()).await?;
     let (sender, mut chunks) = mpsc::channel(2);
     let (given, skip) = (input.mapping.clone(), usize::try_from(under.done).unwrap_or_default());
     tokio::task::spawn_blocking(move || {
-        let outcome =
-            read(source, &language, &given, skip, |chunk| sender.blocking_send(Ok(chunk)).is_ok());
+        let outcome = read(source, &language, (&given, &fields), skip, |chunk| {
+            sender.blocking_send(Ok(chunk)).is_ok()
+        });
         if let Err(error) = outcome {
             // Nobody listens when the import has ended before its file has.
             let _ = sender.blocking_send(Err(error));
@@ -139,6 +143,23 @@ where
     end(db, clock, under, job::State::Succeeded, None).await
 }
 
+/// The custom fields that whoever imports may fill.
+async fn visible(
+    db: &impl ConnectionTrait,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Vec<custom::Model>, Error> {
+    let mut fields = custom::definition::in_use(db).await?;
+    if let (Some(id), false) = (actor.user(), fields.is_empty()) {
+        let viewer = user::viewer(db, id, now).await?;
+        let sees = |field: &custom::Model| {
+            viewer.as_ref().is_some_and(|viewer| field.is_visible_to(viewer))
+        };
+        fields.retain(sees);
+    }
+    Ok(fields)
+}
+
 /// Ends a job whose file cannot be had or read, for `reason`.
 ///
 /// # Errors
@@ -152,7 +173,7 @@ pub async fn fail(db: &Db, clock: &Clock, under: Under, reason: &str) -> Result<
 fn read<R: Read + Seek>(
     mut source: R,
     language: &str,
-    given: &[(String, String)],
+    (given, fields): (&[(String, String)], &[custom::Model]),
     skip: usize,
     send: impl Fn(Vec<Row>) -> bool,
 ) -> Result<(), Unreadable> {
@@ -160,7 +181,7 @@ fn read<R: Read + Seek>(
     let delimiter = decode::delimiter(&mut source, encoding)?;
     let mut records = decode::Records::new(source, encoding, delimiter)?;
     let (_, header) = records.next()?.ok_or(Unreadable::Empty)?;
-    let columns = Columns::of(header, given)?;
+    let columns = Columns::of(header, given, fields)?;
     let (mut chunk, mut place) = (Vec::with_capacity(CHUNK), 0);
     while let Some((line, record)) = records.next()? {
         place += 1;

@@ -8,6 +8,7 @@ use sea_orm::entity::prelude::*;
 use super::mapping::known;
 use crate::access::{Actor, Permission};
 use crate::catalog::catalog;
+use crate::customers::custom::definition::in_use;
 use crate::customers::{CustomersError, parse_required};
 use crate::error::Error;
 use crate::id::{Id, ImportTemplateId, UserId};
@@ -68,8 +69,9 @@ pub async fn save(
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let name = parse_required("name", name, 100)?;
+    let fields = in_use(txn).await?;
     for (_, field) in mapping {
-        known(field).map_err(|error| Error::invalid("mapping", error.to_string()))?;
+        known(field, &fields).map_err(|error| Error::invalid("mapping", error.to_string()))?;
     }
     let mapping = serde_json::to_value(mapping).unwrap_or_default();
     let there = Entity::find().filter(Column::Name.eq(&name)).one(txn).await?;

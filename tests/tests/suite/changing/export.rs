@@ -12,8 +12,8 @@ use tests::{graphql, on_both_stacks};
 use crate::api_keys::secret;
 use crate::given::{CREATE_CUSTOMER, customer, invoice};
 
-pub const EXPORT: &str = "mutation ($filter: CustomerFilter, $order: [CustomerOrder!], $fields: [CustomerExportField!], $key: String!) {
-  exportCustomers(filter: $filter, orderBy: $order, fields: $fields, idempotencyKey: $key) {
+pub const EXPORT: &str = "mutation ($filter: CustomerFilter, $order: [CustomerOrder!], $fields: [CustomerExportField!], $customFields: [String!], $key: String!) {
+  exportCustomers(filter: $filter, orderBy: $order, fields: $fields, customFields: $customFields, idempotencyKey: $key) {
     job { id state } userErrors { code field } } }";
 
 const JOB: &str =

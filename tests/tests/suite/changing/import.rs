@@ -9,7 +9,7 @@ use super::export::lines;
 use crate::given::invoice;
 use crate::imports::upload;
 
-const IMPORT: &str = "mutation ($input: ImportCustomersInput!, $key: String!) { importCustomers(input: $input, idempotencyKey: $key) {
+pub const IMPORT: &str = "mutation ($input: ImportCustomersInput!, $key: String!) { importCustomers(input: $input, idempotencyKey: $key) {
   job { id } userErrors { code field message } } }";
 
 const UNDO: &str = "mutation ($id: ID!) { undoImport(jobId: $id) { job { id kind state report } userErrors { code field message } } }";

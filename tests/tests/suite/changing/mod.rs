@@ -2,7 +2,7 @@
 
 pub mod bulk;
 pub mod export;
-mod import;
+pub mod import;
 mod killed;
 mod merge;
 pub mod removal;
