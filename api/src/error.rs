@@ -217,6 +217,7 @@ fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
         | CustomersError::NoSuchAddress
         | CustomersError::NoSuchField => (ErrorCode::NotFound, &[]),
         CustomersError::NoSuchOwner => (ErrorCode::NotFound, &["input", "ownerId"]),
+        CustomersError::OwnerCannotRead => (ErrorCode::Invalid, &["input", "ownerId"]),
         CustomersError::OwnerOutOfReach => (ErrorCode::Forbidden, &["input", "ownerId"]),
         CustomersError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
         CustomersError::FieldKeyTaken => (ErrorCode::NotUnique, &["input", "key"]),
@@ -261,6 +262,7 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
 fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static str]) {
     match error {
         CollaborationError::NoSuchNote
+        | CollaborationError::NoSuchFavourite
         | CollaborationError::NoSuchView
         | CollaborationError::NoSuchNotification
         | CollaborationError::NoSuchRecord => (ErrorCode::NotFound, &["id"]),

@@ -25,6 +25,7 @@ mod m20261125_000062_webhooks;
 mod m20261125_000081_custom_field;
 mod m20261125_000082_view;
 mod m20261125_000083_notification;
+mod m20261125_000085_favourites;
 mod m20261125_000086_products;
 mod m20261125_000091_limits;
 mod search;
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000081_custom_field::Migration),
             Box::new(m20261125_000082_view::Migration),
             Box::new(m20261125_000083_notification::Migration),
+            Box::new(m20261125_000085_favourites::Migration),
             Box::new(m20261125_000086_products::Migration),
             Box::new(m20261125_000091_limits::Migration),
         ]

@@ -46,6 +46,29 @@ impl MarkMutation {
         take(ctx, "removeFavourite", id, Kind::Favourite).await
     }
 
+    /// Moves one of your `favourites` before another one, or to the end.
+    #[graphql(guard = "LoggedIn")]
+    async fn move_favourite(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The record's id.")] id: ID,
+        #[graphql(desc = "The id of the favourite that it comes before; to the end when absent.")]
+        before: Option<ID>,
+    ) -> Result<MarkPayload, Fault> {
+        let (subject, other) = (known(&id), before.as_ref().map(known));
+        let (Some((_, subject)), None | Some(Some(_))) = (subject, other) else {
+            let field = if subject.is_none() { "id" } else { "before" };
+            return Ok(payload(id, Err(vec![UserError::not_found(&[field])])));
+        };
+        let other = other.flatten().map(|(_, other)| other);
+        let once = Once::new(None, "moveFavourite", &before).about(&id);
+        let outcome = write(ctx, once, move |txn, actor, _| {
+            async move { mark::arrange(txn, subject, other, actor).await.map(|()| subject) }.boxed()
+        });
+        let outcome = outcome.await?;
+        Ok(payload(id, outcome))
+    }
+
     /// Follows a record: you want to know what happens to it.
     #[graphql(guard = "LoggedIn")]
     async fn follow(

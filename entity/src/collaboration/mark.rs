@@ -1,10 +1,15 @@
 //! Marks that users put on records: favourites, and what they follow.
 //!
-//! Invariant: a user puts each mark on a record once, and only on a record that they see.
+//! Invariant: a user puts each mark on a record once, and only on a record that they see. Marks that were put in
+//! order have places of their own, each one another; the others are before them, the newest first.
+
+use std::cmp::Reverse;
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{CaseStatement, NullOrdering};
 use sea_orm::{
-    ActiveValue::Set, DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect, TryInsertResult,
+    ActiveValue::Set, Condition, DeriveActiveEnum, EnumIter, Order, QueryOrder, QuerySelect,
+    TryInsertResult,
 };
 
 use super::CollaborationError;
@@ -47,6 +52,8 @@ pub struct Model {
     pub subject_kind: String,
     /// When it was put there.
     pub marked_at: DateTimeUtc,
+    /// Its place among the user's; none before they put it in order.
+    pub position: Option<i32>,
 }
 
 /// None that the ORM has to know.
@@ -82,6 +89,7 @@ pub async fn put(
         subject_id: Set(id),
         subject_kind: Set(record.prefix.to_owned()),
         marked_at: Set(now),
+        position: Set(None),
     };
     let key = [Column::UserId, Column::Kind, Column::SubjectId];
     let insert = Entity::insert(row).on_conflict_do_nothing_on(key);
@@ -114,7 +122,46 @@ pub async fn take(
     Ok(())
 }
 
-/// What a user has marked: the newest `most`, newest first.
+/// Moves a favourite to the place before another one, or to the end.
+///
+/// # Errors
+/// [`CollaborationError::NoSuchFavourite`] when either is none.
+pub async fn arrange(
+    txn: &impl ConnectionTrait,
+    id: Uuid,
+    before: Option<Uuid>,
+    actor: Actor,
+) -> Result<(), Error> {
+    let own = Condition::all()
+        .add(Column::UserId.eq(actor.user().map(|user| user.0)))
+        .add(Column::Kind.eq(Kind::Favourite));
+    // Held in one order, so that of two that move at once the second one sees what the first one did.
+    let held = Entity::find().filter(own.clone()).order_by_asc(Column::SubjectId);
+    let mut marks = held.lock_exclusive().all(txn).await?;
+    marks.sort_by_key(|mark| (mark.position, Reverse((mark.marked_at, mark.subject_id))));
+    let mut order: Vec<Uuid> = marks.into_iter().map(|mark| mark.subject_id).collect();
+    let place = |order: &[Uuid], id: Uuid| {
+        let place = order.iter().position(|other| *other == id);
+        place.ok_or(CollaborationError::NoSuchFavourite)
+    };
+    let from = place(&order, id)?;
+    if before == Some(id) {
+        return Ok(());
+    }
+    order.remove(from);
+    let to = before.map_or(Ok(order.len()), |before| place(&order, before))?;
+    order.insert(to, id);
+    let mut positions = CaseStatement::new();
+    for (position, id) in (0_i32..).zip(order) {
+        positions = positions.case(Column::SubjectId.eq(id), Expr::val(position));
+    }
+    let update = Entity::update_many().col_expr(Column::Position, positions.into());
+    update.filter(own).exec(txn).await?;
+    Ok(())
+}
+
+/// What a user has marked, in their order, `most` at most; what they have not put in order comes first, and of that
+/// the newest.
 ///
 /// # Errors
 /// The database.
@@ -125,7 +172,10 @@ pub async fn of_user(
     most: u64,
 ) -> Result<Vec<(&'static Record, Uuid)>, DbErr> {
     let marks = Entity::find().filter(Column::UserId.eq(user.0)).filter(Column::Kind.eq(kind));
-    let marks = marks.order_by_desc(Column::MarkedAt).order_by_desc(Column::SubjectId);
+    let marks = marks
+        .order_by_with_nulls(Column::Position, Order::Asc, NullOrdering::First)
+        .order_by_desc(Column::MarkedAt)
+        .order_by_desc(Column::SubjectId);
     let marks = marks.limit(most).all(db).await?;
     let subject = |mark: Model| Some((by_prefix(&mark.subject_kind)?, mark.subject_id));
     Ok(marks.into_iter().filter_map(subject).collect())

@@ -26,6 +26,9 @@ pub enum CollaborationError {
     /// No record has the id, or it may not be seen.
     #[error("there is no such record")]
     NoSuchRecord,
+    /// What is to be moved, or what it is to stand before, is no favourite.
+    #[error("this is none of your favourites; add it first")]
+    NoSuchFavourite,
     /// There are as many as there can be.
     #[error("you have {0} favourites, which is the most; remove one first")]
     TooManyFavourites(u64),

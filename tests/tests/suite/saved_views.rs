@@ -1,5 +1,6 @@
 //! Saved views, favourites, and what is followed.
 
+use chrono::TimeDelta;
 use entity::access::Role;
 use serde_json::{Value, json};
 use tests::on_both_stacks;
@@ -65,6 +66,29 @@ on_both_stacks! {
         assert_eq!(app.send(CUSTOMERS, json!({ "view": id })).await.error_code(), Some("BAD_REQUEST"));
     }
 
+    async fn a_view_of_today_is_another_one_tomorrow(app: App) {
+        customer(app, "A", "vi", "VND").await;
+        let saved = async |name: &str, within: Value| {
+            let input = json!({ "name": name, "list": "customers", "filter": { "createdAt": { "within": within } } });
+            app.make("savedView", SAVE, json!({ "input": input })).await["id"].clone()
+        };
+        let today = saved("Today", json!({ "unit": "DAY", "from": 0, "to": 0 })).await;
+        let before = saved("Before", json!({ "unit": "DAY", "to": -1 })).await;
+        let seen = async |view: &Value| names(&app.ask(CUSTOMERS, json!({ "view": view })).await);
+        assert_eq!((seen(&today).await.as_str(), seen(&before).await.as_str()), ("A", ""));
+        app.advance(TimeDelta::days(1));
+        customer(app, "B", "vi", "VND").await;
+        assert_eq!((seen(&today).await.as_str(), seen(&before).await.as_str()), ("B", "A"));
+
+        let refused = async |within: Value| {
+            let input = json!({ "name": "V", "list": "customers", "filter": { "createdAt": { "within": within } } });
+            app.refusal(SAVE, json!({ "input": input })).await
+        };
+        for within in [json!({ "unit": "DAY" }), json!({ "unit": "HOUR", "to": 0 }), json!({ "unit": "YEAR", "to": 100_000 })] {
+            assert_eq!(refused(within).await, ("INVALID".to_owned(), "input.filter".to_owned()));
+        }
+    }
+
     async fn what_a_list_does_not_take_is_not_saved(app: App) {
         let view = |filter: Value, order: Value, columns: Value| {
             json!({ "input": { "name": "V", "list": "customers", "filter": filter, "orderBy": order, "columns": columns } })
@@ -128,6 +152,45 @@ on_both_stacks! {
         let problem = data["savedView"]["problem"].as_str().expect("a problem");
         assert!(problem.contains("tier"), "{problem}");
         assert_eq!(data["savedViews"]["nodes"][0]["problem"], problem);
+    }
+
+    async fn favourites_keep_the_order_that_one_gives_them(app: App) {
+        let mut ids = Vec::new();
+        for name in ["A", "B", "C", "D"] {
+            let id = customer(app, name, "vi", "VND").await;
+            let add = "mutation ($id: ID!) { addFavourite(id: $id) { id userErrors { code } } }";
+            app.make("id", add, json!({ "id": id })).await;
+            app.advance(TimeDelta::seconds(1));
+            ids.push(id);
+        }
+        let order = async || {
+            let data = app.ask("{ favourites { ... on Customer { displayName } } }", json!({})).await;
+            let all = data["favourites"].as_array().expect("a list").clone();
+            all.iter().filter_map(|one| one["displayName"].as_str()).collect::<String>()
+        };
+        assert_eq!(order().await, "DCBA");
+        let step = "mutation ($id: ID!, $before: ID) { moveFavourite(id: $id, before: $before) { id userErrors { code field } } }";
+        for (id, before, expected) in [(3, None, "CBAD"), (3, Some(1), "CDBA"), (0, Some(2), "ACDB"), (0, Some(0), "ACDB")] {
+            app.make("id", step, json!({ "id": ids[id], "before": before.map(|at: usize| &ids[at]) })).await;
+            assert_eq!(order().await, expected);
+        }
+        let moves = ids.iter().map(|id| app.send(step, json!({ "id": id, "before": ids[0] })));
+        for reply in futures::future::join_all(moves).await {
+            assert_eq!(reply.data["moveFavourite"]["userErrors"], json!([]));
+        }
+        let after = order().await;
+        let mut letters: Vec<_> = after.chars().collect();
+        letters.sort_unstable();
+        assert!(letters == ['A', 'B', 'C', 'D'] && after.ends_with('A'), "{after}");
+        assert_eq!(app.number("SELECT COUNT(DISTINCT position) AS n FROM mark").await, 4);
+
+        let new = customer(app, "E", "vi", "VND").await;
+        assert_eq!(app.refusal(step, json!({ "id": new })).await, ("NOT_FOUND".to_owned(), "id".to_owned()));
+        app.make("id", "mutation ($id: ID!) { addFavourite(id: $id) { id userErrors { code } } }", json!({ "id": new })).await;
+        assert_eq!(order().await, format!("E{after}"));
+        let sales = app.token_of(Role::Sales).await;
+        let others = app.send_as(Some(&sales), step, json!({ "id": new })).await;
+        assert_eq!(others.data["moveFavourite"]["userErrors"][0]["code"], "NOT_FOUND");
     }
 
     async fn favourites_and_what_is_followed_are_marked_once_and_seen_by_those_who_may(app: App) {

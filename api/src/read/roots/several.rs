@@ -44,7 +44,9 @@ pub(super) fn by_any_ids() -> MetaField {
 pub(super) fn marks() -> [MetaField; 3] {
     let id = register::meta_input("id", "The record's id.", "ID!", None);
     let seen = "null where one does not exist any more or may not be seen";
-    let favourites = format!("Your favourites, the newest first; {seen}.");
+    let favourites = format!(
+        "Your favourites in your order; those that you have not moved come first, the newest before the others; {seen}."
+    );
     let following = format!("What you follow, the newest 100 first; {seen}.");
     let about = "The users who follow a record, the first ones first, at most 100; nobody where it may not be seen.";
     let cost = Some(register::many_cost as register::Complexity);

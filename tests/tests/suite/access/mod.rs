@@ -133,6 +133,7 @@ fn needed(name: &str) -> Needs {
         | "favourites"
         | "addFavourite"
         | "removeFavourite"
+        | "moveFavourite"
         | "follow"
         | "unfollow"
         | "following"
