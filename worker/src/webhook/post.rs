@@ -1,14 +1,16 @@
 //! One POST to an address that somebody has typed in.
 //!
 //! Invariant: the connection goes to the very address that was judged, so a name that answers differently
-//! the second time gains nothing. Nothing is followed, nothing of the answer but its status is read, and
-//! all of it ends in time.
+//! the second time gains nothing. Nothing is followed, nothing of the answer but its head is read, of which
+//! only the status is kept, and all of it ends in time.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, Response, body::Incoming};
@@ -24,6 +26,13 @@ use super::address::is_public;
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many bytes the head of an answer may have.
+const LONGEST_HEAD: usize = 64 * 1024;
+
+/// What tells the addresses of a host's name at a port.
+type Resolve =
+    dyn Fn(String, u16) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +65,7 @@ pub enum PostError {
 pub struct Post {
     tls: Option<TlsConnector>,
     allowed: Arc<[IpAddr]>,
+    resolve: Arc<Resolve>,
 }
 
 impl Post {
@@ -67,7 +77,10 @@ impl Post {
             .with_safe_default_protocol_versions()
             .map(|config| config.with_root_certificates(roots).with_no_client_auth());
         let tls = config.ok().map(|config| TlsConnector::from(Arc::new(config)));
-        Self { tls, allowed: allowed.into() }
+        let resolve = |name: String, port| {
+            async move { Ok(tokio::net::lookup_host((name, port)).await?.collect()) }.boxed()
+        };
+        Self { tls, allowed: allowed.into(), resolve: Arc::new(resolve) }
     }
 
     /// Posts JSON; gives the answer's status.
@@ -117,10 +130,9 @@ impl Post {
         let addresses: Vec<SocketAddr> = match url.host().ok_or(PostError::Address)? {
             Host::Ipv4(ip) => vec![(ip, port).into()],
             Host::Ipv6(ip) => vec![(ip, port).into()],
-            Host::Domain(name) => tokio::net::lookup_host((name, port))
-                .await
-                .map_err(|_| PostError::Unknown)?
-                .collect(),
+            Host::Domain(name) => {
+                (self.resolve)(name.to_owned(), port).await.map_err(|_| PostError::Unknown)?
+            }
         };
         if addresses.is_empty() {
             return Err(PostError::Unknown);
@@ -140,8 +152,10 @@ async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, PostError> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(LONGEST_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await?;
     let mut connection = std::pin::pin!(connection);
     let mut answered = std::pin::pin!(sender.send_request(request));
     tokio::select! {
@@ -155,11 +169,83 @@ async fn send(
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    async fn refused(url: &str) -> PostError {
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    async fn posted(post: &Post, url: &str) -> Result<u16, PostError> {
         let headers = [("a", String::new()), ("b", String::new()), ("c", String::new())];
-        Post::new(&[]).post(url, headers, String::new()).await.unwrap_err()
+        post.post(url, headers, String::new()).await
+    }
+
+    async fn refused(url: &str) -> PostError {
+        posted(&Post::new(&[]), url).await.unwrap_err()
+    }
+
+    /// A host that answers each request with `head`, and `more` again and again without an end.
+    async fn host(head: &'static str, more: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind((HERE, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await;
+                let mut sent = stream.write_all(head.as_bytes()).await;
+                while sent.is_ok() && !more.is_empty() {
+                    sent = stream.write_all(more.as_bytes()).await;
+                }
+                if head.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_head_without_an_end_is_given_up_and_a_body_is_not_read() {
+        let post = Post::new(&[HERE]);
+        let heads = host("HTTP/1.1 200 OK\r\n", "x-more: and more and more and more\r\n").await;
+        let error = posted(&post, &format!("http://{heads}/")).await.unwrap_err();
+        assert!(matches!(error, PostError::Http(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the endpoint gave no answer", "what it wrote is not told");
+        let bodies = host("HTTP/1.1 200 OK\r\n\r\n", "a secret of the inside ").await;
+        assert_eq!(posted(&post, &format!("http://{bodies}/")).await.unwrap(), 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_comes_within_five_seconds_or_not_at_all() {
+        let silent = host("", "").await;
+        let started = tokio::time::Instant::now();
+        let error = posted(&Post::new(&[HERE]), &format!("http://{silent}/")).await.unwrap_err();
+        assert!(matches!(error, PostError::Late), "{error:?}");
+        assert!(started.elapsed() < PATIENCE + Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_name_is_asked_once_and_all_that_it_says_is_judged() {
+        let outside = host("HTTP/1.1 204 No Content\r\n\r\n", "").await;
+        let inside = SocketAddr::from(([127, 0, 0, 2], outside.port()));
+        let answers =
+            Arc::new(Mutex::new(vec![vec![outside, inside], vec![inside], vec![outside]]));
+        let left = Arc::clone(&answers);
+        let resolve = move |_, _| {
+            let answer = left.lock().unwrap().pop().unwrap_or_default();
+            std::future::ready(Ok(answer)).boxed()
+        };
+        let post = Post { resolve: Arc::new(resolve), ..Post::new(&[HERE]) };
+        let url = format!("http://rebinding.example:{}/", outside.port());
+        assert_eq!(posted(&post, &url).await.unwrap(), 204, "judged and connected to");
+        assert_eq!(answers.lock().unwrap().len(), 2, "nobody asked a second time");
+        assert!(matches!(posted(&post, &url).await, Err(PostError::Private)), "it points inside");
+        assert!(matches!(posted(&post, &url).await, Err(PostError::Private)), "one of two does");
+        assert!(matches!(posted(&post, &url).await, Err(PostError::Unknown)));
     }
 
     #[tokio::test]
