@@ -52,6 +52,7 @@ pub const REFERENCES: &[Reference] = &[
     refer("address", "customer_id", Tie::Belongs),
     refer("note", "customer_id", Tie::Belongs),
     refer("document", "customer_id", Tie::Belongs),
+    refer("webhook_delivery", "customer_id", Tie::Belongs),
     refer("event", "customer_id", Tie::Noted),
     refer("credit_note", "customer_id", Tie::Kept),
     refer("payment", "customer_id", Tie::Kept),

@@ -107,13 +107,14 @@ on_both_stacks! {
         assert_eq!(socket.hear().await, Ok(json!({ "type": "complete", "id": "s" })));
 
         let sales = app.token_of(Role::Sales).await;
+        let own = "mutation { exportCustomers(idempotencyKey: \"mine\") { job { id } userErrors { code } } }";
+        let own = app.make_as(&sales, "job", own, json!({})).await;
         let mut socket = Socket::open(&app.address, &sales).await;
-        socket.ask("s", PROGRESS, json!({ "id": job })).await;
-        let refused = socket.hear().await.expect("a refusal");
-        assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "FORBIDDEN", "{refused}");
+        socket.ask("s", PROGRESS, json!({ "id": own["id"] })).await;
+        assert!(socket.event().await["jobProgress"]["state"].is_string());
         let nobodys = "job_01k00000000000000000000000";
-        for id in ["job_x", nobodys] {
-            let mut socket = Socket::open(&app.address, &app.token()).await;
+        for (token, id) in [(app.token(), "job_x"), (app.token(), nobodys), (sales, &job)] {
+            let mut socket = Socket::open(&app.address, &token).await;
             socket.ask("s", PROGRESS, json!({ "id": id })).await;
             let refused = socket.hear().await.expect("a refusal");
             assert_eq!(refused["payload"]["errors"][0]["extensions"]["code"], "NOT_FOUND", "{refused}");

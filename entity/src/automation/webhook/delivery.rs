@@ -21,7 +21,7 @@ use crate::automation::{AutomationError, event};
 use crate::catalog::catalog;
 use crate::edit;
 use crate::error::Error;
-use crate::id::{EventId, Id, WebhookDeliveryId, WebhookEndpointId};
+use crate::id::{CustomerId, EventId, Id, WebhookDeliveryId, WebhookEndpointId};
 
 /// How many deliveries an endpoint has on their way at once, so that a slow or dead one leaves the
 /// couriers to the others.
@@ -67,6 +67,8 @@ pub struct Model {
     pub kind: String,
     /// The record it is about.
     pub subject_id: Uuid,
+    /// The customer it concerns, with whom it goes.
+    pub customer_id: Option<CustomerId>,
     /// The exact bytes.
     #[sea_orm(column_type = "Text")]
     pub body: String,
@@ -151,7 +153,8 @@ pub async fn plan(
         let kind = event.kind.to_value();
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.takes(&kind)) {
             let row = planned(endpoint.id, &kind, event.subject_id, body.clone(), now);
-            rows.push(Model { event_id: Some(event.id), ..row }.into_active_model().reset_all());
+            let (event_id, customer_id) = (Some(event.id), event.customer_id);
+            rows.push(Model { event_id, customer_id, ..row }.into_active_model().reset_all());
         }
     }
     let once = OnConflict::columns([Column::EndpointId, Column::EventId]).do_nothing().to_owned();
@@ -226,6 +229,7 @@ fn planned(
         event_id: None,
         kind: kind.to_owned(),
         subject_id: subject,
+        customer_id: None,
         body,
         state: State::Planned,
         attempts: 0,

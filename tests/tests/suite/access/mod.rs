@@ -11,6 +11,7 @@ use sea_orm::Iterable;
 use serde_json::{Value, json};
 use tests::app::PASSWORD;
 use tests::on_both_stacks;
+use tests::socket::Socket;
 
 use crate::api_keys::secret;
 use crate::given::{CREATE_CUSTOMER, customer};
@@ -19,17 +20,18 @@ const LOGIN: &str = "mutation ($email: String!, $password: String!) { login(inpu
   accessToken user { role { key } } userErrors { code message } } }";
 
 /// A request for every root field, with arguments that would do if it were allowed.
-fn every_root_field(app_schema: &Value) -> Vec<(String, String)> {
-    let fields = |root: &str, word: &str| {
-        let types = app_schema["__schema"]["types"].as_array().expect("types");
-        let root = types.iter().find(|kind| kind["name"] == root).expect("a root").clone();
-        let fields = root["fields"].as_array().expect("fields").clone();
-        let field = |field: Value| {
-            (field["name"].as_str().expect("a name").to_owned(), request(word, &field, types))
-        };
-        fields.into_iter().map(field).collect::<Vec<_>>()
-    };
-    [fields("Query", "query"), fields("Mutation", "mutation")].concat()
+fn every_root_field(schema: &Value) -> Vec<(String, String)> {
+    let (queries, mutations) = (("Query", "query"), ("Mutation", "mutation"));
+    [queries, mutations].map(|(root, word)| root_fields(schema, root, word)).concat()
+}
+
+/// A request for every field of `root`.
+fn root_fields(schema: &Value, root: &str, word: &str) -> Vec<(String, String)> {
+    let types = schema["__schema"]["types"].as_array().expect("types");
+    let root = types.iter().find(|kind| kind["name"] == root).expect("a root");
+    let fields = root["fields"].as_array().expect("fields").iter();
+    let name = |field: &Value| field["name"].as_str().expect("a name").to_owned();
+    fields.map(|field| (name(field), request(word, field, types))).collect()
 }
 
 /// What it takes to ask for a root field.
@@ -140,6 +142,8 @@ fn needed(name: &str) -> Needs {
         | "followers"
         | "job"
         | "jobs"
+        | "jobProgress"
+        | "notificationAdded"
         | "startJob"
         | "cancelJob"
         | "createAbsence"
@@ -163,9 +167,11 @@ fn needed(name: &str) -> Needs {
         | "rotateWebhookSecret"
         | "pingWebhookEndpoint"
         | "redeliverWebhook" => Needs::All(ManageWebhooks),
-        "customer360" | "note" | "notes" | "exportNotes" | "customer" | "customers"
-        | "customerGroups" | "customerDuplicates" | "duplicateCustomers" | "customField"
-        | "customFields" | "exportCustomers" | "exportCustomFields" => Needs::All(ReadCustomers),
+        "customerChanged" | "customer360" | "note" | "notes" | "exportNotes" | "customer"
+        | "customers" | "customerGroups" | "customerDuplicates" | "duplicateCustomers"
+        | "customField" | "customFields" | "exportCustomers" | "exportCustomFields" => {
+            Needs::All(ReadCustomers)
+        }
         "createCustomField" | "updateCustomField" | "archiveCustomField" => {
             Needs::All(DefineFields)
         }
@@ -335,6 +341,35 @@ on_both_stacks! {
             refused += usize::from(!is_harmless);
         }
         assert!(refused > 10, "{refused}");
+    }
+
+    async fn every_subscription_is_for_those_alone_who_have_its_permission(app: App) {
+        let schema = introspected().await;
+        for role in <Role as Iterable>::iter() {
+            let mut socket = Socket::open(&app.address, &app.token_of(role).await).await;
+            for (name, request) in root_fields(&schema, "Subscription", "subscription") {
+                let is_allowed = match needed(&name) {
+                    Needs::Nothing | Needs::Login => true,
+                    Needs::All(permission) => role.allows(permission),
+                };
+                socket.ask(&name, &request, json!({})).await;
+                // Operations begin in order, so that the answer to a query comes after a refusal.
+                socket.ask("after", "{ __typename }", json!({})).await;
+                let mut code = Value::Null;
+                loop {
+                    let heard = socket.hear().await.expect("a message");
+                    match heard["id"].as_str() {
+                        Some("after") if heard["type"] == "complete" => break,
+                        Some("after") => {}
+                        _ if heard["type"] == "next" => {
+                            code = heard["payload"]["errors"][0]["extensions"]["code"].clone();
+                        }
+                        _ => {}
+                    }
+                }
+                assert_eq!(code == "FORBIDDEN", !is_allowed, "{role:?}: {request}: {code}");
+            }
+        }
     }
 
     async fn a_role_may_what_it_is_for_and_nothing_else(app: App) {
