@@ -23,6 +23,7 @@ mod m20261125_000011_sessions;
 mod m20261125_000061_timeline;
 mod m20261125_000062_webhooks;
 mod m20261125_000070_webhook_customer;
+mod m20261125_000076_references;
 mod m20261125_000081_custom_field;
 mod m20261125_000082_view;
 mod m20261125_000083_notification;
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000061_timeline::Migration),
             Box::new(m20261125_000062_webhooks::Migration),
             Box::new(m20261125_000070_webhook_customer::Migration),
+            Box::new(m20261125_000076_references::Migration),
             Box::new(m20261125_000081_custom_field::Migration),
             Box::new(m20261125_000082_view::Migration),
             Box::new(m20261125_000083_notification::Migration),

@@ -3,6 +3,7 @@
 
 mod ask;
 mod draw;
+mod indexes;
 mod naive;
 mod rows;
 
