@@ -25,6 +25,9 @@ use crate::error::Error;
 /// How often a write that lost a deadlock or a serialisation conflict is tried.
 const ATTEMPTS: u32 = 5;
 
+/// How long a connection counts as good after it was last heard of.
+const TESTED_FOR: Duration = Duration::from_secs(1);
+
 /// A pool of connections. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -44,21 +47,17 @@ impl Db {
             .max_connections(connections)
             .connect_timeout(Duration::from_secs(5))
             .acquire_timeout(Duration::from_secs(2))
+            // A connection is tested when it comes back. Testing it before each use, too, would make a
+            // statement wait for two answers.
+            .test_before_acquire_if_idle_for(TESTED_FOR)
             .sqlx_logging(false);
-        // sqlx 0.9 may hand back a connection inside an open transaction when a caller goes away
-        // during BEGIN (sqlx#4385); the next write would then be acknowledged and rolled back.
-        options.map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_release(|connection, _| {
-                Box::pin(async move { connection.execute("ROLLBACK").await.map(|_| true) })
-            })
-        });
         options.map_sqlx_postgres_opts(|postgres| {
             postgres.options([
                 ("statement_timeout", "30s"),
                 ("lock_timeout", "10s"),
                 ("idle_in_transaction_session_timeout", "60s"),
-                // The ROLLBACK above warns when there is nothing to roll back, which is the rule.
-                ("client_min_messages", "error"),
+                // Compiling a plan takes longer than any statement of ours runs.
+                ("jit", "off"),
             ])
         });
         options.map_sqlx_sqlite_pool_opts(|pool| {
@@ -127,11 +126,7 @@ impl Db {
         let _turn = self.writers.acquire().await.map_err(|_| Error::Closed)?;
         let mut attempt = 1;
         loop {
-            let options = TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            };
-            let txn = self.pool.begin_with_options(options).await?;
+            let txn = self.begin().await?;
             let done = async {
                 audit::declare(&txn, origin).await?;
                 let value = work(&txn).await?;
@@ -153,6 +148,19 @@ impl Db {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Begins a transaction in a task of its own, which goes on when the caller goes away: sqlx 0.9 would
+    /// otherwise hand back a connection inside an open transaction (sqlx#4385), and the next write would
+    /// be acknowledged and rolled back. Nobody being there to take the transaction, it is rolled back.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let pool = self.pool.clone();
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
+        begun.await.map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?
     }
 
     /// The database's own clock; `None` on SQLite, which has the clock of this machine.
