@@ -43,8 +43,7 @@ pub fn write_cell(
     match scalar {
         Scalar::Id(prefix) => {
             let Some(id) = id(row, index)? else { return Ok(false) };
-            let prefix = DynamicType::new(prefix).map_err(undecodable)?;
-            put(out, format_args!("\"{}\"", TypeSafeId::from_type_and_uuid(prefix, id)))?;
+            write_id(prefix, id, out);
         }
         Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {
             let Some(text) = cell!(row, index, &str)? else { return Ok(false) };
@@ -80,6 +79,21 @@ pub fn write_cell(
         }
     }
     Ok(true)
+}
+
+/// Writes the outward form of an id as JSON: 26 letters of five bits each behind the prefix, which is
+/// one that the catalogue declares.
+fn write_id(prefix: &str, id: Uuid, out: &mut Vec<u8>) {
+    const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let (bits, mut text) = (id.as_u128(), [0; 26]);
+    for (place, letter) in text.iter_mut().rev().enumerate() {
+        *letter = LETTERS[(bits >> (5 * place)) as usize & 31];
+    }
+    out.push(b'"');
+    out.extend_from_slice(prefix.as_bytes());
+    out.push(b'_');
+    out.extend_from_slice(&text);
+    out.push(b'"');
 }
 
 /// The outward form of an id: an empty text for a prefix that there cannot be.
@@ -176,10 +190,7 @@ pub fn write_key(key: &Key, scalar: &Scalar, out: &mut Vec<u8>) {
         (Key::Truth(truth), _) => out.extend_from_slice(truth.to_string().as_bytes()),
         (Key::Instant(instant), _) => write_text(&instant.to_rfc3339(), out),
         (Key::Day(day), _) => write_text(&day.to_string(), out),
-        (Key::Id(id), Scalar::Id(prefix)) => match DynamicType::new(prefix) {
-            Ok(prefix) => write_text(&TypeSafeId::from_type_and_uuid(prefix, *id).to_string(), out),
-            Err(_) => out.extend_from_slice(b"null"),
-        },
+        (Key::Id(id), Scalar::Id(prefix)) => write_id(prefix, *id, out),
         (Key::Id(id), _) => write_text(&id.to_string(), out),
     }
 }
@@ -197,4 +208,19 @@ pub fn write_text(text: &str, out: &mut Vec<u8>) {
 
 fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) -> Result<(), DbErr> {
     out.write_fmt(text).map_err(undecodable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_in_its_outward_form() {
+        let drawn = 0x0123_4567_89ab_cdef_1122_3344_5566_7788;
+        for bits in [0, 1, drawn, u128::MAX - 1, u128::MAX, 1 << 127, 31 << 120] {
+            let (id, mut out) = (Uuid::from_u128(bits), Vec::new());
+            write_id("cus", id, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("\"{}\"", global("cus", id)));
+        }
+    }
 }

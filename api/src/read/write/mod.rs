@@ -3,41 +3,56 @@
 //! Invariant: keys come in the order in which they are asked for, and a field that fails is null, or
 //! takes the nearest nullable field around it with it, as the GraphQL specification says (6.4.4).
 
-use async_graphql::{PathSegment, Pos, ServerError};
-use chrono::{DateTime, Utc};
-use entity::catalog::{Cursor, Datum, read_money, write_cell, write_text};
-use entity::money::Money;
-use sea_orm::{DbErr, QueryResult};
+mod connection;
 
-use super::load::{Child, Found, Level, reference};
-use super::plan::{Connection, ConnectionPart, EdgePart, InfoPart, Part, Rows, Selected, What};
+use async_graphql::{Name, PathSegment, Pos, ServerError};
+use chrono::{DateTime, Utc};
+use entity::catalog::{Datum, read_money, write_cell, write_text};
+use entity::money::Money;
+use sea_orm::QueryResult;
+
+use super::load::{Child, Level, reference};
+use super::plan::{Part, Rows, Selected, What};
 use crate::error::Fault;
 
 /// A field has failed; its error is noted.
 #[derive(Debug)]
-pub(super) struct Failed;
+pub(in crate::read) struct Failed;
 
 /// What could be written: whether there is a value.
 type Written = Result<bool, Failed>;
 
 /// Writes one answer.
-pub(super) struct Writer {
+pub(in crate::read) struct Writer {
     /// The JSON so far.
     pub out: Vec<u8>,
     /// What failed.
     pub errors: Vec<ServerError>,
-    path: Vec<PathSegment>,
+    /// Where the answer lies.
+    at: Vec<PathSegment>,
+    /// Where in the answer the writer is.
+    path: Vec<Step>,
+}
+
+/// A step within an answer. Most answers are right, so that a place is put into words only for an error.
+enum Step {
+    Key(Name),
+    Item(usize),
 }
 
 impl Writer {
     /// A writer for the value of the field at `path`.
-    pub fn at(path: Vec<PathSegment>) -> Self {
-        Self { out: Vec::with_capacity(2048), errors: Vec::new(), path }
+    pub fn at(at: Vec<PathSegment>) -> Self {
+        Self { out: Vec::with_capacity(2048), errors: Vec::new(), at, path: Vec::new() }
     }
 
     fn fail(&mut self, mut error: ServerError, pos: Pos) -> Failed {
         error.locations = vec![pos];
-        error.path.clone_from(&self.path);
+        let steps = self.path.iter().map(|step| match step {
+            Step::Key(key) => PathSegment::Field(key.to_string()),
+            Step::Item(position) => PathSegment::Index(*position),
+        });
+        error.path = self.at.iter().cloned().chain(steps).collect();
         self.errors.push(error);
         Failed
     }
@@ -52,7 +67,7 @@ impl Writer {
     }
 
     /// JSON as it is.
-    pub(super) fn put(&mut self, text: &str) {
+    pub(in crate::read) fn put(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 
@@ -63,7 +78,7 @@ impl Writer {
     }
 
     /// A JSON string.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(in crate::read) fn text(&mut self, text: &str) {
         write_text(text, &mut self.out);
     }
 
@@ -71,18 +86,18 @@ impl Writer {
         if position > 0 {
             self.out.push(b',');
         }
-        self.path.push(PathSegment::Index(position));
+        self.path.push(Step::Item(position));
     }
 
     /// An object of plain parts.
-    pub(super) fn object<T>(
+    pub(in crate::read) fn object<T>(
         &mut self,
-        parts: &[(&async_graphql::Name, T)],
+        parts: &[(&Name, T)],
         mut part: impl FnMut(&mut Self, &T) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
         for (position, (key, one)) in parts.iter().enumerate() {
             self.key(key, position == 0);
-            self.path.push(PathSegment::Field(key.to_string()));
+            self.path.push(Step::Key((*key).clone()));
             part(self, one)?;
             self.path.pop();
         }
@@ -91,7 +106,7 @@ impl Writer {
     }
 
     /// A list of `items`.
-    pub(super) fn list<T>(
+    pub(in crate::read) fn list<T>(
         &mut self,
         items: &[T],
         mut item: impl FnMut(&mut Self, &T) -> Result<(), Failed>,
@@ -138,7 +153,7 @@ impl Writer {
         let children = level.children.get(selection);
         for (position, field) in fields.iter().enumerate() {
             self.key(field.key, position == 0);
-            self.path.push(PathSegment::Field(field.key.to_string()));
+            self.path.push(Step::Key(field.key.clone()));
             let (start, depth) = (self.out.len(), self.path.len());
             let child = children.and_then(|children| children.get(position));
             let child = child.unwrap_or(&Child::Cells);
@@ -273,10 +288,10 @@ impl Writer {
     }
 
     /// An amount.
-    pub(super) fn money(
+    pub(in crate::read) fn money(
         &mut self,
         amount: Money,
-        parts: &[(&async_graphql::Name, Part)],
+        parts: &[(&Name, Part)],
     ) -> Result<(), Failed> {
         self.object(parts, |writer, part| {
             match part {
@@ -287,126 +302,4 @@ impl Writer {
             Ok(())
         })
     }
-
-    /// A page of the level's rows.
-    pub fn connection(
-        &mut self,
-        plan: &Connection<'_>,
-        level: &Level,
-        found: &Found,
-        pos: Pos,
-    ) -> Result<(), Failed> {
-        self.object(&plan.parts, |writer, part| {
-            match part {
-                ConnectionPart::Typename => {
-                    writer.text(&format!("{}Connection", plan.rows.record.name));
-                }
-                ConnectionPart::TotalCount => writer.put(&found.total.to_string()),
-                ConnectionPart::Nodes(selection) => {
-                    writer.out.push(b'[');
-                    for (position, index) in found.rows.clone().enumerate() {
-                        writer.item(position);
-                        writer.row(&plan.rows, *selection, level, index)?;
-                        writer.path.pop();
-                    }
-                    writer.out.push(b']');
-                }
-                ConnectionPart::Edges(parts) => {
-                    writer.out.push(b'[');
-                    for (position, index) in found.rows.clone().enumerate() {
-                        writer.item(position);
-                        writer.edge(plan, parts, level, index, pos)?;
-                        writer.path.pop();
-                    }
-                    writer.out.push(b']');
-                }
-                ConnectionPart::PageInfo(parts) => {
-                    writer.page_info(plan, parts, level, found, pos)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn edge(
-        &mut self,
-        plan: &Connection<'_>,
-        parts: &[(&async_graphql::Name, EdgePart)],
-        level: &Level,
-        index: usize,
-        pos: Pos,
-    ) -> Result<(), Failed> {
-        self.object(parts, |writer, part| match part {
-            EdgePart::Typename => {
-                writer.text(&format!("{}Edge", plan.rows.record.name));
-                Ok(())
-            }
-            EdgePart::Cursor => writer.cursor(plan, &level.rows[index], pos),
-            EdgePart::Node(selection) => writer.row(&plan.rows, *selection, level, index),
-        })
-    }
-
-    fn cursor(&mut self, plan: &Connection<'_>, row: &QueryResult, pos: Pos) -> Result<(), Failed> {
-        let place = place(plan, row);
-        let place = place.map_err(|cause| self.broken(&cause, pos))?;
-        self.text(&place.encode());
-        Ok(())
-    }
-
-    fn page_info(
-        &mut self,
-        plan: &Connection<'_>,
-        parts: &[(&async_graphql::Name, InfoPart)],
-        level: &Level,
-        found: &Found,
-        pos: Pos,
-    ) -> Result<(), Failed> {
-        let paging = &plan.paging;
-        let backwards = paging.page.backwards;
-        let has_next = if backwards { paging.before } else { found.more };
-        let has_previous = if backwards { found.more } else { paging.after };
-        let place = |index: Option<usize>| index.map(|index| place(plan, &level.rows[index]));
-        let start = place(found.rows.clone().next()).transpose();
-        let end = place(found.rows.clone().next_back()).transpose();
-        let start = start.map_err(|cause| self.broken(&cause, pos))?;
-        let end = end.map_err(|cause| self.broken(&cause, pos))?;
-        self.page_place(parts, (has_next, has_previous), (start, end))
-    }
-
-    /// Where a page lies: whether others follow and precede, and its first and last place.
-    pub(super) fn page_place(
-        &mut self,
-        parts: &[(&async_graphql::Name, InfoPart)],
-        (has_next, has_previous): (bool, bool),
-        (start, end): (Option<Cursor>, Option<Cursor>),
-    ) -> Result<(), Failed> {
-        self.object(parts, |writer, part| {
-            let place = match part {
-                InfoPart::Typename => {
-                    writer.text("PageInfo");
-                    return Ok(());
-                }
-                InfoPart::HasNext => {
-                    writer.put(&has_next.to_string());
-                    return Ok(());
-                }
-                InfoPart::HasPrevious => {
-                    writer.put(&has_previous.to_string());
-                    return Ok(());
-                }
-                InfoPart::Start => &start,
-                InfoPart::End => &end,
-            };
-            match place {
-                Some(place) => writer.text(&place.encode()),
-                None => writer.put("null"),
-            }
-            Ok(())
-        })
-    }
-}
-
-/// The place of a row in its list.
-fn place(plan: &Connection<'_>, row: &QueryResult) -> Result<Cursor, DbErr> {
-    plan.paging.page.order.place(row, &plan.order_cells, 0)
 }
