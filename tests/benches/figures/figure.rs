@@ -46,6 +46,10 @@ pub struct Scale {
     pub invoices: usize,
     /// Payments whose receipts are delivered.
     pub receipts: usize,
+    /// Customers whose lists are read, with all that hangs on them.
+    pub customers: usize,
+    /// Customers in the list of a million.
+    pub million: usize,
     /// How often Rapport and its limit take turns.
     pub rounds: usize,
     /// How long each turn is.
@@ -60,6 +64,8 @@ impl Scale {
         rows: 20_000,
         invoices: 24_000,
         receipts: 1_000,
+        customers: 100_000,
+        million: 1_000_000,
         rounds: 3,
         turn: Duration::from_secs(3),
         patience: Duration::from_secs(30),
@@ -70,6 +76,8 @@ impl Scale {
         rows: 1_000,
         invoices: 1_200,
         receipts: 48,
+        customers: 2_000,
+        million: 20_000,
         rounds: 1,
         turn: Duration::from_secs(1),
         patience: Duration::from_secs(8),

@@ -28,6 +28,7 @@ use tempfile::TempDir;
 use tests::stack::sink::Sink;
 use tests::stack::{Durability, Postgres, Redis, scratch};
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 use worker::config::Stack;
@@ -54,6 +55,10 @@ pub struct House {
     /// The database server.
     pub postgres: Postgres,
     redis: Redis,
+    /// What several figures read and none changes.
+    pub company: OnceCell<Box<Rapport>>,
+    /// See `company`.
+    pub million: OnceCell<Box<Rapport>>,
     /// Where everything lies. Last, so that it goes when nobody uses it any more.
     pub dir: TempDir,
 }
@@ -62,6 +67,8 @@ pub struct House {
 pub struct Rapport {
     /// The database.
     pub db: Db,
+    /// The name of its database.
+    pub name: String,
     /// The time.
     pub clock: Clock,
     /// An administrator.
@@ -91,7 +98,8 @@ impl House {
         let postgres = Postgres::start(dir.path(), Durability::Durable).await?;
         let redis = Redis::start(dir.path()).await?;
         let sink = Sink::start(dir.path(), 1).await?;
-        Ok(Self { sink, postgres, redis, dir })
+        let (company, million) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { sink, postgres, redis, company, million, dir })
     }
 
     /// A fresh Rapport: a migrated database with an organisation and an administrator in it.
@@ -115,7 +123,7 @@ impl House {
         let clock = Clock::system();
         let db = stack.database(&clock).await?;
         let user = found(&db, &clock).await?;
-        Ok(Rapport { db, clock, user, stack })
+        Ok(Rapport { db, name, clock, user, stack })
     }
 }
 

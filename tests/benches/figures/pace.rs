@@ -65,3 +65,21 @@ pub async fn side_by_side(
     let (measured, limit) = (measured.per_second(), at_most.per_second());
     Ok(Reading::Taken { measured, limit, note: None })
 }
+
+/// The same, but each round stands for itself: the one whose ratio is the median counts.
+pub async fn median_of_rounds(
+    scale: Scale,
+    mut rapport: impl AsyncFnMut(Duration) -> Result<Pace, Failure>,
+    mut limit: impl AsyncFnMut(Duration) -> Result<Pace, Failure>,
+) -> Result<Reading, Failure> {
+    rapport(scale.turn / 4).await?;
+    limit(scale.turn / 4).await?;
+    let mut rounds = Vec::with_capacity(scale.rounds);
+    for _ in 0..scale.rounds {
+        let measured = rapport(scale.turn).await?.per_second();
+        rounds.push((measured, limit(scale.turn).await?.per_second()));
+    }
+    rounds.sort_by(|(a, b), (c, d)| (a / b).total_cmp(&(c / d)));
+    let (measured, limit) = rounds[rounds.len() / 2];
+    Ok(Reading::Taken { measured, limit, note: None })
+}
