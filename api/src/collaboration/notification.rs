@@ -8,7 +8,7 @@ use entity::id::NotificationId;
 use futures::FutureExt;
 
 use crate::choice::choice;
-use crate::context::{Ask, Once, write};
+use crate::context::{Ask, LoggedIn, Once, write};
 use crate::error::{Fault, UserError};
 use crate::id::parse;
 use crate::payload::{DeletedPayload, payload};
@@ -127,6 +127,7 @@ pub struct NotificationMutation;
 impl NotificationMutation {
     /// Notes that you have read notifications. A record that you follow begins another one with its next
     /// change.
+    #[graphql(guard = "LoggedIn")]
     async fn mark_notifications_read(
         &self,
         ctx: &Context<'_>,
@@ -161,6 +162,7 @@ impl NotificationMutation {
     }
 
     /// Puts a notification of yours away: it is in no list any more.
+    #[graphql(guard = "LoggedIn")]
     async fn delete_notification(
         &self,
         ctx: &Context<'_>,
@@ -183,6 +185,7 @@ impl NotificationMutation {
     }
 
     /// Chooses how you are told of one kind, from the next time on.
+    #[graphql(guard = "LoggedIn")]
     async fn set_notification_delivery(
         &self,
         ctx: &Context<'_>,
@@ -208,6 +211,7 @@ impl NotificationMutation {
     }
 
     /// Chooses the language that you are told things in.
+    #[graphql(guard = "LoggedIn")]
     async fn set_language(
         &self,
         ctx: &Context<'_>,

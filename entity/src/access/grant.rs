@@ -1,10 +1,11 @@
 //! What a role lets its users do in one respect.
 
-use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Query, SelectStatement};
+use sea_orm::{Condition, Iterable, QuerySelect, QueryTrait};
 
 use super::role::Grants;
-use super::{AccessError, Permission, Scope, Viewer, role};
+use super::{AccessError, Permission, Role, Scope, Viewer, role};
 use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{GrantId, RoleId, UserId};
@@ -66,6 +67,25 @@ pub(super) async fn ensure_all(txn: &impl ConnectionTrait, viewer: &Viewer) -> R
         true => Ok(()),
         false => Err(AccessError::BeyondYourReach.into()),
     }
+}
+
+/// The ids of the roles that let their users do something, if only with their own records.
+pub(crate) fn roles_with(permission: Permission) -> SelectStatement {
+    let brought = <Role as Iterable>::iter().filter(|role| role.allows(permission));
+    let mut granted = Query::select();
+    granted
+        .column(Column::RoleId)
+        .from(Entity)
+        .and_where(Column::Permission.eq(permission))
+        .and_where(Column::Scope.ne(Scope::None));
+    let own = Condition::all()
+        .add(role::Column::Key.is_null())
+        .add(role::Column::Id.in_subquery(granted));
+    role::Entity::find()
+        .select_only()
+        .column(role::Column::Id)
+        .filter(Condition::any().add(role::Column::Key.is_in(brought)).add(own))
+        .into_query()
 }
 
 /// What a role lets its users do.

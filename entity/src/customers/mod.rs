@@ -24,6 +24,9 @@ pub enum CustomersError {
     /// No user has the id.
     #[error("there is no such user to own the customer")]
     NoSuchOwner,
+    /// Who would own it may not see customers.
+    #[error("this user's role does not let them see customers; choose another one to own it")]
+    OwnerCannotRead,
     /// Whoever adds it may add customers for themselves or their teams only.
     #[error(
         "your role lets you add customers for yourself or your teams only; name one of these, or nobody"

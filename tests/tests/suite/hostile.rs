@@ -53,11 +53,9 @@ fn places(
         };
         let others =
             inputs.iter().enumerate().filter(|(at, other)| *at != index && is_needed(other));
-        let others: String = others
-            .map(|(_, other)| {
-                format!(", {}: {}", text(&other["name"]), value(&other["type"], types))
-            })
-            .collect();
+        let others = others.fold(String::new(), |all, (_, other)| {
+            all + &format!(", {}: {}", text(&other["name"]), value(&other["type"], types))
+        });
         for (literal, scalar) in within(&input["type"], types, seen) {
             found.push((format!("{}: {literal}{others}", text(&input["name"])), scalar));
         }

@@ -21,7 +21,7 @@ use entity::clock::Clock;
 use entity::db::Db;
 use entity::id::Id;
 use futures::FutureExt;
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::relay::chain;
@@ -30,7 +30,7 @@ pub use post::{Post, PostError};
 pub use signature::sign;
 
 /// How many webhooks a process sends at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: u64 = 16;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -55,45 +55,45 @@ impl Courier {
         Self { db, clock, post: Post::new(allowed), lease }
     }
 
-    /// Sends until `shutdown`, and then ends what is on its way. A failure of the database is logged and
-    /// tried again at the next look.
+    /// Sends until `shutdown`. A failure of the database is logged and tried again at the next look.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut look = tokio::time::interval(INTERVAL);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut sending = FuturesUnordered::new();
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = shutdown.cancelled() => return,
                 _ = look.tick() => {}
-                Some(sent) = sending.next(), if !sending.is_empty() => warn_of(sent),
             }
-            match self.take(AT_ONCE.saturating_sub(sending.len())).await {
-                Ok(leased) => sending.extend(leased.into_iter().map(|one| self.send(one))),
-                Err(error) => warn_of(Err(error)),
+            while !shutdown.is_cancelled() {
+                match self.round().await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(error = %chain(&error), "webhooks are due again");
+                        break;
+                    }
+                }
             }
-        }
-        while let Some(sent) = sending.next().await {
-            warn_of(sent);
         }
     }
 
-    /// Leases up to `limit` of what is due.
-    async fn take(
-        &self,
-        limit: usize,
-    ) -> Result<Vec<(delivery::Model, endpoint::Model)>, entity::Error> {
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    /// Sends what is due, at most [`AT_ONCE`]; gives how many were tried.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn round(&self) -> Result<usize, entity::Error> {
         let now = self.clock.now();
         let length = TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::seconds(30));
-        self.db.write(move |txn| delivery::lease(txn, limit, length, now).boxed()).await
+        let leased =
+            self.db.write(move |txn| delivery::lease(txn, AT_ONCE, length, now).boxed()).await?;
+        let sent = leased.iter().map(|(row, endpoint)| self.send(row, endpoint));
+        Ok(try_join_all(sent).await?.len())
     }
 
     async fn send(
         &self,
-        (row, endpoint): (delivery::Model, endpoint::Model),
+        row: &delivery::Model,
+        endpoint: &endpoint::Model,
     ) -> Result<(), entity::Error> {
         let now = self.clock.now();
         let (id, timestamp) = (row.id.global(), now.timestamp());
@@ -126,11 +126,5 @@ impl Courier {
                 async move { delivery::settle(txn, leased, &outcome, now).await }.boxed()
             })
             .await
-    }
-}
-
-fn warn_of(outcome: Result<(), entity::Error>) {
-    if let Err(error) = outcome {
-        tracing::warn!(error = %chain(&error), "webhooks are due again");
     }
 }

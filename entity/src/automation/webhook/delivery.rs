@@ -6,8 +6,7 @@
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
-    Alias, CaseStatement, ExprTrait, LockBehavior, LockType, OnConflict, Order, Query,
-    SelectStatement, WindowStatement,
+    Alias, ExprTrait, LockBehavior, LockType, OnConflict, Query, SelectStatement,
 };
 use sea_orm::{
     ActiveEnum, Condition, DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect,
@@ -22,10 +21,6 @@ use crate::catalog::catalog;
 use crate::edit;
 use crate::error::Error;
 use crate::id::{CustomerId, EventId, Id, WebhookDeliveryId, WebhookEndpointId};
-
-/// How many deliveries an endpoint has on their way at once, so that a slow or dead one leaves the
-/// couriers to the others.
-const SHARE: i64 = 4;
 
 /// How long a delivery is tried.
 const LIFETIME: TimeDelta = TimeDelta::days(1);
@@ -244,8 +239,7 @@ fn planned(
     }
 }
 
-/// The deliveries about the same record that come before one, and are not settled. Events sort as they
-/// happened, whichever relay planned them.
+/// The deliveries about the same record that come before one, and are not settled.
 fn earlier() -> SelectStatement {
     let earlier = Alias::new("earlier");
     let of = |column: Column| Expr::col((earlier.clone(), column));
@@ -257,21 +251,7 @@ fn earlier() -> SelectStatement {
         .and_where(of(Column::SubjectId).eq(own(Column::SubjectId)))
         .and_where(of(Column::EndpointId).eq(own(Column::EndpointId)))
         .and_where(of(Column::SettledAt).is_null())
-        .and_where(of(Column::EventId).lt(own(Column::EventId)));
-    query
-}
-
-/// The events about the same record that come before one's own, and for which nothing is planned yet.
-fn unplanned() -> SelectStatement {
-    let of = |column: event::Column| Expr::col((event::Entity, column));
-    let own = |column: Column| Expr::col((Entity, column));
-    let mut query = Query::select();
-    query
-        .expr(Expr::val(1))
-        .from(event::Entity)
-        .and_where(of(event::Column::SubjectId).eq(own(Column::SubjectId)))
-        .and_where(of(event::Column::RelayedAt).is_null())
-        .and_where(of(event::Column::Id).lt(own(Column::EventId)));
+        .and_where(of(Column::Id).lt(own(Column::Id)));
     query
 }
 
@@ -281,29 +261,6 @@ fn is_due(now: DateTimeUtc) -> Condition {
         .add(Column::SettledAt.is_null())
         .add(Column::DueAt.lte(now))
         .add(Expr::exists(earlier()).not())
-        .add(Expr::exists(unplanned()).not())
-}
-
-/// The first of the deliveries that are due to each endpoint, those on their way before the others.
-fn shared(now: DateTimeUtc) -> SelectStatement {
-    let on_its_way = CaseStatement::new().case(Column::LeaseUntil.gte(now), 0_i32).finally(1_i32);
-    let mut window = WindowStatement::partition_by(Column::EndpointId);
-    window
-        .order_by_expr(on_its_way.into(), Order::Asc)
-        .order_by(Column::DueAt, Order::Asc)
-        .order_by(Column::Id, Order::Asc);
-    let mut ranked = Query::select();
-    ranked
-        .column((Entity, Column::Id))
-        .expr_window_as(Expr::cust("row_number()"), window, Alias::new("place"))
-        .from(Entity)
-        .cond_where(is_due(now));
-    let mut first = Query::select();
-    first
-        .column(Column::Id)
-        .from_subquery(ranked, Alias::new("ranked"))
-        .and_where(Expr::col(Alias::new("place")).lte(SHARE));
-    first
 }
 
 /// How many deliveries are due, or on their way.
@@ -329,8 +286,7 @@ pub async fn lease(
     let ids: Vec<WebhookDeliveryId> = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.in_subquery(shared(now)))
-        .filter(Column::SettledAt.is_null())
+        .filter(is_due(now))
         .filter(free)
         .order_by_asc(Column::DueAt)
         .order_by_asc(Column::Id)

@@ -77,7 +77,7 @@ pub async fn create(
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let organisation = organisation::get(txn).await?;
-    owner::ensure_active(txn, new.owner_id).await?;
+    owner::ensure_able(txn, new.owner_id).await?;
     let mut row = Model::blank(&organisation, actor, now);
     let change = Change {
         number: Some(new.number),

@@ -1,11 +1,14 @@
 //! To whom customers are handed.
 //!
-//! Invariant: whoever looks after a customer may log in when it is handed to them, and whoever hands it over
-//! may change their customers. Who does not reach all customers leaves none to nobody.
+//! Invariant: whoever looks after a customer may log in and see customers when it is handed to them, and
+//! whoever hands it over may change their customers. Who does not reach all customers leaves none to nobody.
+
+use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
+use sea_orm::{ExprTrait, QuerySelect};
 
-use crate::access::{AccessError, Permission, Scope, Viewer, user};
+use crate::access::{Permission, Scope, Viewer, grant, user};
 use crate::customers::CustomersError;
 use crate::error::Error;
 use crate::id::UserId;
@@ -13,14 +16,15 @@ use crate::id::UserId;
 /// Makes sure that `giver` may hand customers to `owner`, or leave them to nobody.
 ///
 /// # Errors
-/// [`CustomersError::OwnerOutOfReach`], [`CustomersError::NoSuchOwner`].
+/// [`CustomersError::OwnerOutOfReach`], [`CustomersError::NoSuchOwner`],
+/// [`CustomersError::OwnerCannotRead`].
 pub(super) async fn ensure(
     txn: &impl ConnectionTrait,
     owner: Option<UserId>,
     giver: &Viewer,
 ) -> Result<(), Error> {
     ensure_reached(owner, giver)?;
-    ensure_active(txn, owner).await
+    ensure_able(txn, owner).await
 }
 
 /// Makes sure that `giver` may change the customers of `owner`.
@@ -33,13 +37,55 @@ pub(super) fn ensure_reached(owner: Option<UserId>, giver: &Viewer) -> Result<()
     }
 }
 
-/// Refuses a user who is gone or disabled.
-pub(super) async fn ensure_active(
+/// Makes sure that a user can be given customers.
+///
+/// # Errors
+/// [`CustomersError::NoSuchOwner`], [`CustomersError::OwnerCannotRead`].
+pub(super) async fn ensure_able(
     txn: &impl ConnectionTrait,
     owner: Option<UserId>,
 ) -> Result<(), Error> {
-    user::ensure_all(txn, owner.as_slice()).await.map_err(|error| match error {
-        Error::Access(AccessError::NoSuchUser) => CustomersError::NoSuchOwner.into(),
-        other => other,
-    })
+    match owner {
+        Some(owner) => Ok(Owners::among(txn, [owner]).await?.ensure(owner)?),
+        None => Ok(()),
+    }
+}
+
+/// Users who may log in, and whether they may see customers.
+pub(super) struct Owners(HashMap<UserId, bool>);
+
+impl Owners {
+    /// What there is to know of the users `ids`, in one statement.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn among(
+        txn: &impl ConnectionTrait,
+        ids: impl IntoIterator<Item = UserId>,
+    ) -> Result<Self, DbErr> {
+        let role = Expr::col((user::Entity, user::Column::RoleId));
+        let sees = role.in_subquery(grant::roles_with(Permission::ReadCustomers));
+        let known: Vec<(UserId, bool)> = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .column_as(sees, "sees")
+            .filter(user::Column::Id.is_in(ids))
+            .filter(user::Column::DisabledAt.is_null())
+            .into_tuple()
+            .all(txn)
+            .await?;
+        Ok(Self(known.into_iter().collect()))
+    }
+
+    /// Makes sure that a user can be given customers.
+    ///
+    /// # Errors
+    /// [`CustomersError::NoSuchOwner`], [`CustomersError::OwnerCannotRead`].
+    pub fn ensure(&self, id: UserId) -> Result<(), CustomersError> {
+        match self.0.get(&id) {
+            Some(true) => Ok(()),
+            Some(false) => Err(CustomersError::OwnerCannotRead),
+            None => Err(CustomersError::NoSuchOwner),
+        }
+    }
 }

@@ -11,8 +11,9 @@ use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{IntoActiveModel, Iterable, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
+use super::owner::Owners;
 use super::{Change, Column, Entity, Model, tax_key};
-use crate::access::{Actor, organisation, user};
+use crate::access::{Actor, organisation};
 use crate::automation::event;
 use crate::check::Check;
 use crate::collaboration::notification;
@@ -21,7 +22,7 @@ use crate::customers::custom::Setter;
 use crate::edit::Edited;
 use crate::error::Error;
 use crate::finance::ledger;
-use crate::id::{CustomerId, Id, JobId, UserId};
+use crate::id::{CustomerId, Id, JobId};
 use crate::text;
 
 /// What rows have in common with the customers that they are about.
@@ -155,7 +156,7 @@ struct Batch {
     known: HashMap<String, Vec<Model>>,
     /// Who has a number.
     numbers: HashMap<String, CustomerId>,
-    owners: HashSet<UserId>,
+    owners: Owners,
     setter: Setter,
     /// Customers whose currency stays.
     posted: HashSet<CustomerId>,
@@ -201,14 +202,7 @@ impl Batch {
             .all(txn)
             .await?;
         let owners = rows.iter().filter_map(|row| row.owner_id.flatten());
-        let owners: Vec<UserId> = user::Entity::find()
-            .select_only()
-            .column(user::Column::Id)
-            .filter(user::Column::Id.is_in(owners))
-            .filter(user::Column::DisabledAt.is_null())
-            .into_tuple()
-            .all(txn)
-            .await?;
+        let owners = Owners::among(txn, owners).await?;
         Ok(Self {
             organisation: organisation::get(txn).await?,
             terms,
@@ -216,7 +210,7 @@ impl Batch {
             now,
             known,
             numbers: numbers.into_iter().collect(),
-            owners: owners.into_iter().collect(),
+            owners,
             setter: Setter::load(txn, actor, now).await?,
             posted,
             taken: HashSet::new(),
@@ -236,13 +230,14 @@ impl Batch {
         if key.as_ref().is_some_and(|key| self.taken.contains(key)) {
             return Err(CustomersError::RowTwice.into());
         }
-        if row.owner_id.flatten().is_some_and(|owner| !self.owners.contains(&owner)) {
-            return Err(CustomersError::NoSuchOwner.into());
-        }
         let found = match &key {
             Some(key) => self.found(key)?,
             None => None,
         };
+        let owned = found.as_ref().and_then(|customer| customer.owner_id);
+        if let Some(owner) = row.owner_id.flatten().filter(|owner| owned != Some(*owner)) {
+            self.owners.ensure(owner)?;
+        }
         if let Some(there) = found.as_ref().filter(|_| duplicates == Duplicates::Skip) {
             return Ok(Upserted { id: there.id, fate: Fate::Kept });
         }
@@ -256,7 +251,6 @@ impl Batch {
         {
             return Err(CustomersError::CurrencyInUse.into());
         }
-        let owner = customer.owner_id;
         let mut check = Check::default();
         let is_named = row.display_name.is_some() || fate == Fate::Changed;
         row.apply(&mut customer, &self.setter, fate == Fate::Created, &mut check);
@@ -273,7 +267,7 @@ impl Batch {
             self.taken.extend(key);
             return Ok(Upserted { id, fate: Fate::Kept });
         }
-        if customer.owner_id != owner {
+        if customer.owner_id != owned {
             self.given.push(id);
         }
         if fate == Fate::Created {

@@ -9,7 +9,7 @@ use entity::access::{
 use entity::automation::webhook::{delivery, endpoint};
 use entity::automation::{job, message};
 use entity::catalog::{Record, Scalar, Target};
-use entity::collaboration::{document, document_tag, file, note};
+use entity::collaboration::{document, document_tag, file, note, notification};
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
 use entity::money::{Currency, Money};
@@ -94,6 +94,7 @@ impl Rows {
             table::<document_tag::Entity>(db).await,
             table::<file::Entity>(db).await,
             table::<ledger::Entity>(db).await,
+            table::<notification::Entity>(db).await,
             table::<audit::Entity>(db).await,
             table::<note::Entity>(db).await,
             table::<change::Entity>(db).await,
