@@ -13,7 +13,7 @@ use crate::customers::customer;
 use crate::error::Error;
 use crate::id::{CustomerId, Id};
 
-/// A row that people change; [`edited!`] says what it takes.
+/// A row that people change; the macro `edited!` says what it takes.
 pub trait Edited: ModelTrait + Sync {
     /// The failure of an id that names none.
     fn missing() -> Error;

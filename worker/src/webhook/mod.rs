@@ -77,7 +77,7 @@ impl Courier {
         }
     }
 
-    /// Sends what is due, at most [`AT_ONCE`]; gives how many were tried.
+    /// Sends what is due, 16 at most; gives how many were tried.
     ///
     /// # Errors
     /// The database.
