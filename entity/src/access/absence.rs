@@ -29,12 +29,6 @@ pub struct Model {
     pub created_by: Option<UserId>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A time in which a user is away. Their deputy sees and does meanwhile what the deputy's own role lets
     /// them, with the records of both.

@@ -51,12 +51,6 @@ pub struct Model {
     pub created_by: Option<UserId>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// An API key: what a program is known by that acts for a user. Users see their own.
     ApiKey (apiKey, apiKeys) of Entity, private to Column::UserId;

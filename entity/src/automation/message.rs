@@ -177,12 +177,6 @@ pub struct Model {
     pub created_by: Option<UserId>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// Something meant for a customer, or a user about their account, whether or not it went out, and why.
     Message (message, messages) of Entity, read by Permission::ReadFinance,

@@ -253,6 +253,12 @@ macro_rules! catalog {
             $(, merged by $merged:expr)?;
         $($(#[doc = $doc:literal])* $field:ident: $shape:expr,)+
     ) => {
+        /// None that the ORM has to know: relations are declared in the catalogue.
+        #[derive(Copy, Clone, Debug, sea_orm::EnumIter, sea_orm::DeriveRelation)]
+        pub enum Relation {}
+
+        impl sea_orm::ActiveModelBehavior for ActiveModel {}
+
         impl $crate::catalog::Cataloged for $entity {
             fn record() -> &'static $crate::catalog::Record {
                 static RECORD: std::sync::LazyLock<$crate::catalog::Record> =

@@ -28,12 +28,6 @@ pub struct Model {
     pub name: String,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A word that a document is found by.
     DocumentTag of Entity, seen with [Column::DocumentId => document::Entity];

@@ -41,12 +41,6 @@ pub struct Model {
     pub created_by: Option<UserId>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A version of a document: a file that never changes.
     DocumentVersion of Entity, seen with [Column::DocumentId => document::Entity];

@@ -40,12 +40,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// What somebody wrote down about a customer.
     Note (note, notes) of Entity, read by Permission::ReadCustomers,

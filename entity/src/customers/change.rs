@@ -33,12 +33,6 @@ pub struct Model {
     pub owner_after_id: Option<UserId>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A change of a customer's stage or owner.
     CustomerChange of Entity, read by Permission::ReadCustomers,

@@ -43,12 +43,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A person to talk to at a customer.
     Contact of Entity, read by Permission::ReadCustomers,

@@ -161,12 +161,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 const IN_CURRENCY: BatchArgument = BatchArgument {
     name: "currency",
     about: "An ISO 4217 code; the customer's own currency when absent.",

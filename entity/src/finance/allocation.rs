@@ -30,12 +30,6 @@ pub struct Model {
     pub created_by: Option<UserId>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 /// An allocation is in its payment's and its invoice's currency.
 const CURRENCY: &str = "(SELECT currency FROM invoice WHERE invoice.id = allocation.invoice_id)";
 

@@ -90,12 +90,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// An invoice. Once issued, what it says never changes; credit notes take it back.
     Invoice (invoice, invoices) of Entity, read by Permission::ReadFinance,

@@ -28,12 +28,6 @@ pub struct Model {
     pub tax_rate_bp: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 /// A line is in its invoice's currency.
 const CURRENCY: &str = "(SELECT currency FROM invoice WHERE invoice.id = invoice_line.invoice_id)";
 

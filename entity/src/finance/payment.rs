@@ -97,12 +97,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 /// [`Model::unapplied`] in SQL.
 const UNAPPLIED: &str = "(CASE WHEN state = 'REVERSED' THEN 0 ELSE amount - allocated END)";
 

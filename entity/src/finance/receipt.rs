@@ -50,12 +50,6 @@ pub struct Model {
     pub created_by: Option<UserId>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A numbered receipt for a payment, or its cancellation. Never changed and never deleted.
     Receipt (receipt, receipts) of Entity, read by Permission::ReadFinance,

@@ -36,12 +36,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A product: goods or a service, as it is offered now. What was sold keeps its own price.
     Product (product, products) of Entity, read by Permission::ReadProducts,

@@ -1,6 +1,7 @@
 //! Facts to look at: what previews show and tests render, from the ordinary to the extreme.
 
 use chrono::NaiveDate;
+use entity::access::password_reset::LIFETIME;
 use entity::collaboration::notification::Notice;
 use entity::money::{Currency, Money};
 
@@ -63,7 +64,12 @@ pub fn ordinary(language: &str) -> ReceiptFacts {
 pub fn password_reset(language: &str) -> ResetFacts {
     let organisation = ordinary(language).organisation;
     let name = "Lê Minh Châu".to_owned();
-    ResetFacts { language: language.to_owned(), name, minutes: 60, organisation }
+    ResetFacts {
+        language: language.to_owned(),
+        name,
+        minutes: LIFETIME.num_minutes(),
+        organisation,
+    }
 }
 
 /// What followers are told.

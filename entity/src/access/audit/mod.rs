@@ -77,12 +77,6 @@ pub struct Model {
     pub sealed_at: Option<DateTimeUtc>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A change of a record: who did what to it, and what was there before. It is never changed, and a
     /// chain of hashes shows if somebody did.

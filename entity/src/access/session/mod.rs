@@ -80,12 +80,6 @@ pub struct Model {
     pub ending: Option<Ending>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A session: what begins when a user logs in. Users see their own.
     Session (session, sessions) of Entity, private to Column::UserId;

@@ -89,12 +89,6 @@ pub struct Model {
     pub created_at: DateTimeUtc,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// The sending of an event to an endpoint.
     WebhookDelivery (webhookDelivery, webhookDeliveries) of Entity,

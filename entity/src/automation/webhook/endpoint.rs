@@ -53,12 +53,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 edited!(AutomationError::NoSuchEndpoint);
 
 catalog! {

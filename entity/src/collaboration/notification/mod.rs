@@ -92,12 +92,6 @@ pub struct Model {
     pub relayed_at: Option<DateTimeUtc>,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// Something that you are told: that a job of yours has ended, that a record was shared with you, that
     /// one which you follow was changed.

@@ -36,12 +36,6 @@ pub struct Model {
     pub version: i32,
 }
 
-/// None that the ORM has to know.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
 catalog! {
     /// A mapping of a file's columns to fields of customers, kept for the next file.
     ImportTemplate (importTemplate, importTemplates) of Entity, read by Permission::Import;
