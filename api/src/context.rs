@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use entity::access::audit::Origin;
 use entity::access::{AccessError, Actor, Permission, Scope, Viewer};
 use entity::automation::idempotency::{self, Request};
-use entity::catalog::{Record, by_prefix};
+use entity::catalog::{Record, named};
 use entity::clock::Clock;
 use entity::customers::custom::CustomFields;
 use entity::db::Db;
@@ -17,7 +17,6 @@ use entity::id::SessionId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DatabaseTransaction};
-use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 use worker::document::Documents;
 use worker::feed::Signal;
@@ -216,9 +215,7 @@ impl<'a> Once<'a> {
         path: &'static [&'static str],
     ) -> Self {
         // What names nothing is refused where it is parsed.
-        let known = id.parse::<TypeSafeId<DynamicType>>().ok();
-        let known = known.and_then(|id| Some((by_prefix(id.type_prefix())?, id.uuid())));
-        let touched = known.map(|(record, id)| Touched { permission, record, id, path });
+        let touched = named(id).map(|(record, id)| Touched { permission, record, id, path });
         self.touched.extend(touched);
         self
     }

@@ -36,7 +36,7 @@ choice! {
         ManageUsers,
         /// See who changed what.
         ReadAudit,
-        /// Tell other systems what happens.
+        /// Tell other systems what happens, with the records that it happens to, of whatever kind.
         ManageWebhooks,
     }
 }

@@ -1,10 +1,9 @@
 //! Favourites, and following records.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use entity::catalog::{Record, by_prefix};
+use entity::catalog::named;
 use entity::collaboration::mark::{self, Kind};
 use futures::FutureExt;
-use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
 
 use crate::context::{LoggedIn, Once, write};
@@ -55,7 +54,7 @@ impl MarkMutation {
         #[graphql(desc = "The id of the favourite that it comes before; to the end when absent.")]
         before: Option<ID>,
     ) -> Result<MarkPayload, Fault> {
-        let (subject, other) = (known(&id), before.as_ref().map(known));
+        let (subject, other) = (named(&id), before.as_ref().map(|id| named(id)));
         let (Some((_, subject)), None | Some(Some(_))) = (subject, other) else {
             let field = if subject.is_none() { "id" } else { "before" };
             return Ok(payload(id, Err(vec![UserError::not_found(&[field])])));
@@ -90,11 +89,6 @@ impl MarkMutation {
     }
 }
 
-fn known(id: &ID) -> Option<(&'static Record, Uuid)> {
-    let id: TypeSafeId<DynamicType> = id.parse().ok()?;
-    Some((by_prefix(id.type_prefix())?, id.uuid()))
-}
-
 fn payload(id: ID, outcome: Result<Uuid, Vec<UserError>>) -> MarkPayload {
     match outcome {
         Ok(_) => MarkPayload { id: Some(id), user_errors: Vec::new() },
@@ -108,7 +102,7 @@ async fn put(
     id: ID,
     kind: Kind,
 ) -> Result<MarkPayload, Fault> {
-    let Some(subject) = known(&id) else {
+    let Some(subject) = named(&id) else {
         return Ok(payload(id, Err(vec![UserError::not_found(&["id"])])));
     };
     let outcome = write(ctx, Once::new(None, operation, &id), move |txn, actor, now| {
@@ -124,7 +118,7 @@ async fn take(
     id: ID,
     kind: Kind,
 ) -> Result<MarkPayload, Fault> {
-    let Some((_, subject)) = known(&id) else {
+    let Some((_, subject)) = named(&id) else {
         return Ok(payload(id, Err(vec![UserError::not_found(&["id"])])));
     };
     let outcome = write(ctx, Once::new(None, operation, &id), move |txn, actor, _| {

@@ -48,7 +48,7 @@ pub enum Permission {
     ManageUsers,
     /// See who changed what.
     ReadAudit,
-    /// Tell other systems what happens.
+    /// Tell other systems what happens, with the records that it happens to, of whatever kind.
     ManageWebhooks,
 }
 

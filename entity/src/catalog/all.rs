@@ -1,5 +1,8 @@
 //! Everything in the catalogue.
 
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::Uuid;
+
 use super::{Cataloged, Record};
 use crate::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
@@ -58,6 +61,13 @@ pub fn records() -> [&'static Record; 34] {
 #[must_use]
 pub fn by_prefix(prefix: &str) -> Option<&'static Record> {
     records().into_iter().find(|record| record.prefix == prefix)
+}
+
+/// The record that an id from outside names: its kind, and which. It need not exist.
+#[must_use]
+pub fn named(id: &str) -> Option<(&'static Record, Uuid)> {
+    let id: TypeSafeId<DynamicType> = id.parse().ok()?;
+    Some((by_prefix(id.type_prefix())?, id.uuid()))
 }
 
 /// The kind of record whose rows are in `table`.

@@ -12,10 +12,8 @@ use async_graphql::{
     ContainerType, Context, ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult,
     Value, resolver_utils,
 };
-use entity::catalog::{Record, by_prefix, records};
+use entity::catalog::{Record, records};
 use entity::collaboration::mark;
-use type_safe_id::{DynamicType, TypeSafeId};
-use uuid::Uuid;
 
 use super::{groups, register, search};
 use several::Marked;
@@ -119,10 +117,4 @@ fn root(name: &str) -> Option<(&'static Record, Root)> {
 
 fn is_grouped(record: &Record) -> bool {
     !record.one.is_empty() && record.fields.iter().any(|field| field.grouped)
-}
-
-/// The prefix and the UUID of an id from outside.
-fn known(id: &str) -> Option<(&'static Record, Uuid)> {
-    let id: TypeSafeId<DynamicType> = id.parse().ok()?;
-    Some((by_prefix(id.type_prefix())?, id.uuid()))
 }

@@ -6,11 +6,10 @@ use async_graphql::parser::types::Field;
 use async_graphql::registry::MetaField;
 use async_graphql::{ContextSelectionSet, Pos, Positioned, ServerResult, Value};
 use entity::access::{Viewer, user};
-use entity::catalog::{Cataloged as _, Record};
+use entity::catalog::{Cataloged as _, Record, named};
 use entity::collaboration::mark;
 use uuid::Uuid;
 
-use super::known;
 use crate::context::Ask;
 use crate::error::Fault;
 use crate::read::load::Level;
@@ -80,7 +79,7 @@ pub(super) async fn nodes(
         let message = format!("ask for at most {MOST_NODES} ids at once");
         return Err(failed(Fault::bad_request(message), pos));
     }
-    let ids: Vec<_> = ids.into_iter().map(|id| id.as_str().and_then(known)).collect();
+    let ids: Vec<_> = ids.into_iter().map(|id| id.as_str().and_then(named)).collect();
     several(ctx, pos, &viewer, &ids).await
 }
 
@@ -99,7 +98,7 @@ pub(super) async fn marked(
             Marked::By(kind) => mark::of_user(db, kind, viewer.user, most).await?,
             Marked::Followers => {
                 let id = argument(ctx.query_env, field, "id");
-                let Some((record, id)) = id.as_str().and_then(known) else { return Ok(vec![]) };
+                let Some((record, id)) = id.as_str().and_then(named) else { return Ok(vec![]) };
                 let plan = Planner::new(ctx, &viewer).rows(record, &[])?;
                 if reader(ctx, &viewer).by_ids(&plan, &[id]).await?.rows.is_empty() {
                     return Ok(vec![]);

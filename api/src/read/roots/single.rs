@@ -6,10 +6,9 @@ use async_graphql::parser::types::Field;
 use async_graphql::registry::MetaField;
 use async_graphql::{ContextSelectionSet, Pos, Positioned, ServerResult, Value};
 use entity::access::Viewer;
-use entity::catalog::Record;
+use entity::catalog::{Record, named};
 use uuid::Uuid;
 
-use super::known;
 use crate::error::Fault;
 use crate::read::plan::{Planner, argument, asked};
 use crate::read::register;
@@ -44,7 +43,7 @@ pub(super) async fn one(
     let viewer = viewer(ctx, field.pos)?;
     admit(&viewer, record, field.pos)?;
     let id = argument(ctx.query_env, field, "id");
-    match id.as_str().and_then(known) {
+    match id.as_str().and_then(named) {
         Some((found, id)) if found.prefix == record.prefix => {
             by_id(ctx, field.pos, Some(viewer), record, id).await
         }
@@ -59,7 +58,7 @@ pub(super) async fn node(
 ) -> ServerResult<Value> {
     let viewer = viewer(ctx, field.pos)?;
     let id = argument(ctx.query_env, field, "id");
-    match id.as_str().and_then(known) {
+    match id.as_str().and_then(named) {
         Some((record, id)) => by_id(ctx, field.pos, Some(viewer), record, id).await,
         None => Ok(Value::Null),
     }
