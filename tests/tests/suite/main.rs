@@ -29,4 +29,5 @@ mod schema;
 mod second_factors;
 mod sessions;
 mod timeline;
+mod transactions;
 mod webhooks;
