@@ -197,13 +197,15 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
         | AccessError::SystemRole
         | AccessError::RoleInUse
         | AccessError::PositionInUse
-        | AccessError::LastAdministrator => (ErrorCode::InvalidState, &[]),
+        | AccessError::LastAdministrator
+        | AccessError::NotInvited
+        | AccessError::TooManyKeys(_)
+        | AccessError::SecondFactorOn
+        | AccessError::NoSecondFactor
+        | AccessError::YourOwnSecondFactor => (ErrorCode::InvalidState, &[]),
         AccessError::InvalidToken => (ErrorCode::InvalidToken, &[]),
         AccessError::TokenSuperseded => (ErrorCode::TokenSuperseded, &["refreshToken"]),
         AccessError::TokenReused => (ErrorCode::TokenReused, &["refreshToken"]),
-        AccessError::TooManyKeys(_) | AccessError::SecondFactorOn | AccessError::NoSecondFactor => {
-            (ErrorCode::InvalidState, &[])
-        }
         AccessError::CodeRequired => (ErrorCode::CodeRequired, &["input", "code"]),
         AccessError::WrongCode => (ErrorCode::WrongCode, &[]),
         AccessError::TooManyAttempts { .. } => (ErrorCode::RateLimited, &[]),

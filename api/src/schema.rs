@@ -3,10 +3,10 @@
 use async_graphql::{MergedObject, Schema, SchemaBuilder};
 
 use crate::access::{
-    AbsenceMutation, ApiKeyMutation, LoginMutation, OrganisationQuery, PasswordMutation,
-    PermissionQuery, PositionMutation, RateQuery, RoleMutation, SecondFactorMutation,
-    SecondFactorQuery, SessionMutation, SessionQuery, ShareMutation, TeamMutation, UserMutation,
-    UserQuery,
+    AbsenceMutation, ApiKeyMutation, InvitationMutation, LoginMutation, OrganisationQuery,
+    PasswordMutation, PermissionQuery, PositionMutation, RateQuery, RoleMutation,
+    SecondFactorMutation, SecondFactorQuery, SessionMutation, SessionQuery, ShareMutation,
+    TeamMutation, UserMutation, UserQuery,
 };
 use crate::automation::{JobMutation, WebhookMutation};
 use crate::collaboration::{
@@ -45,6 +45,7 @@ struct AccessMutations(
     ApiKeyMutation,
     SecondFactorMutation,
     UserMutation,
+    InvitationMutation,
     RoleMutation,
     TeamMutation,
     PositionMutation,

@@ -27,6 +27,7 @@ mod m20261125_000076_references;
 mod m20261125_000081_custom_field;
 mod m20261125_000082_view;
 mod m20261125_000083_notification;
+mod m20261125_000084_invitation;
 mod m20261125_000085_favourites;
 mod m20261125_000086_products;
 mod m20261125_000091_limits;
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000081_custom_field::Migration),
             Box::new(m20261125_000082_view::Migration),
             Box::new(m20261125_000083_notification::Migration),
+            Box::new(m20261125_000084_invitation::Migration),
             Box::new(m20261125_000085_favourites::Migration),
             Box::new(m20261125_000086_products::Migration),
             Box::new(m20261125_000091_limits::Migration),

@@ -243,9 +243,10 @@ impl App {
             let new = user::NewUser {
                 email: format!("{}@rapport.example", Uuid::new_v4().simple()),
                 name: "Somebody".to_owned(),
-                password_hash: String::new(),
+                password_hash: Some(String::new()),
                 role,
                 position: None,
+                language: None,
             };
             async move { user::create(txn, new, Actor::System, now).await }.boxed()
         });
@@ -480,9 +481,10 @@ async fn found(db: &Db, clock: &Clock) -> Result<(UserId, SessionId), entity::Er
             let new = user::NewUser {
                 email: "accountant@rapport.example".to_owned(),
                 name: "Lê Minh Châu".to_owned(),
-                password_hash: entity::access::password::hash(PASSWORD)?,
+                password_hash: Some(entity::access::password::hash(PASSWORD)?),
                 role: Role::Accountant.id(),
                 position: None,
+                language: None,
             };
             let user = user::create(txn, new, Actor::System, now).await?.id;
             let begun = session::begin(txn, user, &Device::default(), now).await?;

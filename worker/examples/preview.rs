@@ -26,9 +26,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::create_dir_all(&folder)?;
         let link = "https://crm.example/reset-password#token=rpr_0123456789abcdef";
         let reset = documents.password_reset(&sample::password_reset(language), link)?;
+        let link = "https://crm.example/accept-invitation#token=riv_0123456789abcdef";
+        let invitation = documents.invitation(&sample::password_reset(language), link)?;
         let link = "https://crm.example/notifications";
         let told = documents.notification(&sample::notification(language), link)?;
-        for (name, mail) in [("password-reset", reset), ("notification", told)] {
+        let mails = [("password-reset", reset), ("invitation", invitation), ("notification", told)];
+        for (name, mail) in mails {
             let file = folder.join(name);
             fs::write(file.with_extension("html"), &mail.html)?;
             fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;

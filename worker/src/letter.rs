@@ -1,5 +1,6 @@
 //! Letters: what messages say and where they go, whatever they are about.
 
+use entity::access::password_reset::Purpose;
 use entity::automation::message::{self, Kind};
 use entity::id::PasswordResetId;
 use sea_orm::ConnectionTrait;
@@ -31,7 +32,7 @@ impl Letter {
         messages: Vec<message::Model>,
     ) -> Result<Vec<(message::Model, Option<Self>)>, entity::Error> {
         let of = |message: &message::Model| match message.kind {
-            Kind::PasswordReset => 0,
+            Kind::PasswordReset | Kind::Invitation => 0,
             Kind::Notification => 1,
             Kind::Receipt | Kind::ReceiptCancellation => 2,
         };
@@ -110,7 +111,13 @@ impl Letter {
     pub fn write(&self, documents: &Documents, public: &Url) -> Result<Rendered, DocumentError> {
         match self {
             Self::Receipt(letter) => documents.receipt(&letter.facts),
-            Self::Reset(letter) => documents.password_reset(&letter.facts, &letter.link(public)),
+            Self::Reset(letter) => {
+                let link = letter.link(public);
+                match letter.purpose {
+                    Purpose::Reset => documents.password_reset(&letter.facts, &link),
+                    Purpose::Invitation => documents.invitation(&letter.facts, &link),
+                }
+            }
             Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
         }
     }

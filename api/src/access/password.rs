@@ -71,12 +71,6 @@ impl ChangePasswordPayload {
     }
 }
 
-impl ResetPasswordPayload {
-    fn refused(user_errors: Vec<UserError>) -> Self {
-        Self { reset: false, user_errors }
-    }
-}
-
 /// Changing passwords.
 #[derive(Default)]
 pub struct PasswordMutation;
@@ -168,37 +162,51 @@ impl PasswordMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token and the password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordPayload, Fault> {
-        let place = enter(ctx)?;
-        let buckets = buckets(ctx, Attempt::Reset, &input.token);
-        if let Some(errors) = count(ctx, &buckets).await? {
-            return Ok(ResetPasswordPayload::refused(errors));
+        let ResetPasswordInput { token, password } = input;
+        let user_errors = choose(ctx, Purpose::Reset, &token, password).await?;
+        Ok(ResetPasswordPayload { reset: user_errors.is_empty(), user_errors })
+    }
+}
+
+/// Gives the user that a token was sent to the password. Says why not, otherwise.
+///
+/// # Errors
+/// `OVERLOADED`, or the database.
+pub(super) async fn choose(
+    ctx: &Context<'_>,
+    purpose: Purpose,
+    token: &str,
+    password: String,
+) -> Result<Vec<UserError>, Fault> {
+    let place = enter(ctx)?;
+    let buckets = buckets(ctx, Attempt::Reset, token);
+    if let Some(errors) = count(ctx, &buckets).await? {
+        return Ok(errors);
+    }
+    let now = ctx.now();
+    let Some(token) = Secret::parse(purpose, token) else {
+        return refused(AccessError::InvalidToken.into());
+    };
+    // Nobody without a good token gets a password hashed.
+    if let Err(error) = password_reset::check(ctx.reader(), &token, now).await {
+        return refused(error);
+    }
+    let hash = match place.work(move || password::hash(&password)).await? {
+        Ok(hash) => hash,
+        Err(error) => return refused(error.into()),
+    };
+    let redeemed = ctx.shared().db.write(move |txn| {
+        let (token, hash, buckets) = (token.clone(), hash.clone(), buckets.clone());
+        async move {
+            throttle::give_back(txn, &buckets).await?;
+            let user = password_reset::redeem(txn, &token, hash, now).await?;
+            // Whoever was locked out by somebody else's attempts gets in again.
+            throttle::fill(txn, &Bucket::account(Attempt::Login, &user.email)).await
         }
-        let now = ctx.now();
-        let Some(token) = Secret::parse(Purpose::Reset, &input.token) else {
-            let refusal = refused(AccessError::InvalidToken.into());
-            return refusal.map(ResetPasswordPayload::refused);
-        };
-        // Nobody without a good token gets a password hashed.
-        if let Err(error) = password_reset::check(ctx.reader(), &token, now).await {
-            return refused(error).map(ResetPasswordPayload::refused);
-        }
-        let hash = match place.work(move || password::hash(&input.password)).await? {
-            Ok(hash) => hash,
-            Err(error) => return refused(error.into()).map(ResetPasswordPayload::refused),
-        };
-        let redeemed = ctx.shared().db.write(move |txn| {
-            let (token, hash, buckets) = (token.clone(), hash.clone(), buckets.clone());
-            async move {
-                throttle::give_back(txn, &buckets).await?;
-                let user = password_reset::redeem(txn, &token, hash, now).await?;
-                // Whoever was locked out by somebody else's attempts gets in again.
-                throttle::fill(txn, &Bucket::account(Attempt::Login, &user.email)).await
-            }
-            .boxed()
-        });
-        match redeemed.await {
-            Ok(()) => Ok(ResetPasswordPayload { reset: true, user_errors: Vec::new() }),
-            Err(error) => refused(error).map(ResetPasswordPayload::refused),
-        }
+        .boxed()
+    });
+    match redeemed.await {
+        Ok(()) => Ok(Vec::new()),
+        Err(error) => refused(error),
     }
 }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::access::throttle::{self, Attempt};
-use entity::access::{organisation, second_factor, user};
+use entity::access::{Permission, organisation, second_factor, user};
 use futures::FutureExt;
 use sea_orm::EntityTrait;
 
 use super::attempt::{buckets, count};
 use super::hashing::enter;
-use crate::context::Ask;
+use super::user::{UpdateUserPayload, manage};
+use crate::context::{Ask, Can, LoggedIn, Once};
 use crate::error::{Fault, UserError, refused};
 use crate::http::errors::Code;
 
@@ -173,6 +174,22 @@ impl SecondFactorMutation {
             Ok(()) => DisableTotpPayload { disabled: true, user_errors: Vec::new() },
             Err(error) => DisableTotpPayload { disabled: false, user_errors: refused(error)? },
         })
+    }
+
+    /// Takes away the second factor of another user, who has lost their device. Their sessions end, and
+    /// they are told of it. The audit log notes who did it. This is for administrators who have logged in,
+    /// not for API keys.
+    #[graphql(guard = "Can(Permission::ManageUsers).and(LoggedIn)")]
+    async fn reset_second_factor(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user's id.")] user_id: ID,
+    ) -> Result<UpdateUserPayload, Fault> {
+        let once = Once::new(None, "resetSecondFactor", &user_id);
+        let outcome = manage(ctx, once, &user_id, |txn, id, actor, now| {
+            second_factor::reset(txn, id, actor, now).boxed()
+        });
+        outcome.await.map(UpdateUserPayload::from)
     }
 }
 

@@ -1,17 +1,18 @@
 //! Going on with sessions, and ending them.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use entity::access::AccessError;
 use entity::access::secret::{Purpose, Secret};
 use entity::access::session::{self, Ending, Refreshed};
 use entity::access::throttle::{self, Attempt};
+use entity::access::{AccessError, Permission, api_key, user};
 use entity::id::SessionId;
 use futures::FutureExt;
 
 use super::attempt::{buckets, count, device};
 use super::login::LoginPayload;
+use super::user::{UpdateUserPayload, manage};
 use crate::choice::choice;
-use crate::context::{Ask, Once, write};
+use crate::context::{Ask, Can, Once, write};
 use crate::error::{Fault, UserError, refused};
 use crate::id::parse;
 use crate::payload::payload;
@@ -157,6 +158,32 @@ impl SessionMutation {
             Err(errors) => Err(errors),
         };
         Ok(RevokeSessionPayload::from(outcome))
+    }
+
+    /// Ends all sessions of a user, such as one whose device was stolen. The audit log notes who did it.
+    #[graphql(guard = "Can(Permission::ManageUsers)")]
+    async fn end_sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user's id.")] user_id: ID,
+        #[graphql(
+            desc = "Whether the user's API keys are revoked, too, which programs may go on with.",
+            default
+        )]
+        revoke_api_keys: bool,
+    ) -> Result<UpdateUserPayload, Fault> {
+        let once = Once::new(None, "endSessions", &user_id);
+        let outcome = manage(ctx, once, &user_id, move |txn, id, actor, now| {
+            async move {
+                user::end_sessions(txn, id, actor, now).await?;
+                if revoke_api_keys {
+                    api_key::revoke_all(txn, id, now).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        });
+        outcome.await.map(UpdateUserPayload::from)
     }
 }
 

@@ -1,13 +1,16 @@
 //! The people who work with Rapport.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
-use entity::access::{Permission, password, user};
+use chrono::{DateTime, Utc};
+use entity::access::{Actor, Permission, user};
 use entity::id::{RoleId, UserId};
 use futures::FutureExt;
+use futures::future::BoxFuture;
+use sea_orm::DatabaseTransaction;
+use uuid::Uuid;
 
-use super::hashing::enter;
 use crate::context::{Ask, Can, Once, write};
-use crate::error::{Fault, UserError, refused};
+use crate::error::{Fault, UserError};
 use crate::id::{parse, parse_change};
 use crate::payload::payload;
 use crate::read::Fetched;
@@ -23,35 +26,6 @@ impl UserQuery {
     /// The user whose token the request carries.
     async fn me(&self, ctx: &Context<'_>) -> Result<Fetched<user::Entity>, Fault> {
         Ok(Fetched::of(ctx.viewer()?.user))
-    }
-}
-
-/// A user to be.
-#[derive(Clone, Debug, InputObject)]
-pub struct CreateUserInput {
-    /// What they log in with; unique.
-    pub email: String,
-    /// What they are called, up to 200 characters.
-    pub name: String,
-    /// A first password, which they change.
-    #[graphql(secret)]
-    pub password: String,
-    /// What they may do.
-    pub role_id: ID,
-    /// Where they stand in the reporting line.
-    pub position_id: Option<ID>,
-}
-
-impl CreateUserInput {
-    fn parse(&self, password_hash: String) -> Result<user::NewUser, Vec<UserError>> {
-        let position = self.position_id.as_ref();
-        Ok(user::NewUser {
-            email: self.email.clone(),
-            name: self.name.clone(),
-            password_hash,
-            role: parse(&self.role_id, &["input", "roleId"])?,
-            position: position.map(|id| parse(id, &["input", "positionId"])).transpose()?,
-        })
     }
 }
 
@@ -84,14 +58,6 @@ impl UpdateUserInput {
 }
 
 payload! {
-    /// What came of creating a user.
-    CreateUserPayload {
-        /// The new user; null when they were refused.
-        user: user::Entity
-    }
-}
-
-payload! {
     /// What came of changing a user.
     UpdateUserPayload {
         /// The user as they are now; null when the change was refused.
@@ -106,42 +72,9 @@ pub struct UserMutation;
 /// Changing users.
 #[Object]
 impl UserMutation {
-    /// Adds a user.
-    #[graphql(guard = "Can(Permission::ManageUsers)", complexity = "50")]
-    async fn create_user(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The user.")] input: CreateUserInput,
-    ) -> Result<CreateUserPayload, Fault> {
-        let once = Once::new(None, "createUser", &input);
-        let password = input.password.clone();
-        let hash = enter(ctx)?.work(move || password::hash(&password)).await?;
-        let parsed = match hash {
-            Ok(hash) => input.parse(hash),
-            Err(error) => Err(refused(error.into())?),
-        };
-        let new = match parsed {
-            Ok(new) => new,
-            Err(errors) => return Ok(Err(errors).into()),
-        };
-        let viewer = ctx.viewer()?;
-        let outcome = write(ctx, once, move |txn, actor, now| {
-            let (new, viewer) = (new.clone(), viewer.clone());
-            async move {
-                let place = user::Change {
-                    role: Some(new.role),
-                    position: Some(new.position),
-                    ..user::Change::default()
-                };
-                user::ensure_manageable(txn, None, &place, &viewer).await?;
-                Ok(user::create(txn, new, actor, now).await?.id.into())
-            }
-            .boxed()
-        });
-        outcome.await.map(CreateUserPayload::from)
-    }
-
-    /// Changes a user, lets them in no more, or again. The last administrator stays one.
+    /// Changes a user, lets them in no more, or again. The last administrator stays one. With another
+    /// address, or when they may not log in any more, links for choosing a password that they were sent are
+    /// void.
     #[graphql(guard = "Can(Permission::ManageUsers)")]
     async fn update_user(
         &self,
@@ -171,4 +104,44 @@ impl UserMutation {
         });
         outcome.await.map(UpdateUserPayload::from)
     }
+}
+
+/// Does something about a user whom the viewer may manage: who may not do more than the viewer.
+///
+/// # Errors
+/// A fault at the outside; what the user can solve within.
+pub(super) async fn manage<W>(
+    ctx: &Context<'_>,
+    once: Once<'_>,
+    user_id: &ID,
+    work: W,
+) -> Result<Result<Uuid, Vec<UserError>>, Fault>
+where
+    W: for<'c> Fn(
+            &'c DatabaseTransaction,
+            UserId,
+            Actor,
+            DateTime<Utc>,
+        ) -> BoxFuture<'c, Result<(), entity::Error>>
+        + Copy
+        + Send
+        + Sync
+        + 'static,
+{
+    let viewer = ctx.viewer()?;
+    let id = match parse::<UserId>(user_id, &["userId"]) {
+        Ok(id) => id,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    let once = once.within(Permission::ManageUsers, user_id, &["userId"]);
+    let outcome = write(ctx, once, move |txn, actor, now| {
+        let viewer = viewer.clone();
+        async move {
+            user::ensure_manageable(txn, Some(id), &user::Change::default(), &viewer).await?;
+            work(txn, id, actor, now).await?;
+            Ok(id.into())
+        }
+        .boxed()
+    });
+    outcome.await
 }

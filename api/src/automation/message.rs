@@ -11,6 +11,8 @@ choice! {
         ReceiptCancellation,
         /// A link for choosing a new password.
         PasswordReset,
+        /// A link for choosing the first password.
+        Invitation,
         /// What a user is told in Rapport, too.
         Notification,
     }

@@ -147,9 +147,10 @@ pub async fn load(db: &Db, clock: &Clock) -> Result<bool, entity::Error> {
             let manager = user::NewUser {
                 email: DEMO_EMAIL.to_owned(),
                 name: "Lê Minh Châu".to_owned(),
-                password_hash,
+                password_hash: Some(password_hash),
                 role: Role::Administrator.id(),
                 position: None,
+                language: None,
             };
             let manager = Actor::User(user::create(txn, manager, Actor::System, now).await?.id);
             for story in STORIES {

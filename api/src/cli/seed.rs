@@ -96,9 +96,10 @@ async fn create_admin(args: AdminArgs, db: &Db, clock: &Clock) -> Result<(), ent
             let new = user::NewUser {
                 email: args.email,
                 name: args.name,
-                password_hash,
+                password_hash: Some(password_hash),
                 role,
                 position: None,
+                language: None,
             };
             user::create(txn, new, Actor::System, now).await
         }

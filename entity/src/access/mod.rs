@@ -124,14 +124,24 @@ pub enum AccessError {
     #[error("you have a second factor; disable it first")]
     SecondFactorOn,
     /// There is no second factor, or it was not started.
-    #[error("you have no second factor; start one first")]
+    #[error("there is no second factor; `startTotp` begins one")]
     NoSecondFactor,
+    /// Whoever asks does not give their password.
+    #[error(
+        "your own second factor is taken away with `disableTotp`, which asks for your password"
+    )]
+    YourOwnSecondFactor,
     /// A password is right, and a code is needed, too.
     #[error("give the code that your app shows, too, or a recovery code")]
     CodeRequired,
     /// A code that is wrong, or was used.
     #[error("the code is wrong or was used; wait for the next one that your app shows")]
     WrongCode,
+    /// They have a password, or may not log in.
+    #[error(
+        "this user has a password, or is disabled; only whoever is invited can be invited again"
+    )]
+    NotInvited,
     /// Too often, or too fast.
     #[error("too many attempts; try again in {seconds} seconds")]
     TooManyAttempts {

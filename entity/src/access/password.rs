@@ -34,14 +34,14 @@ pub fn hash(password: &str) -> Result<String, AccessError> {
         .map_err(|_| AccessError::WrongCredentials)
 }
 
-/// Whether `password` is the one behind `hash`. Without a hash (an unknown user) it takes as long,
-/// and is false.
+/// Whether `password` is the one behind `hash`. Without a hash (an unknown user), or with a text that is
+/// none (a user without a password), it takes as long, and is false.
 #[must_use]
 pub fn verify(password: &str, hash: Option<&str>) -> bool {
-    let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else {
-        return false;
-    };
-    argon2id().verify_password(password.as_bytes(), &parsed).is_ok() && hash.is_some()
+    let known = hash.and_then(|hash| PasswordHash::new(hash).ok());
+    let is_known = known.is_some();
+    let Some(hash) = known.or_else(|| PasswordHash::new(NOBODY).ok()) else { return false };
+    argon2id().verify_password(password.as_bytes(), &hash).is_ok() && is_known
 }
 
 /// Whether `hash` was made with other parameters than those of today.
@@ -83,6 +83,27 @@ mod tests {
 
     #[test]
     fn an_unknown_user_costs_as_much_as_a_known_one() {
-        assert!(PasswordHash::new(NOBODY).is_ok());
+        let (nobody, stored) = (PasswordHash::new(NOBODY), hash("correct horse battery"));
+        let (nobody, stored) = (nobody.unwrap(), stored.unwrap());
+        let stored = PasswordHash::new(&stored).unwrap();
+        let cost = |hash: &PasswordHash| {
+            let params = Params::try_from(hash).unwrap();
+            let length = hash.hash.as_ref().map(argon2::password_hash::phc::Output::len);
+            (
+                hash.algorithm,
+                hash.version,
+                params.m_cost(),
+                params.t_cost(),
+                params.p_cost(),
+                length,
+            )
+        };
+        assert_eq!(cost(&nobody), cost(&stored));
+        // What is refused before it is hashed is refused for another reason.
+        for hash in [&nobody, &stored] {
+            let refused = argon2id().verify_password(b"wrong", hash).unwrap_err();
+            assert_eq!(refused, argon2::password_hash::Error::PasswordInvalid);
+        }
+        assert!(!verify("", Some("")), "nobody has this one");
     }
 }

@@ -24,6 +24,8 @@ pub enum Purpose {
     ApiKey,
     /// Choosing a new password.
     Reset,
+    /// Choosing the first password.
+    Invitation,
 }
 
 impl Purpose {
@@ -34,6 +36,7 @@ impl Purpose {
             Self::Refresh => "rrt_",
             Self::ApiKey => "rap_",
             Self::Reset => "rpr_",
+            Self::Invitation => "riv_",
         }
     }
 }

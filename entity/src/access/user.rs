@@ -9,10 +9,11 @@ use sea_orm::sea_query::Query;
 use sea_orm::{Condition, FromQueryResult, Iterable, JoinType, QuerySelect, RelationDef};
 
 use super::role::Grants;
+use super::session::Ending;
 use super::viewer::{Calendar, Reach};
 use super::{
     AccessError, Actor, Permission, Role, Scope, Viewer, absence, grant, membership, organisation,
-    password, position, role, session,
+    password, password_reset, position, role, session,
 };
 use crate::catalog::{among, catalog};
 use crate::customers::{parse_email, parse_language, parse_required};
@@ -31,7 +32,7 @@ pub struct Model {
     pub email: String,
     /// What they are called.
     pub name: String,
-    /// The PHC string of their password.
+    /// The PHC string of their password; empty, which no password opens, while they have none.
     pub password_hash: String,
     /// What they may do.
     pub role_id: RoleId,
@@ -39,6 +40,12 @@ pub struct Model {
     pub position_id: Option<PositionId>,
     /// The language they are told things in; the organisation's when they have not chosen.
     pub language: Option<String>,
+    /// When they were last invited, while they have no password yet.
+    pub invited_at: Option<DateTimeUtc>,
+    /// When an administrator last took their second factor away.
+    pub second_factor_reset_at: Option<DateTimeUtc>,
+    /// When an administrator last ended their sessions.
+    pub sessions_ended_at: Option<DateTimeUtc>,
     /// Since when they may not log in.
     pub disabled_at: Option<DateTimeUtc>,
     /// When the row came to be.
@@ -80,6 +87,8 @@ catalog! {
     /// The language they are told things in, as a tag such as `vi` or `en-GB`; null while it is the
     /// organisation's.
     language: text(Column::Language).filtered(),
+    /// When they were last invited; null once they have chosen a password.
+    invited_at: instant(Column::InvitedAt).filtered(),
     /// Since when they may not log in; null while they may.
     disabled_at: instant(Column::DisabledAt).filtered(),
 }
@@ -91,12 +100,14 @@ pub struct NewUser {
     pub email: String,
     /// What they are called.
     pub name: String,
-    /// The PHC string from [`password::hash`].
-    pub password_hash: String,
+    /// The PHC string from [`password::hash`]; absent for whoever is invited to choose one.
+    pub password_hash: Option<String>,
     /// What they may do.
     pub role: RoleId,
     /// Where they stand in the reporting line.
     pub position: Option<PositionId>,
+    /// The language they are told things in; the organisation's when absent.
+    pub language: Option<String>,
 }
 
 /// A change of a user. The outer `None` keeps a field, an inner `None` clears it.
@@ -117,8 +128,8 @@ pub struct Change {
 /// Adds a user.
 ///
 /// # Errors
-/// `Invalid` for a malformed address, [`AccessError::EmailTaken`], [`AccessError::NoSuchRole`],
-/// [`AccessError::NoSuchPosition`].
+/// `Invalid` for a malformed address or language, [`AccessError::EmailTaken`],
+/// [`AccessError::NoSuchRole`], [`AccessError::NoSuchPosition`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     new: NewUser,
@@ -130,10 +141,13 @@ pub async fn create(
         id: Set(UserId::new(now)),
         email: Set(parse_email(&new.email)?.to_lowercase()),
         name: Set(parse_required("name", &new.name, 200)?),
-        password_hash: Set(new.password_hash),
+        invited_at: Set(new.password_hash.is_none().then_some(now)),
+        password_hash: Set(new.password_hash.unwrap_or_default()),
         role_id: Set(new.role),
         position_id: Set(new.position),
-        language: Set(None),
+        language: Set(new.language.as_deref().map(parse_language).transpose()?),
+        second_factor_reset_at: Set(None),
+        sessions_ended_at: Set(None),
         disabled_at: Set(None),
         created_at: Set(now),
         created_by: Set(actor.user()),
@@ -153,10 +167,10 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<M
 }
 
 /// Makes sure that the viewer may do all that a user and their role to be let do, and may place them or let
-/// them in by another address, where the change does that.
+/// them in by another address, where the change does that. Without a user it is about one who is to be added.
 ///
 /// # Errors
-/// [`AccessError::NoSuchRole`], [`AccessError::BeyondYourRole`], [`AccessError::BeyondYourReach`].
+/// [`AccessError::NotFound`], [`AccessError::NoSuchRole`], [`AccessError::BeyondYourRole`], [`AccessError::BeyondYourReach`].
 pub async fn ensure_manageable(
     txn: &impl ConnectionTrait,
     user: Option<UserId>,
@@ -164,7 +178,7 @@ pub async fn ensure_manageable(
     viewer: &Viewer,
 ) -> Result<(), Error> {
     let user = match user {
-        Some(id) => Entity::find_by_id(id).one(txn).await?,
+        Some(id) => Some(Entity::find_by_id(id).one(txn).await?.ok_or(AccessError::NotFound)?),
         None => None,
     };
     let roles = user.as_ref().map(|user| user.role_id).into_iter().chain(change.role);
@@ -181,7 +195,8 @@ pub async fn ensure_manageable(
     Ok(())
 }
 
-/// Changes a user, if they still have `expected_version` (where one is given).
+/// Changes a user, if they still have `expected_version` (where one is given). With another address, or when
+/// they may not log in any more, the links that they were sent for choosing a password are void.
 ///
 /// # Errors
 /// [`AccessError::NotFound`], [`Error::StaleVersion`], [`AccessError::LastAdministrator`], and those of
@@ -198,9 +213,12 @@ pub async fn update(
     let role = role::Entity::find_by_id(Role::Administrator.id()).lock_exclusive();
     role.one(txn).await?;
     let mut row = lock::<Entity>(txn, id, expected_version).await?;
+    let mut has_links = change.enabled != Some(false);
     ensure_place(txn, change.role, change.position.flatten()).await?;
     if let Some(email) = change.email {
-        row.email = parse_email(&email)?.to_lowercase();
+        let email = parse_email(&email)?.to_lowercase();
+        has_links = has_links && email == row.email;
+        row.email = email;
     }
     if let Some(name) = change.name {
         row.name = parse_required("name", &name, 200)?;
@@ -212,9 +230,14 @@ pub async fn update(
         Some(false) => row.disabled_at.or(Some(now)),
         None => row.disabled_at,
     };
+    if !has_links {
+        // Those that were not looked up yet are found by the address that the user still has.
+        password_reset::void(txn, id, now).await?;
+    }
     let row = save::<Entity>(txn, row, actor, now).await?;
     let administrators = Entity::find()
         .filter(Column::RoleId.eq(Role::Administrator.id()))
+        .filter(Column::InvitedAt.is_null())
         .filter(Column::DisabledAt.is_null());
     match administrators.one(txn).await? {
         Some(_) => Ok(row),
@@ -371,6 +394,24 @@ fn to<E: EntityTrait>(from: Column, table: E, column: E::Column) -> RelationDef 
     Entity::belongs_to(table).from(from).to(column).into()
 }
 
+/// Ends a user's sessions in an administrator's name, and notes it with the user, so that the audit log
+/// tells who it was.
+///
+/// # Errors
+/// [`AccessError::NotFound`].
+pub async fn end_sessions(
+    txn: &impl ConnectionTrait,
+    id: UserId,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let mut row = lock::<Entity>(txn, id, None).await?;
+    row.sessions_ended_at = Some(now);
+    let row = save::<Entity>(txn, row, actor, now).await?;
+    session::end_all(txn, id, None, Ending::Administrator, now).await?;
+    Ok(row)
+}
+
 /// Notes in which language a user is told things; in the organisation's when `language` is absent.
 ///
 /// # Errors
@@ -402,6 +443,7 @@ pub async fn set_password(
     let enabled = Entity::find_by_id(id).filter(Column::DisabledAt.is_null());
     let mut row = enabled.lock_exclusive().one(txn).await?.ok_or(AccessError::NoSuchUser)?;
     row.password_hash = hash;
+    row.invited_at = None;
     save::<Entity>(txn, row, actor, now).await
 }
 

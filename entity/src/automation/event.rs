@@ -95,6 +95,9 @@ pub enum Kind {
     /// Somebody wants a new password.
     #[sea_orm(string_value = "password.reset_requested")]
     PasswordResetRequested,
+    /// A user is invited to choose a password.
+    #[sea_orm(string_value = "user.invited")]
+    UserInvited,
     /// A file of receivables was imported.
     #[sea_orm(string_value = "receivables.imported")]
     ReceivablesImported,

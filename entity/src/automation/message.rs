@@ -10,7 +10,8 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 
 use super::AutomationError;
-use crate::access::{Actor, Permission, password_reset, user};
+use crate::access::password_reset::{self, Purpose};
+use crate::access::{Actor, Permission, user};
 use crate::catalog::catalog;
 use crate::collaboration::notification;
 use crate::customers::customer::{self, Channel};
@@ -54,6 +55,8 @@ pub enum Kind {
     ReceiptCancellation,
     /// A link for choosing a new password.
     PasswordReset,
+    /// A link for choosing the first password.
+    Invitation,
     /// What a user is told in Rapport, too.
     Notification,
 }
@@ -337,11 +340,15 @@ pub async fn plan_resets(
     let rows = resets.iter().map(|planned_reset| {
         let key = format!("password-reset:{}", planned_reset.reset.0);
         let reset = planned_reset.reset.into();
+        let kind = match planned_reset.purpose {
+            Purpose::Reset => Kind::PasswordReset,
+            Purpose::Invitation => Kind::Invitation,
+        };
         ActiveModel {
             class: Set(Class::Account),
             user_id: Set(Some(planned_reset.user)),
             expires_at: Set(planned_reset.expires_at),
-            ..planned(key, Kind::PasswordReset, reset, Actor::System, now)
+            ..planned(key, kind, reset, Actor::System, now)
         }
     });
     Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;

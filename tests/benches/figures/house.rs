@@ -198,9 +198,10 @@ async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
             let new = user::NewUser {
                 email: "administrator@rapport.example".to_owned(),
                 name: "Lê Minh Châu".to_owned(),
-                password_hash: String::new(),
+                password_hash: Some(String::new()),
                 role: Role::Administrator.id(),
                 position: None,
+                language: None,
             };
             user::create(txn, new, Actor::System, now).await.map(|user| user.id)
         }

@@ -27,11 +27,11 @@ async fn change(app: &App, token: &str, current: &str, new: &str) -> Value {
     app.send_as(Some(token), CHANGE, variables).await.data["changePassword"].clone()
 }
 
-async fn request(app: &App, email: &str) -> Value {
+pub async fn request(app: &App, email: &str) -> Value {
     app.send_as(None, REQUEST, json!({ "email": email })).await.data["requestPasswordReset"].clone()
 }
 
-async fn reset(app: &App, token: &str, new: &str) -> Value {
+pub async fn reset(app: &App, token: &str, new: &str) -> Value {
     let variables = json!({ "token": token, "new": new });
     app.send_as(None, RESET, variables).await.data["resetPassword"].clone()
 }
@@ -41,7 +41,7 @@ fn code(payload: &Value) -> &str {
 }
 
 /// The token in the link of the last mail.
-fn mailed(app: &App) -> String {
+pub fn mailed(app: &App) -> String {
     let mails = app.mailbox.mails();
     let raw = &mails.last().expect("a mail").raw;
     let mail = mail_parser::MessageParser::default().parse(raw).expect("a mail");

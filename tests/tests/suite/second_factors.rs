@@ -37,7 +37,7 @@ fn shown(app: &App, secret: &str) -> String {
 }
 
 /// A second factor that counts: the secret, the recovery codes.
-async fn enrolled(app: &App, token: &str) -> (String, Vec<String>) {
+pub async fn enrolled(app: &App, token: &str) -> (String, Vec<String>) {
     let started = app.send_as(Some(token), START, json!({})).await.data["startTotp"].clone();
     let secret = started["secret"].as_str().expect("a secret").to_owned();
     let url = started["url"].as_str().expect("an address");

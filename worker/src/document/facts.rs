@@ -42,8 +42,10 @@ pub struct ResetFacts {
     pub language: String,
     /// What the user is called.
     pub name: String,
-    /// How long the link is good.
+    /// How many minutes the link is good for a new password.
     pub minutes: i64,
+    /// How many days it is good for the first one.
+    pub days: i64,
     /// For whom the user works.
     pub organisation: Party,
 }

@@ -70,6 +70,7 @@ impl Library {
                 ("receipt", &locale.receipt),
                 ("receipt_cancelled", &locale.receipt_cancelled),
                 ("password_reset", &locale.password_reset),
+                ("invitation", &locale.invitation),
                 ("notification", &locale.notification),
                 ("notification_mail", &locale.notification_mail),
             ];

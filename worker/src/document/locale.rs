@@ -33,6 +33,8 @@ pub(super) struct Locale {
     pub receipt_cancelled: BTreeMap<String, String>,
     /// The sentences of the mail for choosing a new password.
     pub password_reset: BTreeMap<String, String>,
+    /// The sentences of the mail for choosing the first password.
+    pub invitation: BTreeMap<String, String>,
     /// By kind of notification: what it says.
     pub notification: BTreeMap<String, String>,
     /// The sentences around it in a mail.
@@ -97,6 +99,7 @@ impl Locale {
             ("receipt", &self.receipt),
             ("receipt_cancelled", &self.receipt_cancelled),
             ("password_reset", &self.password_reset),
+            ("invitation", &self.invitation),
             ("job", &self.job),
             ("record", &self.record),
             ("notification", &self.notification),

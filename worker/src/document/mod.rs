@@ -247,6 +247,16 @@ impl Documents {
         self.account(language, locale, "password_reset", &locale.password_reset, &view)
     }
 
+    /// The mail for choosing the first password at `link`.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
+    pub fn invitation(&self, facts: &ResetFacts, link: &str) -> Result<Rendered, DocumentError> {
+        let (language, locale) = self.0.library.language(&facts.language);
+        let view = ResetView::new(facts, language, link);
+        self.account(language, locale, "invitation", &locale.invitation, &view)
+    }
+
     /// A mail to a user, with a button and nothing attached.
     fn account(
         &self,

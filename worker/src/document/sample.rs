@@ -1,7 +1,7 @@
 //! Facts to look at: what previews show and tests render, from the ordinary to the extreme.
 
 use chrono::NaiveDate;
-use entity::access::password_reset::LIFETIME;
+use entity::access::password_reset::{INVITED, LIFETIME};
 use entity::collaboration::notification::Notice;
 use entity::money::{Currency, Money};
 
@@ -68,6 +68,7 @@ pub fn password_reset(language: &str) -> ResetFacts {
         language: language.to_owned(),
         name,
         minutes: LIFETIME.num_minutes(),
+        days: INVITED.num_days(),
         organisation,
     }
 }

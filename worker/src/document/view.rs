@@ -43,6 +43,7 @@ pub(super) struct ResetView {
     language: String,
     name: String,
     minutes: i64,
+    days: i64,
     organisation: PartyView,
     link: String,
 }
@@ -54,6 +55,7 @@ impl ResetView {
             language: language.to_owned(),
             name: line(&facts.name),
             minutes: facts.minutes,
+            days: facts.days,
             organisation: party(&facts.organisation),
             link: line(link),
         }

@@ -20,8 +20,9 @@ use sea_orm::sea_query::{ExprTrait, OnConflict};
 use totp_rs::{Builder, Totp};
 
 use super::session::{self, Ending};
-use super::{AccessError, Actor};
+use super::{AccessError, Actor, user};
 use crate::collaboration::notification;
+use crate::edit::{lock, save};
 use crate::error::Error;
 use crate::id::UserId;
 
@@ -200,14 +201,22 @@ pub async fn remove(txn: &impl ConnectionTrait, user: UserId) -> Result<(), Erro
 /// them.
 ///
 /// # Errors
-/// [`AccessError::NoSecondFactor`].
+/// [`AccessError::NoSecondFactor`], [`AccessError::YourOwnSecondFactor`].
 pub async fn reset(
     txn: &impl ConnectionTrait,
     user: UserId,
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
+    // It would take no password, so whoever has found somebody logged in could do it.
+    if actor.user() == Some(user) {
+        return Err(AccessError::YourOwnSecondFactor.into());
+    }
     remove(txn, user).await?;
+    let mut row = lock::<user::Entity>(txn, user, None).await?;
+    row.second_factor_reset_at = Some(now);
+    row.sessions_ended_at = Some(now);
+    save::<user::Entity>(txn, row, actor, now).await?;
     session::end_all(txn, user, None, Ending::Administrator, now).await?;
     notification::second_factor_reset(txn, user, actor, now).await
 }

@@ -17,9 +17,10 @@ async fn house() -> (tempfile::TempDir, Db, UserId, DateTimeUtc) {
     let new = user::NewUser {
         email: "lan@example.vn".to_owned(),
         name: "Lan".to_owned(),
-        password_hash: String::new(),
+        password_hash: Some(String::new()),
         role: Role::Sales.id(),
         position: None,
+        language: None,
     };
     let user = user::create(db.reader(), new, Actor::System, now).await.unwrap().id;
     (folder, db, user, now)

@@ -3,7 +3,7 @@
 mod everywhere;
 mod handing;
 mod keys;
-mod scopes;
+pub mod scopes;
 
 use entity::access::{Permission, Role};
 use entity::catalog::records;
@@ -77,7 +77,11 @@ fn needed(name: &str) -> Needs {
         WriteProducts,
     };
     match name {
-        "login" | "refreshSession" | "requestPasswordReset" | "resetPassword" => Needs::Nothing,
+        "login"
+        | "refreshSession"
+        | "requestPasswordReset"
+        | "resetPassword"
+        | "acceptInvitation" => Needs::Nothing,
         "notification"
         | "notifications"
         | "exportNotifications"
@@ -217,10 +221,10 @@ fn needed(name: &str) -> Needs {
         | "importTemplates"
         | "saveImportTemplate"
         | "exportImportTemplates" => Needs::All(Import),
-        "createUser" | "updateUser" | "createRole" | "updateRole" | "deleteRole" | "createTeam"
-        | "updateTeam" | "deleteTeam" | "createPosition" | "updatePosition" | "deletePosition" => {
-            Needs::All(ManageUsers)
-        }
+        "inviteUser" | "resendInvitation" | "revokeInvitation" | "resetSecondFactor"
+        | "endSessions" | "updateUser" | "createRole" | "updateRole" | "deleteRole"
+        | "createTeam" | "updateTeam" | "deleteTeam" | "createPosition" | "updatePosition"
+        | "deletePosition" => Needs::All(ManageUsers),
         _ => panic!("say here what `{name}` takes"),
     }
 }

@@ -128,9 +128,10 @@ async fn prepared(db: &Db, clock: &Clock) -> JobId {
         let new = user::NewUser {
             email: "sales@rapport.example".to_owned(),
             name: "Lê Minh Châu".to_owned(),
-            password_hash: String::new(),
+            password_hash: Some(String::new()),
             role: Role::Sales.id(),
             position: None,
+            language: None,
         };
         async move {
             organisation::set_up(txn, settings, Actor::System, now).await?;
