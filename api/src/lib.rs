@@ -3,6 +3,10 @@
 //! Invariant: nothing in here sends mail or fills a queue. It writes rows; what it tells the workers
 //! is a signal, and losing one costs latency, never work.
 
+// That a resolver's future may go to another thread hangs on all that is in it, down to the fonts of the
+// typesetter; the compiler's usual limit ends a few steps before.
+#![recursion_limit = "256"]
+
 pub mod access;
 pub mod automation;
 mod choice;

@@ -394,7 +394,7 @@ impl Reader<'_> {
             ids.push(reference(row, 0)?.unwrap_or_default());
         }
         self.statements.fetch_add(1, Ordering::Relaxed);
-        let data = run(self.db, &ids, arguments).await?.into_iter();
+        let data = run(self.db, self.viewer, &ids, arguments).await?.into_iter();
         let data = data.map(|datum| match datum {
             Datum::Notice(notice) => {
                 let said = self.words.notice(&notice);

@@ -6,7 +6,7 @@ use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, DbErr, Iterable};
 use uuid::Uuid;
 
 use super::{Cataloged, Target, Timeline, camel};
-use crate::access::Permission;
+use crate::access::{Permission, Viewer};
 use crate::collaboration::notification::Notice;
 use crate::id::Id;
 use crate::money::Money;
@@ -156,9 +156,10 @@ pub struct Batch {
     pub run: Batched,
 }
 
-/// The code of a batch field: the database, the records' ids, the arguments as JSON.
+/// The code of a batch field: the database, who asks, the records' ids, the arguments as JSON.
 pub type Batched = for<'a> fn(
     &'a DatabaseConnection,
+    &'a Viewer,
     &'a [Uuid],
     &'a serde_json::Value,
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>>;

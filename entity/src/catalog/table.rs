@@ -318,7 +318,7 @@ impl Table {
             Source::Batch(run) => {
                 let ids = found.iter().map(|row| Ok(cell::id(row, 0)?.unwrap_or_default()));
                 let ids = ids.collect::<Result<Vec<Uuid>, DbErr>>()?;
-                let data = run(db, &ids, &json!({})).await?;
+                let data = run(db, viewer, &ids, &json!({})).await?;
                 for ((cells, _), datum) in rows.zip(data) {
                     cells.extend(amount_cells(match datum {
                         Datum::Money(money) => Some(money),

@@ -254,6 +254,7 @@ fn shows(record: &Record, scope: Scope<'_>, name: &str) -> bool {
 /// Why views cannot be carried out. What a viewer may not see is no problem of the view.
 fn problems<'a>(
     db: &'a DatabaseConnection,
+    _: &'a Viewer,
     ids: &'a [Uuid],
     _: &'a Value,
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {

@@ -307,6 +307,7 @@ pub async fn balances(
 /// The field `balance` of customers: one amount each, in the `currency` asked for or in their own.
 pub(crate) fn balance_field<'a>(
     db: &'a DatabaseConnection,
+    _: &'a Viewer,
     ids: &'a [Uuid],
     arguments: &'a Json,
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
@@ -337,6 +338,7 @@ pub(crate) fn balance_field<'a>(
 /// The field `balances` of customers: one amount for each currency that was ever posted.
 pub(crate) fn balances_field<'a>(
     db: &'a DatabaseConnection,
+    _: &'a Viewer,
     ids: &'a [Uuid],
     arguments: &'a Json,
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {

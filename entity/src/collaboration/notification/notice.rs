@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Column, Entity, Model};
-use crate::access::{organisation, user};
+use crate::access::{Viewer, organisation, user};
 use crate::catalog::{Datum, by_prefix, global};
 use crate::id::UserId;
 
@@ -65,6 +65,7 @@ pub async fn notices(db: &impl ConnectionTrait, rows: &[Model]) -> Result<Vec<No
 /// For each notification, what it says.
 pub(super) fn texts<'a>(
     db: &'a DatabaseConnection,
+    _: &'a Viewer,
     ids: &'a [Uuid],
     _: &'a Value,
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
@@ -80,6 +81,7 @@ pub(super) fn texts<'a>(
 /// For each notification, the id of the record that it is about.
 pub(super) fn subjects<'a>(
     db: &'a DatabaseConnection,
+    _: &'a Viewer,
     ids: &'a [Uuid],
     _: &'a Value,
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
