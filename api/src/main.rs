@@ -92,7 +92,11 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Import(args)) => Ok(import::run(args, &db, &clock).await?),
-        Some(Command::Audit(args)) => Ok(audit::run(args, &db).await?),
+        Some(Command::Audit(args)) => {
+            let audit::Ending { text, status } = audit::run(args, &db).await?;
+            println!("{text}");
+            Ok(ExitCode::from(status))
+        }
         Some(Command::Migrate | Command::Schema) => {
             println!("The schema is up to date.");
             Ok(ExitCode::SUCCESS)

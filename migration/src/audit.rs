@@ -12,7 +12,7 @@ use sea_orm_migration::sea_orm::{
 };
 
 /// Tables that are a ledger themselves, or that machines write as they work.
-const NOT_AUDITED: [&str; 4] = ["ledger_entry", "allocation", "message", "job"];
+const NOT_AUDITED: [&str; 5] = ["ledger_entry", "allocation", "message", "job", "upload"];
 
 /// Columns that follow from others, count changes, or note that a record is used; so do all whose name
 /// ends with `_key`.

@@ -31,6 +31,7 @@ mod m20261125_000084_invitation;
 mod m20261125_000085_favourites;
 mod m20261125_000086_products;
 mod m20261125_000091_limits;
+mod m20261125_000092_audit_erasure;
 mod search;
 
 /// Every step, oldest first.
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000085_favourites::Migration),
             Box::new(m20261125_000086_products::Migration),
             Box::new(m20261125_000091_limits::Migration),
+            Box::new(m20261125_000092_audit_erasure::Migration),
         ]
     }
 }

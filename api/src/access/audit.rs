@@ -11,5 +11,7 @@ choice! {
         Updated,
         /// It was removed for good.
         Deleted,
+        /// What its entries say was changed is erased; they stay.
+        Erased,
     }
 }

@@ -6,7 +6,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DeriveActiveEnum, EnumIter, QuerySelect};
+use sea_orm::{DbBackend, DeriveActiveEnum, EnumIter, QuerySelect};
 
 use super::AutomationError;
 use crate::access::{Actor, Permission, Viewer, user};
@@ -18,6 +18,9 @@ mod run;
 pub mod target;
 
 pub use run::{advance, due, finish, lease, leave, mark_enqueued, note, progress};
+
+/// For how many days after its end a job knows in detail what it was asked with, and what it refused.
+pub const DETAILED_DAYS: i64 = 30;
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -122,8 +125,8 @@ catalog! {
     done: long(Column::Done),
     /// Of how many; null before that is known.
     total: long(Column::Total),
-    /// What came of it, in a form that depends on the kind: counts, sums per currency, and the rows
-    /// that were refused with line and reason. Null before it has ended.
+    /// What came of it, in a form that depends on the kind: counts, sums per currency, and, for 30 days, the
+    /// rows that were refused with line and reason. Null before it has ended.
     report: json(Column::Report),
     /// The file that it leaves to be fetched, by who asked for the job, with `GET /jobs/{id}/result`; null
     /// when it leaves none or not yet.
@@ -241,6 +244,25 @@ fn new(kind: Kind, state: State, input: Json, asker: Asker, now: DateTimeUtc) ->
         created_by: Set(asker.user),
         limits: Set(asker.limits),
     }
+}
+
+/// Lets jobs that ended before `before` forget what they were asked with, such as filters and files, and the
+/// rows that they refused: people's names may be in there. Gives how many.
+///
+/// # Errors
+/// The database.
+pub async fn forget_details(txn: &impl ConnectionTrait, before: DateTimeUtc) -> Result<u64, Error> {
+    let report = match txn.get_database_backend() {
+        DbBackend::Postgres => "report - 'bad_rows'",
+        _ => "json_remove(report, '$.bad_rows')",
+    };
+    let nothing = Json::Object(serde_json::Map::new());
+    let ended = Entity::update_many()
+        .col_expr(Column::Input, Expr::val(nothing.clone()))
+        .col_expr(Column::Report, Expr::cust(report))
+        .filter(Column::FinishedAt.lt(before))
+        .filter(Column::Input.ne(nothing));
+    Ok(ended.exec(txn).await?.rows_affected)
 }
 
 /// As whom a job is carried out: as who asked for it, with the rights that they have by now and within the

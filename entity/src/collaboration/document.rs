@@ -290,8 +290,8 @@ pub async fn set_deleted(
     edit::save::<Entity>(txn, row, Actor::User(viewer.user), now).await
 }
 
-/// Removes up to `limit` documents for good that were deleted before `before`, with their versions' rows;
-/// gives how many.
+/// Removes up to `limit` documents for good that were deleted before `before`, with their versions' rows and
+/// what the audit log says of them; gives how many.
 ///
 /// # Errors
 /// The database.
@@ -299,11 +299,17 @@ pub async fn purge(
     txn: &impl ConnectionTrait,
     before: DateTimeUtc,
     limit: u64,
+    now: DateTimeUtc,
 ) -> Result<u64, Error> {
     let gone = Entity::find().select_only().column(Column::Id);
     let gone = gone.filter(Column::DeletedAt.lt(before)).order_by_asc(Column::Id).limit(limit);
     let gone: Vec<DocumentId> = gone.into_tuple().all(txn).await?;
-    let removed = Entity::delete_many().filter(Column::Id.is_in(gone)).exec(txn).await?;
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    let these = Column::Id.is_in(gone.iter().copied());
+    let removed = Entity::delete_many().filter(these).exec(txn).await?;
+    audit::erase(txn, gone.into_iter().map(|id| id.0), Actor::System, now).await?;
     Ok(removed.rows_affected)
 }
 

@@ -6,13 +6,17 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
 
 use super::document;
-use crate::access::{Actor, Viewer, user};
+use crate::access::{Actor, Viewer, audit, user};
+use crate::automation::job;
 use crate::catalog::{Cataloged, catalog};
 use crate::error::Error;
 use crate::id::{DocumentId, FileId, UserId};
+
+/// For how many days a file to import is kept.
+pub const IMPORTED_DAYS: i64 = 30;
 
 /// A file.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -130,6 +134,37 @@ pub async fn readable(
     viewer: &Viewer,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find_by_id(id).filter(Entity::record().visible(viewer)).one(db).await
+}
+
+/// Forgets up to `limit` files to import that came before `before`, and what the audit log says of them; gives
+/// how many. What jobs leave has times of its own.
+///
+/// # Errors
+/// The database.
+pub async fn forget_imported(
+    txn: &impl ConnectionTrait,
+    before: DateTimeUtc,
+    limit: u64,
+    now: DateTimeUtc,
+) -> Result<u64, Error> {
+    let left = job::Entity::find().select_only().column(job::Column::ResultFileId);
+    let left = left.filter(job::Column::ResultFileId.is_not_null()).into_query();
+    let gone = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DocumentId.is_null())
+        .filter(Column::CreatedAt.lt(before))
+        .filter(Column::Id.not_in_subquery(left))
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    let gone: Vec<FileId> = gone.into_tuple().all(txn).await?;
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    let these = Column::Id.is_in(gone.iter().copied());
+    let removed = Entity::delete_many().filter(these).exec(txn).await?;
+    audit::erase(txn, gone.into_iter().map(|id| id.0), Actor::System, now).await?;
+    Ok(removed.rows_affected)
 }
 
 /// Which of the storage keys a row has.

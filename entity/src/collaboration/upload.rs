@@ -7,11 +7,11 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, PaginatorTrait, QueryOrder, QuerySelect};
 
 use super::file::Stored;
-use super::{CollaborationError, Target, document, document_tag, file, file_name};
+use super::{CollaborationError, Subject, Target, document, document_tag, file, file_name};
 use crate::access::{Actor, Viewer};
 use crate::check::Check;
 use crate::error::Error;
-use crate::id::{FileId, Id, UploadId, UserId};
+use crate::id::{CustomerId, DocumentId, FileId, Id, UploadId, UserId};
 
 /// How large a file is at most, in bytes: 2 GiB.
 pub const LARGEST: i64 = 2 << 30;
@@ -191,6 +191,24 @@ pub async fn finish(
     upload.file_id = Some(file.id);
     upload.into_active_model().reset_all().update(txn).await?;
     Ok(file)
+}
+
+/// Forgets the uploads that were to go to one of `customers` or to their documents.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn forget_of(
+    txn: &impl ConnectionTrait,
+    customers: &[CustomerId],
+) -> Result<(), Error> {
+    let documents = document::Entity::find().select_only().column(document::Column::Id);
+    let theirs = document::Column::CustomerId.is_in(customers.iter().copied());
+    let documents: Vec<DocumentId> = documents.filter(theirs).into_tuple().all(txn).await?;
+    let versions = documents.into_iter().map(Target::VersionOf);
+    let customers = customers.iter().map(|id| Target::New(Subject::Customer(*id)));
+    let targets = customers.chain(versions).map(Target::global);
+    Entity::delete_many().filter(Column::Target.is_in(targets)).exec(txn).await?;
+    Ok(())
 }
 
 /// Forgets up to `limit` uploads that expired before `before`; gives how many.

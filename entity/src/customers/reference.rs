@@ -45,15 +45,16 @@ const fn refer(table: &'static str, column: &'static str, tie: Tie) -> Reference
     Reference { table, column, tie, merge: Move::Refer }
 }
 
-/// Every column that refers to a customer; what refers to another one of these comes before it.
+/// Every column that refers to a customer; what refers to another one of these comes before it. Events come
+/// first: who is just planning what has to be sent of one holds it, and what was planned is seen afterwards.
 pub const REFERENCES: &[Reference] = &[
+    refer("event", "customer_id", Tie::Noted),
     refer("message", "customer_id", Tie::Belongs),
     refer("contact", "customer_id", Tie::Belongs),
     refer("address", "customer_id", Tie::Belongs),
     refer("note", "customer_id", Tie::Belongs),
     refer("document", "customer_id", Tie::Belongs),
     refer("webhook_delivery", "customer_id", Tie::Belongs),
-    refer("event", "customer_id", Tie::Noted),
     refer("credit_note", "customer_id", Tie::Kept),
     refer("payment", "customer_id", Tie::Kept),
     refer("invoice", "customer_id", Tie::Kept),

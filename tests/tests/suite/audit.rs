@@ -1,9 +1,12 @@
 //! The audit log: who changed what, and that nobody can hide it.
 
+use api::cli::audit::{AuditArgs, Ending};
+use clap::Parser;
 use entity::access::Role;
 use entity::access::audit::{self, Finding, Head};
+use entity::id::{AuditEntryId, Id};
 use futures::FutureExt;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
@@ -41,13 +44,27 @@ pub async fn seal(app: &App) {
     panic!("entries are left unsealed");
 }
 
-async fn verify(app: &App) -> Result<Head, Finding> {
+/// Walks the chain.
+pub async fn verify(app: &App) -> Result<Head, Finding> {
     let verified = audit::verify(app.db.reader(), None).await.expect("a walk");
     verified.map(|verified| verified.head)
 }
 
+#[derive(Parser)]
+struct Command {
+    #[command(flatten)]
+    audit: AuditArgs,
+}
+
+/// How `rapport audit verify` ends with `options`.
+async fn command(app: &App, options: &[&str]) -> Ending {
+    let words = ["audit", "verify"].into_iter().chain(options.iter().copied());
+    let command = Command::try_parse_from(words).expect("a command");
+    api::cli::audit::run(command.audit, &app.db).await.expect("an ending")
+}
+
 /// Changes the log as somebody would who is the master of the database.
-async fn tamper(app: &App, sql: &str) {
+pub async fn tamper(app: &App, sql: &str) {
     let (open, close) = match app.db.reader().get_database_backend() {
         DbBackend::Postgres => (
             "ALTER TABLE audit_entry DISABLE TRIGGER USER",
@@ -129,6 +146,61 @@ on_both_stacks! {
         assert_eq!(app.number(nowhere).await, 0);
     }
 
+    async fn a_value_that_somebody_may_not_see_is_not_in_their_log_either(app: App) {
+        let administrator = app.token_of(Role::Administrator).await;
+        let define = "mutation ($input: CreateCustomFieldInput!) { createCustomField(input: $input) {
+          customField { id } userErrors { code field message } } }";
+        let secret = json!({
+            "key": "illness", "label": "Illness", "type": "TEXT", "sensitivity": "SENSITIVE", "purpose": "care",
+            "visibleTo": [Role::Accountant.id().global()],
+        });
+        let field = app.make_as(&administrator, "customField", define, json!({ "input": secret })).await;
+        let open = json!({ "key": "worth", "label": "Worth", "type": "DECIMAL" });
+        app.make_as(&administrator, "customField", define, json!({ "input": open })).await;
+        let value = |key: &str, value: &str| json!({ "key": key, "value": value });
+        let input = json!({
+            "kind": "PERSON", "displayName": "Lan", "customFields": [value("illness", "gout"), value("worth", "12.50")],
+        });
+        let lan = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await["id"].clone();
+        let change = json!({ "customFields": [value("illness", "flu")] });
+        app.make("customer", UPDATE, json!({ "id": lan, "input": change })).await;
+        let change = json!({ "customFields": [{ "key": "illness", "value": null }] });
+        app.make("customer", UPDATE, json!({ "id": lan, "input": change })).await;
+
+        let told = async |token: &str| {
+            let reply = app.send_as(Some(token), HISTORY, json!({ "id": lan })).await;
+            assert!(reply.errors.is_empty(), "{:#?}", reply.errors);
+            let entries = reply.data["customer"]["history"]["nodes"].as_array().expect("entries").clone();
+            let changes = entries.iter().map(|entry| {
+                let changes = entry["changes"].as_array().expect("changes").iter();
+                changes.filter(|change| change["field"].as_str().is_some_and(|field| field.contains("custom")))
+                    .cloned().collect::<Vec<_>>()
+            });
+            changes.collect::<Vec<_>>()
+        };
+        let changed = |field: &str, before: Value, after: Value| {
+            json!({ "field": format!("customFields.{field}"), "before": before, "after": after })
+        };
+        let whole = json!([
+            [changed("illness", Value::Null, json!("gout")), changed("worth", Value::Null, json!("12.5"))],
+            [changed("illness", json!("gout"), json!("flu"))],
+            [changed("illness", json!("flu"), Value::Null)],
+        ]);
+        let masked = json!([
+            [changed("illness", Value::Null, json!("(hidden)")), changed("worth", Value::Null, json!("12.5"))],
+            [changed("illness", json!("(hidden)"), json!("(hidden)"))],
+            [changed("illness", json!("(hidden)"), Value::Null)],
+        ]);
+        let auditor = app.token_of(Role::Auditor).await;
+        assert_eq!(json!(told(&administrator).await), whole);
+        assert_eq!(json!(told(&auditor).await), masked);
+        let all = as_auditor(app, ENTRIES, json!({})).await.to_string();
+        assert!(!all.contains("gout") && !all.contains("flu"), "{all}");
+        let archive = "mutation ($id: ID!) { archiveCustomField(id: $id) { customField { id } userErrors { code } } }";
+        app.make_as(&administrator, "customField", archive, json!({ "id": field["id"] })).await;
+        assert_eq!(json!(told(&administrator).await), masked, "nobody sees the values of an archived field");
+    }
+
     async fn only_auditors_and_administrators_see_it(app: App) {
         let lan = customer(app, "Lan", "vi", "VND").await;
         for (query, variables) in [(ENTRIES, json!({})), (HISTORY, json!({ "id": lan }))] {
@@ -189,6 +261,51 @@ on_both_stacks! {
         verify(app).await.expect("only who has noted the head knows");
         let verified = audit::verify(app.db.reader(), Some(&noted)).await.expect("a walk");
         assert_eq!(verified, Err(Finding::Missing(last)));
+    }
+
+    async fn the_command_names_the_entry_and_ends_with_one(app: App) {
+        for name in ["Lan", "Minh", "Tuyết"] {
+            customer(app, name, "vi", "VND").await;
+        }
+        seal(app).await;
+        let last = app.number("SELECT COUNT(*) AS n FROM audit_entry").await;
+        let whole = command(app, &[]).await;
+        let head = whole.text.strip_prefix(&format!("{last} entries are as they were written.\nHead: "));
+        let head = head.expect("what it says of a chain without a flaw").to_owned();
+        assert_eq!(whole.status, 0);
+        assert_eq!(command(app, &["--head", &head]).await, whole);
+        let other = head.replace(':', ":0");
+        let told = command(app, &["--head", &other]).await;
+        let said = format!("entry {last} has another hash than the one that was noted.");
+        assert!(told.status == 1 && told.text.ends_with(&said), "{told:?}");
+
+        app.execute("CREATE TABLE kept AS SELECT * FROM audit_entry").await;
+        let id = audit::Entity::find().filter(audit::Column::Position.eq(last)).one(app.db.reader()).await;
+        let id: AuditEntryId = id.expect("a row").expect("an entry").id;
+        let edit = "record_table = 'contact'";
+        let erase = "before = NULL, after = NULL, salt = NULL, erased_at = at";
+        for (change, said) in [(edit, "was changed after it was sealed"), (erase, "no entry says who erased it")] {
+            tamper(app, &format!("UPDATE audit_entry SET {change} WHERE position = {last}")).await;
+            let told = command(app, &[]).await;
+            assert!(told.status == 1 && told.text.contains(said), "{told:?}");
+            assert!(told.text.contains(&format!("entry {last} ({})", id.global())), "{told:?}");
+            tamper(app, "DELETE FROM audit_entry").await;
+            tamper(app, "INSERT INTO audit_entry SELECT * FROM kept").await;
+        }
+        assert_eq!(command(app, &[]).await, whole);
+
+        tamper(app, "DELETE FROM audit_entry WHERE position = 2").await;
+        let told = command(app, &[]).await;
+        assert!(told.status == 1 && told.text.ends_with("entry 2 was deleted."), "{told:?}");
+        tamper(app, "INSERT INTO audit_entry SELECT * FROM kept WHERE position = 2").await;
+
+        // The end is cut off together with the head.
+        tamper(app, &format!("DELETE FROM audit_entry WHERE position = {last}")).await;
+        tamper(app, "UPDATE audit_head SET position = position - 1, hash = \
+            (SELECT hash FROM audit_entry ORDER BY position DESC LIMIT 1)").await;
+        assert_eq!(command(app, &[]).await.status, 0, "only who has noted the head knows");
+        let told = command(app, &["--head", &head]).await;
+        assert!(told.status == 1 && told.text.ends_with(&format!("entry {last} was deleted.")), "{told:?}");
     }
 
     async fn an_entry_that_is_inserted_afterwards_is_found(app: App) {

@@ -21,7 +21,12 @@ K-2,A4,3/1/2025,3/31/2025,a lot,No,4/2/2025
 ";
 
 pub async fn upload(app: &App, token: &str, body: &str) -> (u16, Value) {
-    let request = Request::post("/files?name=receivables.csv")
+    upload_as(app, token, "receivables.csv", body).await
+}
+
+/// Sends a file to import, by the name that it has.
+pub async fn upload_as(app: &App, token: &str, name: &str, body: &str) -> (u16, Value) {
+    let request = Request::post(format!("/files?name={name}"))
         .header("host", &app.address)
         .header("authorization", format!("Bearer {token}"))
         .body(Full::from(body.to_owned()))

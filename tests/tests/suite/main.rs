@@ -7,6 +7,7 @@ mod audit;
 mod changing;
 mod custom_fields;
 mod customers;
+mod erasure;
 mod files;
 mod finding;
 mod given;

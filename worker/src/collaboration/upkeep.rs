@@ -1,5 +1,6 @@
 //! Keeping files tidy, once a day: uploads that nobody used are forgotten, documents that were deleted long
-//! ago are removed for good, and so is what the file store has and no row names.
+//! ago are removed for good, and so are files that were imported long ago, what jobs know of them, and what the
+//! file store has and no row names.
 //!
 //! Invariant: rows go first and bytes after them, so that no row is ever without its bytes; whatever is
 //! broken off is done again from the start, and by one worker at a time.
@@ -10,8 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::automation::chore;
+use entity::access::Actor;
+use entity::access::audit::Origin;
 use entity::automation::lease::Fence;
+use entity::automation::{chore, job};
 use entity::clock::Clock;
 use entity::collaboration::{document, file, upload};
 use entity::db::Db;
@@ -64,6 +67,10 @@ pub struct Tidied {
     pub uploads: u64,
     /// Documents that were deleted long ago.
     pub documents: u64,
+    /// Files that were imported long ago.
+    pub imported: u64,
+    /// Jobs that ended long ago and knew details.
+    pub jobs: u64,
     /// Objects without a row.
     pub objects: u64,
 }
@@ -120,13 +127,30 @@ impl Upkeep {
             }
         }
         let before = now - TimeDelta::days(document::KEPT_DAYS);
+        let origin = Origin::new(Actor::System, now);
         loop {
-            let purged = self.db.write(|txn| document::purge(txn, before, PAGE).boxed()).await?;
+            let purged = self
+                .db
+                .write_as(&origin, |txn| document::purge(txn, before, PAGE, now).boxed())
+                .await?;
             tidied.documents += purged;
             if purged < PAGE || !self.renew(fence).await? {
                 break;
             }
         }
+        let before = now - TimeDelta::days(file::IMPORTED_DAYS);
+        loop {
+            let forgotten = self
+                .db
+                .write_as(&origin, |txn| file::forget_imported(txn, before, PAGE, now).boxed())
+                .await?;
+            tidied.imported += forgotten;
+            if forgotten < PAGE || !self.renew(fence).await? {
+                break;
+            }
+        }
+        let before = now - TimeDelta::days(job::DETAILED_DAYS);
+        tidied.jobs = self.db.write(|txn| job::forget_details(txn, before).boxed()).await?;
         let old = now - ORPHANED;
         tidied.objects += self.sweep(fence, old).await?;
         tidied.objects += self.sweep_parts(old).await?;

@@ -3,14 +3,18 @@
 //! ```text
 //! origin   who writes, told to the database      (a trigger on each table writes the entries)
 //! seal     closes the chain of hashes            verify   walks it and names what does not fit
+//! erase    what was changed of a record that is gone          changes  what was changed, as it is shown
 //! ```
 //!
 //! The entries are written by the database itself, in the transaction of the change and one statement
 //! for however many rows, so that no code can change a record past the log; `migration` says how.
 //!
-//! Invariant: an entry is written once and sealed once. Its hash covers the entry and the hash before it.
+//! Invariant: an entry is written once and sealed once. Its hash covers the entry and the hash before it, but
+//! of what was changed only a salted digest, so that this can be erased when the law asks for that, once and
+//! with an entry that says who did so.
 
 mod changes;
+mod erase;
 mod origin;
 mod seal;
 mod verify;
@@ -23,6 +27,7 @@ use crate::automation::job;
 use crate::catalog::catalog;
 use crate::id::{AuditEntryId, JobId, UserId};
 
+pub(crate) use erase::erase;
 pub use origin::Origin;
 pub(crate) use origin::{declare, forget};
 pub use seal::seal;
@@ -42,6 +47,8 @@ pub enum Action {
     Updated,
     /// It was removed for good.
     Deleted,
+    /// What its entries say was changed is erased; they stay.
+    Erased,
 }
 
 /// An entry.
@@ -75,11 +82,18 @@ pub struct Model {
     pub hash: Option<String>,
     /// When it was sealed.
     pub sealed_at: Option<DateTimeUtc>,
+    /// What the digest was made with, in hexadecimal; gone with what was changed.
+    pub salt: Option<String>,
+    /// The hash of salt, `before` and `after`, in hexadecimal; none when they were erased before it was sealed.
+    pub digest: Option<String>,
+    /// When `before` and `after` were erased.
+    pub erased_at: Option<DateTimeUtc>,
 }
 
 catalog! {
     /// A change of a record: who did what to it, and what was there before. It is never changed, and a
-    /// chain of hashes shows if somebody did.
+    /// chain of hashes shows if somebody did. When a record is purged, what its changes were is erased; that
+    /// they were, when and by whom stays.
     AuditEntry (auditEntry, auditEntries) of Entity, read by Permission::ReadAudit;
     /// Its id; ids sort as the entries were written.
     id: id::<AuditEntryId>().filtered(),
@@ -99,11 +113,14 @@ catalog! {
     record_kind: text(Column::RecordTable).filtered(),
     /// The record's id; null for a kind that cannot be read by id.
     record_id: batch_json("ID", changes::record_id),
-    /// What was changed: a list of `{ "field", "before", "after" }`. Amounts are in minor units.
-    /// Passwords and other secrets are shown as `(hidden)`.
+    /// What was changed: a list of `{ "field", "before", "after" }`; empty once it is erased. Amounts are in
+    /// minor units. A custom field is `customFields.` with its key. Passwords and other secrets, and values of
+    /// custom fields that you may not see, are shown as `(hidden)`.
     changes: batch_json("JSON!", changes::changes),
     /// Where it stands in the chain of all changes; null for some seconds, before it is sealed.
     position: long(Column::Position).ordered(),
     /// SHA-256 of it and all before it, in hexadecimal; null before it is sealed.
     hash: text(Column::Hash),
+    /// When what was changed was erased, by whom its record's last entry says; null while it is kept.
+    erased_at: instant(Column::ErasedAt),
 }

@@ -5,7 +5,12 @@
 //! positions, and hashes each with the hash before it. A transaction that commits late is sealed late:
 //! positions follow the order in which changes became visible, and have no gaps.
 //!
-//! `hash = SHA-256(previous hash, entry)`, both as JSON without spaces and with sorted keys.
+//! ```text
+//! digest = SHA-256(salt, before, after)                          hash = SHA-256(previous hash, entry, digest)
+//! ```
+//!
+//! All of it as JSON without spaces and with sorted keys. Once the salt is erased with what was changed, nobody
+//! can find out by trying what the digest was made of. An entry that was erased before it was sealed has none.
 //!
 //! Invariant: the head says how long the chain is and what its last hash is, in the same transaction.
 
@@ -19,6 +24,9 @@ use sha2::{Digest, Sha256};
 use super::{Column, Entity, Model};
 use crate::error::Error;
 use crate::text::hex;
+
+/// How many bytes of chance a salt has.
+const SALT: usize = 16;
 
 /// The end of the chain.
 pub(super) mod head {
@@ -58,20 +66,29 @@ pub async fn seal(
         .one(txn)
         .await?;
     let Some(head) = head else { return Ok(0) };
+    // What is just being erased is sealed when that is over.
     let waiting = Entity::find()
         .filter(Column::Position.is_null())
         .order_by_asc(Column::Id)
         .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .all(txn)
         .await?;
+    let sealed = waiting.len();
     let (mut position, mut hash) = (head.position, head.hash);
-    let mut seals = Vec::with_capacity(waiting.len());
-    for entry in &waiting {
+    let mut seals = Vec::with_capacity(sealed);
+    for mut entry in waiting {
         position += 1;
-        hash = hashed(&hash, entry, position, now);
-        seals.push(
-            json!({ "id": entry.id.0.simple().to_string(), "position": position, "hash": hash }),
-        );
+        if entry.erased_at.is_none() {
+            let salt = hex(&rand::random::<[u8; SALT]>());
+            entry.digest = Some(digest(&salt, &entry));
+            entry.salt = Some(salt);
+        }
+        hash = hashed(&hash, &entry, position, now);
+        seals.push(json!({
+            "id": entry.id.0.simple().to_string(), "position": position, "hash": hash,
+            "salt": entry.salt, "digest": entry.digest,
+        }));
     }
     if seals.is_empty() {
         return Ok(0);
@@ -82,20 +99,22 @@ pub async fn seal(
         .col_expr(head::Column::Hash, Expr::val(hash))
         .exec(txn)
         .await?;
-    Ok(waiting.len())
+    Ok(sealed)
 }
 
 async fn write(txn: &impl ConnectionTrait, seals: Value, now: DateTime<Utc>) -> Result<(), Error> {
     let backend = txn.get_database_backend();
     let sql = match backend {
         DbBackend::Postgres => {
-            "UPDATE audit_entry SET position = s.position, hash = s.hash, sealed_at = $2 \
-             FROM jsonb_to_recordset($1) AS s(id uuid, position bigint, hash text) \
+            "UPDATE audit_entry SET position = s.position, hash = s.hash, salt = s.salt, \
+             digest = s.digest, sealed_at = $2 FROM jsonb_to_recordset($1) \
+             AS s(id uuid, position bigint, hash text, salt text, digest text) \
              WHERE audit_entry.id = s.id"
         }
         _ => {
             "UPDATE audit_entry SET position = s.value ->> 'position', hash = s.value ->> 'hash', \
-             sealed_at = ?2 FROM json_each(?1) AS s WHERE audit_entry.id = unhex(s.value ->> 'id')"
+             salt = s.value ->> 'salt', digest = s.value ->> 'digest', sealed_at = ?2 \
+             FROM json_each(?1) AS s WHERE audit_entry.id = unhex(s.value ->> 'id')"
         }
     };
     let sealed = Statement::from_sql_and_values(backend, sql, [seals.into(), now.into()]);
@@ -121,12 +140,20 @@ pub(super) fn hashed(
         entry.record_table,
         entry.record_id,
         entry.action.to_value(),
-        entry.before,
-        entry.after,
+        entry.digest,
         sealed.timestamp_micros(),
     ]);
+    canonical_hash(&content)
+}
+
+/// The hash of what an entry says was changed.
+pub(super) fn digest(salt: &str, entry: &Model) -> String {
+    canonical_hash(&json!([salt, entry.before, entry.after]))
+}
+
+fn canonical_hash(content: &Value) -> String {
     let mut canonical = Vec::with_capacity(512);
-    write_canonical(&content, &mut canonical);
+    write_canonical(content, &mut canonical);
     hex(&Sha256::digest(&canonical))
 }
 

@@ -1,16 +1,18 @@
-//! Verifying: walks the chain from its first entry and names the first one that does not fit.
+//! Verifying: walks the chain from its first entry and names the first one that does not fit. What an entry
+//! says was changed may be missing only if another entry says that its record's was erased.
 //!
 //! Somebody who can write to the database could hash the whole chain anew. Against that, note the head
 //! somewhere else from time to time, and hand it to the next run.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::entity::prelude::*;
 use sea_orm::{PaginatorTrait, QueryOrder, QuerySelect};
 
-use super::seal::{hashed, head};
-use super::{Column, Entity, Model};
+use super::seal::{digest, hashed, head};
+use super::{Action, Column, Entity, Model};
 use crate::id::{AuditEntryId, Id};
 
 /// How many entries are read at once.
@@ -43,6 +45,8 @@ pub struct Verified {
 pub enum Finding {
     /// An entry is not what it was when it was sealed.
     Changed(i64, AuditEntryId),
+    /// What an entry says was changed is gone, and no entry says who erased it.
+    Erased(i64, AuditEntryId),
     /// No entry has the position.
     Missing(i64),
     /// An entry claims a place that nobody gave it, or is older than it can be.
@@ -57,6 +61,11 @@ impl fmt::Display for Finding {
             Self::Changed(position, id) => {
                 write!(f, "entry {position} ({}) was changed after it was sealed", id.global())
             }
+            Self::Erased(position, id) => write!(
+                f,
+                "what entry {position} ({}) says was changed is gone, and no entry says who erased it",
+                id.global()
+            ),
             Self::Missing(position) => write!(f, "entry {position} was deleted"),
             Self::Inserted(id) => write!(
                 f,
@@ -98,8 +107,9 @@ impl Walk<'_> {
             if entries.is_empty() {
                 return Ok(Err(Finding::Missing(self.position + 1)));
             }
+            let erasures = erasures(db, &entries).await?;
             for entry in &entries {
-                if let Err(finding) = self.step(entry) {
+                if let Err(finding) = self.step(entry, &erasures) {
                     return Ok(Err(finding));
                 }
             }
@@ -110,15 +120,18 @@ impl Walk<'_> {
         }
     }
 
-    fn step(&mut self, entry: &Model) -> Result<(), Finding> {
+    fn step(&mut self, entry: &Model, erasures: &HashSet<Erasure>) -> Result<(), Finding> {
         self.position += 1;
         if entry.position != Some(self.position) {
             return Err(Finding::Missing(self.position));
         }
         let sealed = entry.sealed_at.unwrap_or_default();
         self.hash = hashed(&self.hash, entry, self.position, sealed);
-        if entry.hash.as_ref() != Some(&self.hash) {
+        if entry.hash.as_ref() != Some(&self.hash) || !is_whole(entry) {
             return Err(Finding::Changed(self.position, entry.id));
+        }
+        if entry.erased_at.is_some_and(|at| !erasures.contains(&erasure(entry, at))) {
+            return Err(Finding::Erased(self.position, entry.id));
         }
         self.newest = self.newest.max(entry.at);
         if self.newest - entry.at > LATEST {
@@ -130,6 +143,37 @@ impl Walk<'_> {
             false => Ok(()),
         }
     }
+}
+
+/// Of which record what was changed is erased, and since when.
+type Erasure = (String, Uuid, DateTime<Utc>);
+
+fn erasure(entry: &Model, at: DateTime<Utc>) -> Erasure {
+    (entry.record_table.clone(), entry.record_id, at)
+}
+
+/// Whether what the entry says was changed is what was sealed, or is gone as a whole.
+fn is_whole(entry: &Model) -> bool {
+    let (Some(salt), None) = (&entry.salt, entry.erased_at) else {
+        let parts = [entry.before.is_some(), entry.after.is_some(), entry.salt.is_some()];
+        return entry.erased_at.is_some() && parts == [false; 3];
+    };
+    entry.digest.as_ref() == Some(&digest(salt, entry))
+}
+
+/// The erasures that are on record for those of `entries` that are erased.
+async fn erasures(db: &impl ConnectionTrait, entries: &[Model]) -> Result<HashSet<Erasure>, DbErr> {
+    let erased = entries.iter().filter(|entry| entry.erased_at.is_some());
+    let records: HashSet<Uuid> = erased.map(|entry| entry.record_id).collect();
+    if records.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let listed = Entity::find()
+        .filter(Column::RecordId.is_in(records))
+        .filter(Column::Action.eq(Action::Erased))
+        .all(db)
+        .await?;
+    Ok(listed.iter().map(|entry| erasure(entry, entry.at)).collect())
 }
 
 /// Walks the chain, which has to contain the `noted` head if one is given.

@@ -1,13 +1,16 @@
 //! Deleting a customer, taking that back, and purging: removing it for good.
 //!
-//! Invariant: what the law makes us keep, invoices and payments, is never purged.
+//! Invariant: what the law makes us keep, invoices and payments, is never purged. Of a purged customer nothing
+//! is left but its id, and that it was purged: the audit log keeps who did what and when, but no values.
 
+use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Query};
 
-use super::{Entity, Model, lock};
-use crate::access::Actor;
+use super::{Column, Entity, Model, lock};
+use crate::access::{Actor, audit};
 use crate::automation::event;
+use crate::collaboration::upload;
 use crate::customers::CustomersError;
 use crate::customers::reference::{REFERENCES, Reference, Tie};
 use crate::edit::save;
@@ -79,6 +82,10 @@ pub async fn purge(
             return Err(CustomersError::HasRecords.into());
         }
     }
+    let parts = Entity::find().select_only().column(Column::Id).filter(Column::MergedIntoId.eq(id));
+    let mut customers: Vec<CustomerId> = parts.into_tuple().all(txn).await?;
+    customers.push(id);
+    upload::forget_of(txn, &customers).await?;
     for reference in REFERENCES {
         match reference.tie {
             Tie::Kept => {}
@@ -91,6 +98,7 @@ pub async fn purge(
         }
     }
     Entity::delete_by_id(id).exec(txn).await?;
+    audit::erase(txn, [id.0], actor, now).await?;
     // The customer's id is all that is left of it.
     event::emit(txn, event::Kind::CustomerPurged, id.0, None, actor, now).await
 }

@@ -1,0 +1,309 @@
+//! A person whose every datum is a word that occurs nowhere else is purged, and looked for everywhere.
+//!
+//! Of what refers to a customer, invoices, credit notes, payments with their receipts, and the ledger have to
+//! be kept by law for years, and the customer with them: who has any is not purged. Nothing else is kept, but
+//! two things for 30 days, since they are about many people and cannot be told apart: files that were
+//! imported, and what jobs were asked with and have refused of them. What people type into the filters of
+//! views that they save is theirs, and stays until they change it.
+
+use chrono::TimeDelta;
+use entity::access::Role;
+use entity::automation::message;
+use entity::clock::Clock;
+use entity::customers::customer::Channel;
+use entity::id::{CustomerId, Id, MessageId};
+use entity::text::hex;
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, Statement};
+use serde_json::{Value, json};
+use tests::app::App;
+use tests::on_both_stacks;
+use tests::receiver::{Act, Receiver};
+use uuid::Uuid;
+use worker::collaboration::export;
+
+use super::{CREATE_CONTACT, DELETE_CONTACT, MERGE, purge};
+use crate::audit::{seal, verify};
+use crate::changing::export::EXPORT;
+use crate::changing::import::IMPORT;
+use crate::given::{CREATE_CUSTOMER, CREATE_UPLOAD, SHARE_CUSTOMER, document};
+use crate::imports::upload_as;
+
+/// A word that occurs nowhere else, not even in a hash.
+const CANARY: &str = "kzqwx";
+
+/// Digits of which the same is hoped.
+const NUMBER: &str = "98704321777";
+
+/// Tables that may hold it for 30 days after a purge; of the audit log, what was said of imported files.
+const FOR_A_WHILE: [&str; 3] = ["audit_entry", "file", "job"];
+
+const SAID_OF_OTHERS: &str = "SELECT COUNT(*) AS n FROM audit_entry WHERE record_table <> 'file' AND \
+     (lower(CAST(before AS text)) LIKE '%kzqwx%' OR lower(CAST(after AS text)) LIKE '%kzqwx%')";
+
+const FILE: &str = "number,name,email,phone,stage
+kzqwx-1,Kzqwx Imported,imported@kzqwx.example,98704321777,prospect
+kzqwx-2,Kzqwx Refused,refused@kzqwx.example,98704321777,kzqwx
+";
+
+/// The tables in which the canary is found, each with a row.
+async fn found(app: &App) -> Vec<(String, String)> {
+    let reader = app.db.reader();
+    let backend = reader.get_database_backend();
+    let is_postgres = backend == DbBackend::Postgres;
+    let columns = if is_postgres {
+        "SELECT CAST(table_name AS text) AS t, '' AS c FROM information_schema.tables \
+         WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1"
+    } else {
+        "SELECT m.name AS t, c.name AS c FROM sqlite_schema m, pragma_table_info(m.name) c \
+         WHERE m.type = 'table' ORDER BY 1, c.cid"
+    };
+    let columns = reader.query_all_raw(Statement::from_string(backend, columns)).await;
+    let columns = columns.expect("the catalogue of the database");
+    assert!(columns.len() > 40, "{}", columns.len());
+    let bytes = hex(CANARY.as_bytes());
+    let look = |table: &str, column: &str| {
+        if is_postgres {
+            return format!(
+                "SELECT '{table}' AS t, min(r::text) AS row FROM \"{table}\" AS r WHERE \
+                 lower(r::text) LIKE '%{CANARY}%' OR r::text LIKE '%{bytes}%' OR r::text LIKE '%{NUMBER}%'"
+            );
+        }
+        let text = format!("lower(CAST(\"{column}\" AS text))");
+        format!(
+            "SELECT '{table}' AS t, min({text}) AS row FROM \"{table}\" WHERE instr({text}, '{CANARY}') > 0 \
+             OR instr({text}, '{NUMBER}') > 0 OR instr(CAST(\"{column}\" AS blob), CAST('{CANARY}' AS blob)) > 0"
+        )
+    };
+    let mut places: Vec<(String, String)> = Vec::new();
+    for column in columns {
+        let text = |name| column.try_get::<String>("", name).expect("a name");
+        let sql = look(&text("t"), &text("c"));
+        let row = reader.query_one_raw(Statement::from_string(backend, &sql)).await.expect(&sql);
+        let row = row.and_then(|row| row.try_get("", "row").expect("a text"));
+        if let (Some(row), false) = (row, places.iter().any(|(table, _)| *table == text("t"))) {
+            places.push((text("t"), row));
+        }
+    }
+    places
+}
+
+fn tables(places: &[(String, String)]) -> Vec<&str> {
+    places.iter().map(|(table, _)| table.as_str()).collect()
+}
+
+/// What the file store and Redis have of it: names.
+async fn found_outside(app: &App) -> Vec<String> {
+    let holds = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).to_lowercase();
+        text.contains(CANARY) || text.contains(NUMBER)
+    };
+    let mut places = Vec::new();
+    let objects: Vec<_> = app.files.list(None).try_collect().await.expect("a list");
+    for object in objects {
+        let bytes = app.files.get(&object.location).await.expect("a file").bytes().await;
+        if holds(object.location.as_ref().as_bytes()) || holds(&bytes.expect("bytes")) {
+            places.push(object.location.to_string());
+        }
+    }
+    if app.store.is_some() {
+        let url = std::env::var("TEST_REDIS_URL").expect("a Redis");
+        let client = redis::Client::open(url).expect("a client");
+        let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
+        let keys: Vec<String> =
+            redis::cmd("KEYS").arg("*").query_async(&mut redis).await.expect("keys");
+        for key in keys {
+            let value: Option<Vec<u8>> =
+                redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.expect("a value");
+            if holds(key.as_bytes()) || value.is_some_and(|value| holds(&value)) {
+                places.push(key);
+            }
+        }
+    }
+    places
+}
+
+/// What a mutation made for an administrator.
+async fn administered(app: &App, field: &str, query: &str, variables: Value) -> Value {
+    let administrator = app.token_of(Role::Administrator).await;
+    app.make_as(&administrator, field, query, variables).await
+}
+
+/// A customer that came by an import, and was changed in every way there is.
+async fn person(app: &App) -> String {
+    let (status, file) = upload_as(app, &app.token(), "kzqwx.csv", FILE).await;
+    assert_eq!(status, 201, "{file}");
+    let input = json!({ "fileId": file["id"] });
+    app.make("job", IMPORT, json!({ "input": input, "key": "import" })).await;
+    app.drain().await;
+    let find = "{ customers(filter: { search: \"kzqwx\" }) { nodes { id } } }";
+    let id = app.ask(find, json!({})).await["customers"]["nodes"][0]["id"].clone();
+
+    let update = "mutation ($id: ID!, $input: UpdateCustomerInput!) { updateCustomer(id: $id, input: $input) {
+      customer { id } userErrors { code field message } } }";
+    let values = [json!({ "key": "motto", "value": "kzqwx motto" })];
+    let input = json!({
+        "displayName": "Kzqwx Renamed", "email": "renamed@kzqwx.example", "phone": "98704321777",
+        "taxNumber": "KZQWX-7", "customFields": values,
+    });
+    app.make("customer", update, json!({ "id": id, "input": input })).await;
+    let row = json!({ "number": "kzqwx-1", "displayName": "Kzqwx Upserted" });
+    let upsert = "mutation ($input: UpsertCustomersInput!) {
+      upsertCustomers(input: $input, idempotencyKey: \"upsert\") { succeeded userErrors { code } } }";
+    let made = app.make("succeeded", upsert, json!({ "input": { "rows": [row] } })).await;
+    assert_eq!(made, 1);
+
+    for name in ["Kzqwx Kept", "Kzqwx Removed"] {
+        let input =
+            json!({ "name": name, "email": "contact@kzqwx.example", "phone": "98704321777" });
+        let contact =
+            app.make("contact", CREATE_CONTACT, json!({ "id": id, "input": input })).await;
+        let update =
+            "mutation ($id: ID!) { updateContact(id: $id, input: { name: \"Kzqwx Changed\" }) {
+          contact { id } userErrors { code } } }";
+        app.make("contact", update, json!({ "id": contact["id"] })).await;
+        if name.ends_with("Removed") {
+            app.make("customer", DELETE_CONTACT, json!({ "id": contact["id"] })).await;
+        }
+    }
+    let create = "mutation ($id: ID!) { createAddress(customerId: $id, input: { lines: \"1 Kzqwx\", city: \"Kzqwx\" }) {
+      address { id } userErrors { code } } }";
+    app.make("address", create, json!({ "id": id })).await;
+    let address = app.make("address", create, json!({ "id": id })).await;
+    let delete =
+        "mutation ($id: ID!) { deleteAddress(id: $id) { customer { id } userErrors { code } } }";
+    app.make("customer", delete, json!({ "id": address["id"] })).await;
+    let create =
+        "mutation ($id: ID!) { createNote(customerId: $id, input: { body: \"A kzqwx note\" }) {
+      note { id } userErrors { code } } }";
+    let note = app.make("note", create, json!({ "id": id })).await;
+    let update =
+        "mutation ($id: ID!) { updateNote(id: $id, input: { body: \"Another kzqwx note\" }) {
+      note { id } userErrors { code } } }";
+    app.make("note", update, json!({ "id": note["id"] })).await;
+    id.as_str().expect("an id").to_owned()
+}
+
+/// Documents, one of them deleted, and files that were only promised.
+async fn documents(app: &App, id: &str) {
+    let made = document(app, &json!(id), "kzqwx-1.txt", b"kzqwx bytes").await;
+    document(app, &made["documentId"], "kzqwx-2.txt", b"other kzqwx bytes").await;
+    let deleted = document(app, &json!(id), "kzqwx-3.txt", b"deleted kzqwx bytes").await;
+    app.make("document", crate::given::DELETE_DOCUMENT, json!({ "id": deleted["documentId"] }))
+        .await;
+    for record in [&json!(id), &made["documentId"]] {
+        let input =
+            json!({ "record": record, "fileName": "kzqwx-4.txt", "size": 1, "title": "Kzqwx" });
+        app.make("upload", CREATE_UPLOAD, json!({ "input": input })).await;
+    }
+}
+
+/// The same person once more, with traces of its own, who becomes part of the first.
+async fn double(app: &App, id: &str) {
+    let input = json!({
+        "kind": "PERSON", "displayName": "Kzqwx Double", "email": "double@kzqwx.example",
+        "contacts": [{ "name": "Kzqwx Inner" }], "addresses": [{ "lines": "2 Kzqwx" }],
+    });
+    let double =
+        app.make("customer", CREATE_CUSTOMER, json!({ "input": input, "key": "double" })).await;
+    let input = json!({ "id": double["id"], "input": { "name": "Kzqwx Removed" } });
+    let contact = app.make("contact", CREATE_CONTACT, input).await;
+    app.make("customer", DELETE_CONTACT, json!({ "id": contact["id"] })).await;
+    documents(app, double["id"].as_str().expect("an id")).await;
+    app.make("customer", MERGE, json!({ "input": { "keepId": id, "mergeIds": [double["id"]] } }))
+        .await;
+}
+
+/// A mail to the customer, as receipts are, but without the payment that would have to be kept.
+async fn mail(app: &App, id: &str) {
+    let now = app.clock.now();
+    let row = message::ActiveModel {
+        id: Set(MessageId::new(now)),
+        effect_key: Set("kzqwx".to_owned()),
+        class: Set(message::Class::Receipt),
+        kind: Set(message::Kind::Receipt),
+        channel: Set(Channel::Email),
+        customer_id: Set(CustomerId::parse(id)),
+        subject_id: Set(Uuid::new_v4()),
+        state: Set(message::State::Accepted),
+        detail: Set(Some("kzqwx@example.vn was taken".to_owned())),
+        facts: Set(Some(json!({ "name": "Kzqwx" }))),
+        recipient: Set(Some("mail@kzqwx.example".to_owned())),
+        message_id: Set("m".to_owned()),
+        subject: Set(Some("Dear Kzqwx".to_owned())),
+        body: Set(Some(b"Dear kzqwx".to_vec())),
+        due_at: Set(now),
+        expires_at: Set(now),
+        attempts: Set(1),
+        fence: Set(1),
+        settled_at: Set(Some(now)),
+        created_at: Set(now),
+        ..Default::default()
+    };
+    row.insert(app.db.reader()).await.expect("a message");
+}
+
+on_both_stacks! {
+    async fn nothing_is_left_of_a_purged_customer(app: App) {
+        let receiver = Receiver::start(|_| Act::Answer(204)).await;
+        let kinds = [
+            "customer.created", "customer.updated", "customer.merged", "customer.purged", "contact.created",
+            "contact.updated", "contact.deleted", "address.created", "note.created", "note.updated",
+        ];
+        let endpoint = "mutation ($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) {
+          webhookEndpoint { id } userErrors { code message } } }";
+        let input = json!({ "url": receiver.url("/hook"), "kinds": kinds });
+        administered(app, "webhookEndpoint", endpoint, json!({ "input": input })).await;
+        let field = "mutation ($input: CreateCustomFieldInput!) { createCustomField(input: $input) {
+          customField { id } userErrors { code message } } }";
+        let input = json!({ "key": "motto", "label": "Motto", "type": "TEXT" });
+        administered(app, "customField", field, json!({ "input": input })).await;
+
+        let id = person(app).await;
+        documents(app, &id).await;
+        double(app, &id).await;
+        mail(app, &id).await;
+        for mark in ["follow", "addFavourite"] {
+            let mark = format!("mutation ($id: ID!) {{ {mark}(id: $id) {{ userErrors {{ code }} }} }}");
+            app.make("userErrors", &mark, json!({ "id": id })).await;
+        }
+        let (user, _) = app.user(Role::Sales.id()).await;
+        let share = json!({ "customerId": id, "with": { "userId": user.global() } });
+        app.make("share", SHARE_CUSTOMER, json!({ "input": share })).await;
+        let export = json!({ "filter": { "search": "kzqwx" }, "key": "export" });
+        app.make("job", EXPORT, export).await;
+        app.drain().await;
+        seal(app).await;
+
+        let before = found(app).await;
+        for table in [
+            "address", "audit_entry", "contact", "customer", "document", "file", "job", "message", "note", "upload",
+            "webhook_delivery",
+        ] {
+            assert!(tables(&before).contains(&table), "the search does not find it in {table}: {before:#?}");
+        }
+
+        purge(app, &id).await;
+        app.drain().await;
+        let mut after = found(app).await;
+        after.retain(|(table, _)| !FOR_A_WHILE.contains(&table.as_str()));
+        assert_eq!(after, [], "something is left of a customer who was purged");
+        assert_eq!(app.number(SAID_OF_OTHERS).await, 0);
+        seal(app).await;
+        verify(app).await.expect("a chain without a flaw");
+
+        // The objects are as old as this machine's clock says.
+        app.advance(Clock::system().now() - app.clock.now() + TimeDelta::days(2));
+        for days in [0, 31, 1] {
+            app.advance(TimeDelta::days(days));
+            app.upkeep().tidy().await.expect("tidy");
+        }
+        export::sweep(&app.db, &app.clock, &*app.files).await.expect("a sweep");
+        assert_eq!(found(app).await, [], "something is left after a month");
+        assert_eq!(found_outside(app).await, Vec::<String>::new());
+        seal(app).await;
+        verify(app).await.expect("a chain without a flaw");
+    }
+}
