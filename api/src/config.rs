@@ -1,5 +1,5 @@
 //! What `rapport serve` is configured with, besides the stack of [`worker::config`]: `LISTEN`,
-//! `TOKEN_KEY`, `TOKEN_KEY_FILE`, `PROXIES`, `CORS_ORIGINS`, `MAX_REQUESTS`, `DOCUMENTS`,
+//! `TOKEN_KEY`, `TOKEN_KEY_FILE`, `TOKEN_KEY_PREVIOUS`, `TOKEN_KEY_PREVIOUS_FILE`, `PROXIES`, `CORS_ORIGINS`, `MAX_REQUESTS`, `DOCUMENTS`,
 //! `INTROSPECTION`, `RATE_LIMIT`, `RATE_LIMIT_ANONYMOUS`.
 
 use std::io::Write;
@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use entity::clock::Clock;
 use worker::config::{ConfigError, Environment, Stack, secret};
 
+use crate::files::link::Links;
 use crate::http::budget::{Allowance, Budget};
 use crate::http::documents::{Documents, Manifest, ManifestError, Shelf};
 use crate::http::store::Store;
@@ -32,6 +33,13 @@ pub struct Server {
     /// A file with that secret instead.
     #[arg(long, env = "TOKEN_KEY_FILE", value_name = "FILE")]
     pub token_key_file: Option<PathBuf>,
+    /// The secret before it was replaced: links to files that were signed with it stay good until they
+    /// expire.
+    #[arg(long, env = "TOKEN_KEY_PREVIOUS", hide_env_values = true, value_name = "SECRET")]
+    pub token_key_previous: Option<String>,
+    /// A file with that secret instead.
+    #[arg(long, env = "TOKEN_KEY_PREVIOUS_FILE", value_name = "FILE")]
+    pub token_key_previous_file: Option<PathBuf>,
     /// How many proxies of your own stand before this server; as many entries of X-Forwarded-For are
     /// believed.
     #[arg(long, env = "PROXIES", default_value_t = 0, value_name = "N")]
@@ -118,6 +126,23 @@ impl Server {
                 "production needs a key, the same for all processes; `openssl rand -hex 32` makes one",
             ),
             None => kept_key(&stack.data_dir.join("token.key")),
+        }
+    }
+
+    /// What signs links to files with `key`, and takes those that the key before it has signed.
+    ///
+    /// # Errors
+    /// When that key is too short or cannot be read.
+    pub fn links(&self, key: &[u8]) -> Result<Links, ConfigError> {
+        let file = self.token_key_previous_file.as_ref();
+        let previous = secret("TOKEN_KEY_PREVIOUS_FILE", self.token_key_previous.clone(), file)?;
+        match previous {
+            Some(previous) if previous.len() < SHORTEST_KEY => {
+                let what = "a key that was good has 32 characters or more";
+                Err(ConfigError::Refused("TOKEN_KEY_PREVIOUS", what.to_owned()))
+            }
+            Some(previous) => Ok(Links::new(key).after(previous.as_bytes())),
+            None => Ok(Links::new(key)),
         }
     }
 }

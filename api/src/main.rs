@@ -9,7 +9,6 @@ use api::access::token::Tokens;
 use api::cli::{audit, demo, import, seed};
 use api::config::Server;
 use api::context::Shared;
-use api::files::link::Links;
 use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
 use api::http::store::Store;
@@ -121,7 +120,7 @@ async fn serve_all(
         signal: stack.signal()?,
         tokens: Arc::new(Tokens::new(&key)),
         hashing: Hashing::default(),
-        links: Links::new(&key),
+        links: server.links(&key)?,
         words: worker::document::Documents::embedded()?,
     };
     let development = (stack.environment == Environment::Development).then(|| Development {

@@ -1,7 +1,8 @@
 //! Signed links: who may do one thing with one file, and until when.
 //!
 //! Invariant: a link is good for one purpose, one id and one user; none of it can be changed without the
-//! key, and none of it is looked at before the signature is.
+//! key, and none of it is looked at before the signature is. It names the key that it was signed with, so
+//! that links stay good while a key is replaced.
 
 use std::fmt;
 
@@ -15,8 +16,11 @@ use uuid::Uuid;
 /// What links are signed with under a process's secret; another purpose gets another key.
 const CONTEXT: &[u8] = b"rapport: links to files, 1";
 
-/// Purpose, id, user, seconds.
-const CLAIMS: usize = 1 + 16 + 16 + 8;
+/// How long the name of a key is.
+const NAME: usize = 4;
+
+/// Key, purpose, id, user, seconds.
+const CLAIMS: usize = NAME + 1 + 16 + 16 + 8;
 
 /// What a link is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,25 +44,51 @@ pub struct Link {
 
 /// Signs links, and checks them.
 #[derive(Clone)]
-pub struct Links(hmac::Key);
+pub struct Links {
+    newest: Key,
+    older: Vec<Key>,
+}
+
+/// A key, and what links call it.
+#[derive(Clone)]
+struct Key {
+    name: [u8; NAME],
+    key: hmac::Key,
+}
+
+impl Key {
+    fn derive(secret: &[u8]) -> Self {
+        let derived = hmac::sign(&hmac::Key::new(HMAC_SHA256, secret), CONTEXT);
+        let key = hmac::Key::new(HMAC_SHA256, derived.as_ref());
+        let tag = hmac::sign(&key, b"name");
+        Self { name: tag.as_ref().first_chunk().copied().unwrap_or_default(), key }
+    }
+}
 
 impl Links {
     /// With a key derived from `secret`, which has at least 32 bytes.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
-        let derived = hmac::sign(&hmac::Key::new(HMAC_SHA256, secret), CONTEXT);
-        Self(hmac::Key::new(HMAC_SHA256, derived.as_ref()))
+        Self { newest: Key::derive(secret), older: Vec::new() }
+    }
+
+    /// The same, which also takes links that were signed with `secret` before it was replaced.
+    #[must_use]
+    pub fn after(mut self, secret: &[u8]) -> Self {
+        self.older.push(Key::derive(secret));
+        self
     }
 
     /// The link as it stands in an address.
     #[must_use]
     pub fn sign(&self, purpose: Purpose, link: Link) -> String {
         let mut bytes = Vec::with_capacity(CLAIMS + 32);
+        bytes.extend_from_slice(&self.newest.name);
         bytes.push(purpose as u8);
         bytes.extend_from_slice(link.id.as_bytes());
         bytes.extend_from_slice(link.user.0.as_bytes());
         bytes.extend_from_slice(&link.expires_at.timestamp().to_be_bytes());
-        let signature = hmac::sign(&self.0, &bytes);
+        let signature = hmac::sign(&self.newest.key, &bytes);
         bytes.extend_from_slice(signature.as_ref());
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -68,8 +98,10 @@ impl Links {
     pub fn open(&self, purpose: Purpose, text: &str) -> Option<Link> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (claims, signature) = bytes.split_at_checked(CLAIMS)?;
-        hmac::verify(&self.0, claims, signature).ok()?;
-        let (kind, rest) = claims.split_first()?;
+        let (name, rest) = claims.split_first_chunk::<NAME>()?;
+        let mut keys = std::iter::once(&self.newest).chain(&self.older);
+        hmac::verify(&keys.find(|key| key.name == *name)?.key, claims, signature).ok()?;
+        let (kind, rest) = rest.split_first()?;
         let (id, rest) = rest.split_first_chunk::<16>()?;
         let (user, rest) = rest.split_first_chunk::<16>()?;
         let seconds = i64::from_be_bytes(rest.try_into().ok()?);
@@ -108,6 +140,40 @@ mod tests {
         assert_eq!(links.open(Purpose::Download, &text), Some(link()));
         assert_eq!(links.open(Purpose::Upload, &text), None);
         assert_eq!(Links::new(&[8; 32]).open(Purpose::Download, &text), None);
+    }
+
+    #[test]
+    fn a_link_stays_good_while_its_key_is_replaced() {
+        let text = Links::new(&[7; 32]).sign(Purpose::Upload, link());
+        let links = Links::new(&[8; 32]).after(&[7; 32]);
+        assert_eq!(links.open(Purpose::Upload, &text), Some(link()));
+        let fresh = links.sign(Purpose::Upload, link());
+        assert_eq!(Links::new(&[8; 32]).open(Purpose::Upload, &fresh), Some(link()));
+        assert_eq!(Links::new(&[7; 32]).open(Purpose::Upload, &fresh), None);
+    }
+
+    #[test]
+    fn what_another_key_or_the_secret_itself_has_signed_is_no_link() {
+        let links = Links::new(&[7; 32]);
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(links.sign(Purpose::Upload, link())).unwrap();
+        let (claims, _) = bytes.split_at(CLAIMS);
+        for key in [[7; 32], [8; 32]] {
+            let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, &key), claims);
+            let forged = BASE64_URL_SAFE_NO_PAD.encode([claims, signature.as_ref()].concat());
+            assert_eq!(links.open(Purpose::Upload, &forged), None);
+        }
+    }
+
+    #[test]
+    fn a_link_for_somebody_else_is_none() {
+        let links = Links::new(&[7; 32]);
+        let theirs = Link { user: UserId(Uuid::from_u128(9)), ..link() };
+        let decode =
+            |link| BASE64_URL_SAFE_NO_PAD.decode(links.sign(Purpose::Upload, link)).unwrap();
+        let (own, other) = (decode(link()), decode(theirs));
+        let swapped = [&other[..CLAIMS], &own[CLAIMS..]].concat();
+        let swapped = BASE64_URL_SAFE_NO_PAD.encode(swapped);
+        assert_eq!(links.open(Purpose::Upload, &swapped), None);
     }
 
     proptest! {
