@@ -19,7 +19,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::link::Purpose;
 use super::range::{Part, asked};
-use super::{Files, fault, not_found};
+use super::{Files, fault, not_found, out_of_reach};
 use crate::http::failure::Failure;
 use crate::http::request::RequestId;
 
@@ -59,8 +59,13 @@ pub(super) async fn download(
     } else {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
         let key = object_store::path::Path::from(file.storage_key.as_str());
-        let stored = files.store.get_opts(&key, options).await;
-        Body::from_stream(stored.map_err(|error| fault(&error, &request))?.into_stream())
+        let stored = match files.store.get_opts(&key, options).await {
+            Err(error @ object_store::Error::NotFound { .. }) => {
+                return Err(fault(&error, &request));
+            }
+            stored => stored.map_err(|error| out_of_reach(&error, &request))?,
+        };
+        Body::from_stream(stored.into_stream())
     };
     let type_and_length =
         [(CONTENT_TYPE, file.media_type.clone()), (CONTENT_LENGTH, length.to_string())];

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the row is written when all of the body is there.
 
+use std::sync::Arc;
+
 use async_graphql::ID;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -15,7 +17,7 @@ use entity::id::{FileId, Id};
 use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 
-use super::receive::receive;
+use super::receive::{Pace, receive};
 use super::{Files, fault};
 use crate::http::errors::Code;
 use crate::http::failure::Failure;
@@ -56,7 +58,8 @@ pub(super) async fn import(
     let _place = files.place()?;
     let now = files.shared.clock.now();
     let id = FileId::new(now);
-    let stored = receive(&*files.store, id, body, LARGEST, &request).await?;
+    let stored =
+        receive(Arc::clone(&files.store), id, body, (LARGEST, Pace::default()), &request).await?;
     let name = params.name.unwrap_or_default();
     let actor = Actor::from(&viewer);
     let origin = Origin::new(actor, now).in_request(request.as_str());

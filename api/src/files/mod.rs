@@ -94,6 +94,13 @@ fn not_found() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, Code::NotFound, message)
 }
 
+/// The answer while the file store does not do what it should: it may by the next attempt.
+fn out_of_reach(error: &object_store::Error, request: &RequestId) -> Failure {
+    tracing::error!(%error, request_id = request.as_str(), "the file store failed");
+    let message = "Files are out of reach at the moment. Try again in a while.";
+    Failure::unavailable(message, Duration::from_secs(5))
+}
+
 fn fault(error: &dyn std::error::Error, request: &RequestId) -> Failure {
     let error = worker::relay::chain(error);
     tracing::error!(error, request_id = request.as_str(), "a file could not be moved");

@@ -3,6 +3,8 @@
 //! Invariant: a document or a version comes of it when the whole file is stored and is what was announced,
 //! in one transaction; otherwise nothing does, and the link stays good for another attempt.
 
+use std::sync::Arc;
+
 use async_graphql::ID;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -21,7 +23,7 @@ use object_store::ObjectStoreExt;
 use serde::Serialize;
 
 use super::link::Purpose;
-use super::receive::{receive, too_large};
+use super::receive::{Pace, receive, too_large};
 use super::{Files, fault, not_found};
 use crate::http::errors::Code;
 use crate::http::failure::Failure;
@@ -57,7 +59,8 @@ pub(super) async fn upload(
     }
     let _place = files.place()?;
     let id = FileId::new(files.shared.clock.now());
-    let stored = receive(&*files.store, id, body, announced, &request).await?;
+    let stored =
+        receive(Arc::clone(&files.store), id, body, (announced, Pace::default()), &request).await?;
     let unlike = match &waiting.sha256 {
         _ if stored.size != waiting.size => Some("size"),
         Some(hash) if *hash != stored.sha256 => Some("sha256"),

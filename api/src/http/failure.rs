@@ -56,7 +56,12 @@ impl Failure {
     /// 503: there is more to do than the server can, or something it needs is away.
     #[must_use]
     pub fn overloaded(after: Duration) -> Self {
-        let message = "The server is busy. Try again in a moment.";
+        Self::unavailable("The server is busy. Try again in a moment.", after)
+    }
+
+    /// 503: something that the server needs is away; says what.
+    #[must_use]
+    pub fn unavailable(message: impl Into<String>, after: Duration) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Overloaded, message).retry_after(after)
     }
 

@@ -6,13 +6,15 @@ use futures::{StreamExt, stream};
 use http_body_util::StreamBody;
 use hyper::Request;
 use hyper::body::{Bytes, Frame};
+use object_store::ObjectStore;
 use serde_json::json;
 use tests::on_both_stacks;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use uuid::Uuid;
 
-use super::{get, header, link, nothing_is_left, objects, promise, put, send};
-use crate::given;
+use super::{get, header, link, nothing_is_left, objects, promise, put, send, text};
+use crate::given::{self, CREATE_UPLOAD};
 
 on_both_stacks! {
     async fn what_a_file_is_its_content_says_and_markup_never_runs(app: App) {
@@ -30,6 +32,55 @@ on_both_stacks! {
             assert_eq!(header(&file, "x-content-type-options"), "nosniff");
             assert!(header(&file, "content-security-policy").contains("sandbox"));
         }
+    }
+
+    async fn a_name_is_never_a_path(app: App) {
+        let customer = json!(given::customer(app, "Sông Hàn", "vi", "VND").await);
+        let long = format!("{}.pdf", "x".repeat(300));
+        for (name, shown) in [
+            ("../../x", "x"), ("/etc/passwd", "passwd"), ("a\u{7}b.txt", "ab.txt"), ("..\\..\\x.ini", "x.ini"), ("..", "file"),
+            (long.as_str(), ""),
+        ] {
+            let made = given::document(app, &customer, name, name.as_bytes()).await;
+            let cleaned = text(&made["fileName"]);
+            assert!(cleaned.len() <= 240 && (shown.is_empty() || cleaned == shown), "{name:?}: {cleaned}");
+        }
+        let keys = app.files.list(None).map(|object| object.expect("an object").location.to_string());
+        for key in keys.collect::<Vec<_>>().await {
+            let random = key.strip_prefix("uploads/").expect("where files are");
+            assert!(Uuid::parse_str(random).is_ok(), "{key}");
+        }
+        assert_eq!(objects(app).await, 6);
+        let nul = json!({ "input": { "record": customer, "fileName": "a\u{0}b.txt", "size": 1 } });
+        assert_eq!(app.send(CREATE_UPLOAD, nul).await.error_code(), Some("BAD_REQUEST"));
+    }
+
+    async fn what_unpacks_to_more_than_it_is_stays_packed(app: App) {
+        let customer = json!(given::customer(app, "Sông Hàn", "vi", "VND").await);
+        // 60,000 by 60,000 pixels would be 14 GiB; the archive says that it holds 4 GiB.
+        let picture = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60, 8, 6, 0, 0, 0]].concat();
+        let archive = [b"PK\x03\x04\x14\0\0\0\x08\0".as_slice(), &[0; 8], &[16, 0, 0, 0], &[0xff; 4], &[1, 0, 0, 0], b"0"].concat();
+        let before = resident();
+        for (name, bytes, expected) in [("a.png", &picture, "image/png"), ("a.zip", &archive, "application/zip")] {
+            let made = given::document(app, &customer, name, bytes).await;
+            assert_eq!((&made["mediaType"], &made["size"]), (&json!(expected), &json!(bytes.len())));
+            let file = get(app, &link(app, &made["versionId"]).await, &[]).await;
+            assert_eq!(file.body().as_ref(), bytes.as_slice());
+        }
+        assert!(resident().saturating_sub(before) < 64 << 20);
+    }
+
+    async fn too_large_a_file_is_refused_before_it_is_sent(app: App) {
+        let customer = given::customer(app, "Sông Hàn", "vi", "VND").await;
+        let upload = promise(app, json!({ "record": customer, "fileName": "a.bin", "size": 1000 })).await;
+        let mut stream = TcpStream::connect(&app.address).await.expect("a connection");
+        let head = format!("PUT {upload} HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("a head");
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut answer));
+        read.await.expect("an answer without a body").expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 413");
+        nothing_is_left(app).await;
     }
 
     async fn a_file_that_is_not_what_was_announced_leaves_nothing(app: App) {

@@ -35,6 +35,9 @@ on_both_stacks! {
             let answer = app.send_as(Some(token), DOWNLOAD, json!({ "id": version["versionId"] })).await;
             assert_eq!(answer.data["downloadLink"].is_object(), visible, "{:?}", answer.errors);
         }
+        for id in [&open["documentId"], &json!(customer), &json!("fil_01k2j5x4yvf8kr1r8b4m0a3c5d"), &json!("x")] {
+            assert_eq!(app.ask(DOWNLOAD, json!({ "id": id })).await["downloadLink"], Value::Null, "{id}");
+        }
         let answer = app.send_as(None, DOWNLOAD, json!({ "id": open["versionId"] })).await;
         assert_eq!(answer.error_code(), Some("UNAUTHENTICATED"));
         let upload = |record: &Value| json!({ "input": { "record": record, "fileName": "x", "size": 1 } });
