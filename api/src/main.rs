@@ -131,9 +131,10 @@ async fn serve_all(
         Some(url) => Some(Store::open(url, &stack.redis_prefix)?),
         None => None,
     };
+    let files = stack.files()?;
     let (router, stop) = routes(Parts {
         shared: shared.clone(),
-        files: stack.files()?,
+        files: Arc::clone(&files),
         metrics: start_metrics()?,
         proxies: server.proxies,
         documents: server.documents(store.clone(), &clock)?,
@@ -150,7 +151,7 @@ async fn serve_all(
     let address = listener.local_addr()?;
     let embedded = stack.redis_url.is_none();
     let workers = match embedded {
-        true => Some(Runtime::new(&stack, db.clone(), clock, shared.signal, None)?),
+        true => Some(Runtime::new(&stack, db.clone(), clock, shared.signal, files, None)?),
         false => None,
     };
     if stack.environment == Environment::Development {

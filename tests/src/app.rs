@@ -93,7 +93,7 @@ pub struct App {
     pub mailbox: Mailbox,
     /// Host and port of the API.
     pub address: String,
-    tokens: Arc<Tokens>,
+    shared: Shared,
     accountant: (UserId, SessionId),
     stack: Stack,
     stop: CancellationToken,
@@ -170,36 +170,18 @@ impl App {
         };
         let transport = Some(Transport::Memory(mailbox.clone()));
         let signal = shared.signal.clone();
-        let workers = Runtime::new(&stack, db.clone(), clock.clone(), signal.clone(), transport)?;
-        let tokens = Arc::clone(&shared.tokens);
+        let files = stack.files()?;
+        let keep = Arc::clone(&files);
+        let workers =
+            Runtime::new(&stack, db.clone(), clock.clone(), signal.clone(), keep, transport)?;
         let store = match &stack.redis_url {
             Some(url) => Some(Store::open(url, &stack.redis_prefix)?),
             None => None,
         };
-        let allowance = Allowance { account: Some(RATE_LIMIT), address: Some(RATE_LIMIT) };
-        let budget = Budget::new(allowance, clock.clone(), store.clone());
-        let files = stack.files()?;
-        let (router, stop) = routes(Parts {
-            shared,
-            files: Arc::clone(&files),
-            metrics: figures(),
-            proxies: 0,
-            cors_origins: Vec::new(),
-            max_requests: 256,
-            documents: Documents::automatic(Shelf::new(store.clone(), clock.clone())),
-            budget,
-            introspection: false,
-            sockets: Rules { recheck: Duration::from_millis(200), ..Rules::default() },
-            development: None,
-        })?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?.to_string();
-        let asked = stop.asked.clone();
-        let patience = Patience { notice: Duration::ZERO, ..Patience::default() };
-        tokio::spawn(serve(listener, router, stop, patience));
-        let workers = tokio::spawn(workers.run(asked.clone()));
+        let stop = CancellationToken::new();
+        let address = listen(&shared, store.clone(), Arc::clone(&files), &stop).await?;
+        let workers = tokio::spawn(workers.run(stop.clone()));
         Ok(Self {
-            stack,
             db,
             clock,
             signal,
@@ -207,9 +189,10 @@ impl App {
             files,
             mailbox,
             address,
-            tokens,
+            shared,
             accountant,
-            stop: asked,
+            stack,
+            stop,
             workers,
             folder,
         })
@@ -222,7 +205,7 @@ impl App {
     #[must_use]
     pub fn token(&self) -> String {
         let (user, session) = self.accountant;
-        self.tokens.issue(user, session, self.clock.now()).expect("a token")
+        self.shared.tokens.issue(user, session, self.clock.now()).expect("a token")
     }
 
     /// A fresh user's token.
@@ -264,7 +247,7 @@ impl App {
             async move { session::begin(txn, user, &Device::default(), now).await }.boxed()
         });
         let session = begun.await.expect("a session").session.id;
-        self.tokens.issue(user, session, now).expect("a token")
+        self.shared.tokens.issue(user, session, now).expect("a token")
     }
 
     /// Sends a request as the accountant.
@@ -355,8 +338,21 @@ impl App {
     pub fn start_workers(&mut self) {
         let transport = Some(Transport::Memory(self.mailbox.clone()));
         let (db, clock, signal) = (self.db.clone(), self.clock.clone(), self.signal.clone());
-        let workers = Runtime::new(&self.stack, db, clock, signal, transport).expect("workers");
-        self.workers = tokio::spawn(workers.run(self.stop.clone()));
+        let files = Arc::clone(&self.files);
+        let workers = Runtime::new(&self.stack, db, clock, signal, files, transport);
+        self.workers = tokio::spawn(workers.expect("workers").run(self.stop.clone()));
+    }
+
+    /// Goes on with another API and other workers, which keep files in `files`.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub async fn keep_files_in(&mut self, files: Arc<dyn ObjectStore>) {
+        self.kill_workers().await;
+        self.files = Arc::clone(&files);
+        let listening = listen(&self.shared, self.store.clone(), files, &self.stop).await;
+        self.address = listening.expect("an API");
+        self.start_workers();
     }
 
     /// Waits until all that is due by the clock is done.
@@ -461,6 +457,40 @@ const MISALLOCATED: &str = "SELECT (SELECT COUNT(*) FROM invoice WHERE paid <> \
 const LEASED: &str = "SELECT (SELECT COUNT(*) FROM message WHERE lease_until IS NOT NULL) \
      + (SELECT COUNT(*) FROM job WHERE lease_until IS NOT NULL) \
      + (SELECT COUNT(*) FROM webhook_delivery WHERE lease_until IS NOT NULL) AS n";
+
+/// Serves the API until `stop`; gives its address.
+async fn listen(
+    shared: &Shared,
+    store: Option<Store>,
+    files: Arc<dyn ObjectStore>,
+    stop: &CancellationToken,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let allowance = Allowance { account: Some(RATE_LIMIT), address: Some(RATE_LIMIT) };
+    let clock = shared.clock.clone();
+    let (router, stopping) = routes(Parts {
+        shared: shared.clone(),
+        files,
+        metrics: figures(),
+        proxies: 0,
+        cors_origins: Vec::new(),
+        max_requests: 256,
+        documents: Documents::automatic(Shelf::new(store.clone(), clock.clone())),
+        budget: Budget::new(allowance, clock, store),
+        introspection: false,
+        sockets: Rules { recheck: Duration::from_millis(200), ..Rules::default() },
+        development: None,
+    })?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    let (asked, stop) = (stopping.asked.clone(), stop.clone());
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        asked.cancel();
+    });
+    let patience = Patience { notice: Duration::ZERO, ..Patience::default() };
+    tokio::spawn(serve(listener, router, stopping, patience));
+    Ok(address)
+}
 
 /// An organisation with an accountant, who has logged in.
 async fn found(db: &Db, clock: &Clock) -> Result<(UserId, SessionId), entity::Error> {

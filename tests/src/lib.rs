@@ -2,6 +2,7 @@
 //! clients that press on them, and the chaos run. The product knows nothing of it.
 
 pub mod app;
+pub mod bucket;
 pub mod chaos;
 pub mod graphql;
 pub mod receiver;

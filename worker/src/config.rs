@@ -2,10 +2,12 @@
 //! `DATA_DIR`, `DATABASE_URL`, `DATABASE_POOL`, `REDIS_URL`, `REDIS_PREFIX`, `SMTP_URL`,
 //! `SMTP_CONNECTIONS`, `SMTP_TIMEOUT_S`, `FILES_URL`, `PUBLIC_URL`, `RAPPORT_ENV`, `DKIM_DOMAIN`,
 //! `DKIM_SELECTOR`, `DKIM_KEY`, `DKIM_KEY_FILE`, `MAIL_RETRY_S`, `LEASE_S`, `SENDERS`, `WEBHOOK_ALLOW`, `LOG`,
-//! `LOG_FORMAT`.
+//! `LOG_FORMAT`; and for a bucket as `FILES_URL` those that all programs for S3 know: `AWS_ENDPOINT`,
+//! `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ALLOW_HTTP` and so on.
 //!
 //! Invariant: a wrong value is refused at start, with a sentence that says what is allowed.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,13 +18,13 @@ use entity::access::role;
 use entity::clock::Clock;
 use entity::db::Db;
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use url::{Host, Url};
 
 use crate::feed::{Feed, FeedError, Publisher, Signal, StreamSettings};
 use crate::mail::dkim::{Dkim, DkimError};
 use crate::mail::smtp::{Settings, SettingsError, Smtp, Timeouts};
 use crate::mail::transport::{FileOutbox, Transport};
+use crate::store::{Place, StoreError};
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +46,7 @@ pub enum ConfigError {
     Redis(#[from] FeedError),
     /// The file store.
     #[error("FILES_URL")]
-    Files(#[from] object_store::Error),
+    Files(#[from] StoreError),
     /// The database.
     #[error("DATABASE_URL: the database cannot be reached")]
     Database(#[from] sea_orm::DbErr),
@@ -106,7 +108,8 @@ pub struct Stack {
     /// How long the mail server may take to answer, in seconds.
     #[arg(long, env = "SMTP_TIMEOUT_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS", global = true)]
     pub smtp_timeout_s: u64,
-    /// Where files are kept: `file:///path`, shared by all processes [default: `DATA_DIR/files`]
+    /// Where files are kept: `file:///path`, shared by all processes, or `s3://bucket/prefix` with the
+    /// `AWS_…` variables [default: `DATA_DIR/files`]
     #[arg(long, env = "FILES_URL", value_name = "URL", global = true)]
     pub files_url: Option<String>,
     /// The address that people reach Rapport at; its host stands in Message-IDs.
@@ -259,17 +262,15 @@ impl Stack {
         }
     }
 
-    /// The folder that the file store is.
+    /// Where files are kept.
     ///
     /// # Errors
-    /// When the address is none of a folder.
-    pub fn files_folder(&self) -> Result<PathBuf, ConfigError> {
-        let Some(url) = &self.files_url else { return Ok(self.data_dir.join("files")) };
-        let folder = Url::parse(url).ok().filter(|url| url.scheme() == "file");
-        folder.and_then(|url| url.to_file_path().ok()).ok_or_else(|| {
-            let what = "write file:///path of a folder that all processes share";
-            ConfigError::Refused("FILES_URL", what.to_owned())
-        })
+    /// When the address is none of a folder or a bucket.
+    pub fn place(&self) -> Result<Place, ConfigError> {
+        match &self.files_url {
+            None => Ok(Place::Folder(self.data_dir.join("files"))),
+            Some(url) => Ok(Place::parse(url)?),
+        }
     }
 
     /// Opens the file store.
@@ -277,10 +278,10 @@ impl Stack {
     /// # Errors
     /// When the address is none of a store, or the folder cannot be made.
     pub fn files(&self) -> Result<Arc<dyn ObjectStore>, ConfigError> {
-        let folder = self.files_folder()?;
-        let unreadable = |error| ConfigError::Unreadable("FILES_URL", folder.clone(), error);
-        std::fs::create_dir_all(&folder).map_err(unreadable)?;
-        Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?))
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Ok(self.place()?.open(std::env::vars_os().filter_map(text))?)
     }
 
     /// What mails are handed to.

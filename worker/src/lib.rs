@@ -18,5 +18,6 @@ pub mod relay;
 pub mod runtime;
 pub mod sealer;
 pub mod sender;
+pub mod store;
 pub mod tidier;
 pub mod webhook;

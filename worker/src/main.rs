@@ -68,7 +68,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error>> {
             cli.listen
         )
     })?;
-    let runtime = Runtime::new(&stack, db.clone(), clock, stack.signal()?, None)?;
+    let runtime = Runtime::new(&stack, db.clone(), clock, stack.signal()?, stack.files()?, None)?;
     let shutdown = CancellationToken::new();
     let asked = shutdown.clone();
     tokio::spawn(async move {

@@ -74,7 +74,7 @@ const JOBS: usize = 2;
 const INDEXED: u64 = 500;
 
 impl Runtime {
-    /// The workers that `stack` describes, with their own `transport` if one is given.
+    /// The workers that `stack` describes, on `files`, with their own `transport` if one is given.
     ///
     /// # Errors
     /// [`StartError`].
@@ -83,6 +83,7 @@ impl Runtime {
         db: Db,
         clock: Clock,
         signal: Signal,
+        files: Arc<dyn ObjectStore>,
         transport: Option<Transport>,
     ) -> Result<Self, StartError> {
         let (messages, message_feed) = stack.feed("messages")?;
@@ -90,13 +91,12 @@ impl Runtime {
         let lease = stack.lease();
         let requeue = TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
         let pace = Pace { interval: Duration::from_secs(1), requeue };
-        let files = stack.files()?;
         Ok(Self {
             upkeep: Upkeep {
                 db: db.clone(),
                 clock: clock.clone(),
                 files: Arc::clone(&files),
-                folder: Some(stack.files_folder()?),
+                folder: stack.place()?.folder(),
             },
             relay: Relay {
                 db: db.clone(),

@@ -170,7 +170,8 @@ impl Rapport {
     /// Its workers, ready to run.
     pub fn workers(&self) -> Result<Runtime, Failure> {
         let (db, clock) = (self.db.clone(), self.clock.clone());
-        Ok(Runtime::new(&self.stack, db, clock, self.stack.signal()?, None)?)
+        let (signal, files) = (self.stack.signal()?, self.stack.files()?);
+        Ok(Runtime::new(&self.stack, db, clock, signal, files, None)?)
     }
 
     /// Closes its database.

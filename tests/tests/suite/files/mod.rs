@@ -1,5 +1,6 @@
 //! Documents: files go in and out by signed links, in versions, and nothing is left of what fails.
 
+mod bucket;
 mod hostile;
 mod links;
 mod rights;
