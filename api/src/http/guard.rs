@@ -89,8 +89,7 @@ pub fn admit(request: &mut Request, limits: &Limits) -> Result<Admitted, ServerE
     }
     check_variables(&request.variables, limits)?;
     let tokens = scan::tokens(&request.query, limits)?;
-    let document =
-        parse_query(&request.query).map_err(|err| coded(err.into(), Code::ParseFailed))?;
+    let document = parse_query(&request.query).map_err(|err| unreadable(err.into()))?;
     measure::check(&document, limits)?;
     let operation = select(&document, request.operation_name.as_deref())?;
     require_variables(operation, &request.variables)?;
@@ -108,6 +107,14 @@ fn admitted(request: &Request) -> Option<Admitted> {
 
 fn too_complex(what: &str, limit: usize, advice: &str) -> ServerError {
     error(Code::TooComplex, format!("The request has more than {limit} {what}. {advice}"))
+}
+
+/// What is wrong with a document, and where. The line is not quoted as the parser does: a password may stand
+/// there, and answers are kept in places where none should be.
+fn unreadable(parsed: ServerError) -> ServerError {
+    let reason = parsed.message.lines().next_back().unwrap_or_default().trim();
+    let reason = reason.strip_prefix("= ").unwrap_or(reason);
+    coded(ServerError { message: format!("Syntax error: {reason}"), ..parsed }, Code::ParseFailed)
 }
 
 /// The one character that PostgreSQL has in no text and no JSON, so that nothing has to look for it later.

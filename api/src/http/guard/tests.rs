@@ -98,7 +98,7 @@ fn every_limit_has_a_code_and_says_what_to_do() {
             "cycle",
         ),
         ("{ a } fragment A on Q { ...A }".into(), "VALIDATION", "cycle"),
-        ("{ a ".into(), "GRAPHQL_PARSE_FAILED", ""),
+        ("{ a ".into(), "GRAPHQL_PARSE_FAILED", "Syntax error: expected"),
         (String::new(), "GRAPHQL_PARSE_FAILED", ""),
         ("query A { a } query B { a }".into(), "BAD_REQUEST", "operationName"),
         ("query($a: ID!) { a }".into(), "BAD_REQUEST", "`$a` of the type `ID!`"),
