@@ -31,6 +31,7 @@ mod saved_views;
 mod schema;
 mod second_factors;
 mod sessions;
+mod silence;
 mod timeline;
 mod transactions;
 mod webhooks;
