@@ -6,15 +6,15 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveEnum, QuerySelect};
 
-use crate::access::Viewer;
+use crate::access::{Actor, Viewer, audit};
 use crate::automation::{AutomationError, job};
 use crate::customers::reference::{REFERENCES, Tie};
 use crate::customers::{CustomersError, customer};
 use crate::error::Error;
 use crate::id::JobId;
 
-/// Removes the customers that an import has added, for good. What it has changed of others stays. Gives
-/// the job under which that is on record.
+/// Removes the customers that an import has added, for good, and what the audit log says of them. What it has
+/// changed of others stays. Gives the job under which that is on record.
 ///
 /// # Errors
 /// [`AutomationError::JobNotFound`] for what is no import of customers that has ended,
@@ -62,8 +62,11 @@ pub async fn undo(
             .and_where(Expr::col(column).in_subquery(ids(id)));
         txn.execute(&forget).await?;
     }
+    let added = own().select_only().column(customer::Column::Id).into_tuple::<Uuid>();
+    let added = added.all(txn).await?;
     let own = customer::Entity::delete_many().filter(customer::Column::ImportJobId.eq(id));
     let removed = own.exec(txn).await?.rows_affected;
+    audit::erase(txn, added, Actor::User(viewer.user), now).await?;
     let report = serde_json::json!({ "removed": removed });
     let input =
         serde_json::json!({ "import": id.0, "kind": job::Kind::ImportCustomers.to_value() });

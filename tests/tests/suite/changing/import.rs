@@ -104,6 +104,9 @@ on_both_stacks! {
         assert_eq!((&undone["kind"], &undone["state"], &undone["report"]), (&json!("UNDO_IMPORT"), &json!("SUCCEEDED"), &json!({ "removed": 2 })));
         assert_eq!(customers(app).await, json!([]));
         assert_eq!(app.number("SELECT COUNT(*) AS n FROM customer").await, 0);
+        let said = "SELECT COUNT(*) AS n FROM audit_entry WHERE record_table = 'customer' \
+            AND (before IS NOT NULL OR after IS NOT NULL)";
+        assert_eq!(app.number(said).await, 0, "the audit log says nothing of who is gone");
 
         let second = import(app, "second", file, json!({})).await;
         let found = app.ask("{ customers { nodes { id } } }", json!({})).await;
