@@ -215,6 +215,7 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
 fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
     match error {
         CustomersError::NotFound
+        | CustomersError::NothingToErase
         | CustomersError::NoSuchContact
         | CustomersError::NoSuchAddress
         | CustomersError::NoSuchField => (ErrorCode::NotFound, &[]),
@@ -228,6 +229,7 @@ fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
         CustomersError::CurrencyInUse => (ErrorCode::InvalidState, &["input", "currency"]),
         CustomersError::NotDeleted
         | CustomersError::Merged
+        | CustomersError::StillThere
         | CustomersError::HasRecords
         | CustomersError::TooManyFields(_)
         | CustomersError::BuiltOn(_)

@@ -6,6 +6,7 @@ pub mod contact;
 pub mod custom;
 pub mod customer;
 mod field;
+pub mod history;
 pub mod import;
 pub mod overview;
 pub mod reference;
@@ -49,6 +50,12 @@ pub enum CustomersError {
         "the customer has invoices or payments, which have to be kept by law; it stays deleted and out of all lists"
     )]
     HasRecords,
+    /// It can be seen, so it keeps its history.
+    #[error("this still exists, and keeps its history; remove it first")]
+    StillThere,
+    /// Nothing about a customer was removed that has the id.
+    #[error("nothing about a customer was removed that has this id, or its history is erased")]
+    NothingToErase,
     /// No contact has the id.
     #[error("there is no such contact")]
     NoSuchContact,

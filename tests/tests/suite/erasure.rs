@@ -2,6 +2,7 @@
 
 use entity::access::Role;
 use entity::access::audit::Finding;
+use entity::id::Id;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tests::app::App;
@@ -26,6 +27,9 @@ pub const DELETE_CONTACT: &str = "mutation ($id: ID!) { deleteContact(id: $id) {
 const ENTRIES: &str =
     "query ($filter: AuditEntryFilter) { auditEntries(filter: $filter, first: 100) {
   nodes { action recordId requestId user { name } changes position erasedAt } } }";
+
+const ERASE: &str =
+    "mutation ($id: ID!) { eraseHistory(id: $id) { erasedId userErrors { code field message } } }";
 
 const PAYLOADS: &str =
     "SELECT COUNT(*) AS n FROM audit_entry WHERE before IS NOT NULL OR after IS NOT NULL";
@@ -134,6 +138,34 @@ on_both_stacks! {
         assert_eq!(app.number(ERASURES).await, 2);
         purge(app, &lan).await;
         assert_eq!((said("Lan").await, said("Lan Double").await), (0, 0));
+        seal(app).await;
+        verify(app).await.expect("a chain without a flaw");
+    }
+
+    async fn what_was_removed_by_itself_can_be_erased_by_itself(app: App) {
+        let lan = whole(app, "Lan").await;
+        let contact = json!({ "id": lan, "input": { "name": "Hoa Removed" } });
+        let contact = app.make("contact", CREATE_CONTACT, contact).await["id"].clone();
+        let administrator = app.token_of(Role::Administrator).await;
+        let erase = async |id: &Value| {
+            let reply = app.send_as(Some(&administrator), ERASE, json!({ "id": id })).await;
+            assert!(reply.errors.is_empty(), "{:#?}", reply.errors);
+            reply.data["eraseHistory"].clone()
+        };
+        let code = async |id: &Value| erase(id).await["userErrors"][0]["code"].clone();
+        assert_eq!(code(&contact).await, "INVALID_STATE", "it exists");
+        app.make("customer", DELETE_CONTACT, json!({ "id": contact })).await;
+        assert_eq!(app.send(ERASE, json!({ "id": contact })).await.error_code(), Some("FORBIDDEN"));
+        assert_eq!(erase(&contact).await, json!({ "erasedId": contact, "userErrors": [] }));
+        assert_eq!(code(&contact).await, "NOT_FOUND", "it is erased");
+        assert_eq!(code(&json!("con_nonsense")).await, "NOT_FOUND");
+        let user = json!(app.user(Role::Sales.id()).await.0.global());
+        assert_eq!(code(&user).await, "NOT_FOUND", "it is nothing about a customer");
+        let said = "SELECT COUNT(*) AS n FROM audit_entry WHERE CAST(after AS text) LIKE '%Hoa Removed%' \
+            OR CAST(before AS text) LIKE '%Hoa Removed%'";
+        assert_eq!((app.number(said).await, app.number(ERASURES).await), (0, 1));
+        let kept = entries(app, json!({ "recordKind": { "eq": "customer" } })).await;
+        assert!(kept.iter().all(|entry| entry["erasedAt"].is_null() && entry["changes"] != json!([])));
         seal(app).await;
         verify(app).await.expect("a chain without a flaw");
     }
