@@ -1,7 +1,8 @@
 //! Connections, and how the server stops.
 //!
 //! Invariant: nobody on the other side can keep the server from stopping or fill it with waiting: headers have a time
-//! limit, connections a number, and the stop a deadline after which everything is cut.
+//! limit, and so has an answer that is not taken; connections have a number, and the stop a deadline after which
+//! everything is cut.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -27,6 +29,8 @@ use tower::ServiceExt;
 pub struct Patience {
     /// For a request's headers, and between two requests on one connection.
     pub headers: Duration,
+    /// For taking the next piece of an answer, or of what is said on a WebSocket.
+    pub unread: Duration,
     /// Between saying "not ready" and accepting no more, so that balancers have noticed.
     pub notice: Duration,
     /// For what is in progress when accepting has ended.
@@ -39,6 +43,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(15),
+            unread: Duration::from_secs(30),
             notice: Duration::from_secs(3),
             drain: Duration::from_secs(25),
             connections: 4096,
@@ -136,6 +141,8 @@ async fn connection(
 ) {
     // Answers are small: waiting for more to send with them costs 40 ms.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(patience.unread));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
@@ -146,7 +153,7 @@ async fn connection(
             .header_read_timeout(patience.headers)
             .max_headers(64)
             .max_buf_size(64 << 10)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
             .with_upgrades()
     );
     let outcome = tokio::select! {

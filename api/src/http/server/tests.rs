@@ -1,6 +1,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use axum::body::{Body, Bytes};
+use axum::routing::get;
+use futures::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
@@ -9,6 +12,7 @@ use super::*;
 
 const QUICK: Patience = Patience {
     headers: Duration::from_millis(500),
+    unread: Duration::from_millis(200),
     notice: Duration::from_millis(20),
     drain: Duration::from_secs(2),
     connections: 64,
@@ -101,6 +105,35 @@ async fn headers_that_trickle_in_have_a_time_limit() {
     assert!(started.elapsed() < Duration::from_secs(4));
     stop.asked.cancel();
     assert!(serving.await.unwrap());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_given_up_and_a_slow_reader_is_served() {
+    let (ended, stop) = (CancellationToken::new(), Stop::default());
+    let guard = ended.clone();
+    let endless = move || {
+        let guard = guard.clone().drop_guard();
+        let block = move || {
+            let _held = &guard;
+            Ok::<_, io::Error>(Bytes::from(vec![7; 64 << 10]))
+        };
+        async move { Body::from_stream(stream::repeat_with(block)) }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(endless));
+    let serving = tokio::spawn(serve(listener, router, stop.clone(), QUICK));
+    let mut reader = TcpStream::connect(address).await.unwrap();
+    reader.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut some = vec![0; 256 << 10];
+    for _ in 0..40 {
+        reader.read_exact(&mut some).await.unwrap();
+        tokio::time::sleep(QUICK.unread / 10).await;
+    }
+    assert!(!ended.is_cancelled(), "it was dropped while it read");
+    timeout(Duration::from_secs(5), ended.cancelled()).await.expect("it is dropped");
+    stop.asked.cancel();
+    assert!(serving.await.unwrap().unwrap());
 }
 
 #[tokio::test]
