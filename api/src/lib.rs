@@ -15,7 +15,6 @@ mod collaboration;
 pub mod config;
 pub mod context;
 pub mod customers;
-pub mod download;
 pub mod edit;
 pub mod error;
 pub mod files;

@@ -10,7 +10,7 @@ use crate::access::{
 };
 use crate::automation::{JobMutation, WebhookMutation};
 use crate::collaboration::{
-    DocumentMutation, DocumentQuery, MarkMutation, NoteMutation, NotificationMutation,
+    DocumentMutation, DownloadQuery, MarkMutation, NoteMutation, NotificationMutation,
     NotificationQuery, SavedViewMutation, UploadMutation,
 };
 use crate::customers::{
@@ -90,7 +90,7 @@ pub struct Query(
     CustomerDuplicateQuery,
     OverviewQuery,
     InvoiceQuery,
-    DocumentQuery,
+    DownloadQuery,
     NotificationQuery,
 );
 

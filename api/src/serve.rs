@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use crate::access::{self, known::Known};
 use crate::context::{Session, Shared};
-use crate::download::{self, Downloads};
 use crate::files::{self, Files};
 use crate::http::admission::Admission;
 use crate::http::budget::Budget;
@@ -169,10 +168,6 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
         .router()
         .merge(sockets)
         .merge(health::router(ready, parts.metrics))
-        .merge(download::router(Downloads {
-            shared: shared.clone(),
-            files: Arc::clone(&parts.files),
-        }))
         .merge(files::router(Files::new(shared.clone(), parts.files)));
     if let Some(development) = parts.development {
         routes = routes.merge(console::router(&offer(development.demo))?);

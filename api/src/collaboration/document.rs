@@ -1,57 +1,14 @@
-//! Changing documents, and fetching their files. What is read of each is in the catalogue.
+//! Changing documents. What is read of each is in the catalogue.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, TimeDelta, Utc};
+use async_graphql::{Context, ID, InputObject, Object};
 use entity::collaboration::document::{self, Change};
-use entity::collaboration::file;
-use entity::id::{DocumentId, FileId, Id};
+use entity::id::DocumentId;
 use futures::FutureExt;
 
 use crate::context::{Ask, Once, write};
 use crate::error::Fault;
-use crate::files::link::{Link, Purpose};
 use crate::id::parse;
 use crate::payload::payload;
-
-/// For how many minutes a file can be fetched by a link.
-const MINUTES: i64 = 5;
-
-/// Where a file can be fetched for a while.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct DownloadLink {
-    /// The path below the API's own address. `GET` it without further headers; `Range` and `If-None-Match`
-    /// are understood. It is good for you only as long as you may see the document: keep it to yourself.
-    pub url: String,
-    /// Until when it is good.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// Fetching files of documents.
-#[derive(Default)]
-pub struct DocumentQuery;
-
-/// Fetching files of documents.
-#[Object]
-impl DocumentQuery {
-    /// A link to the file of a document's version, good for five minutes; null when there is none with the
-    /// id that you may see.
-    #[graphql(complexity = "5")]
-    async fn download_link(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The version's id: `document { latest { id } }`.")] version_id: ID,
-    ) -> Result<Option<DownloadLink>, Fault> {
-        let viewer = ctx.viewer()?;
-        let Some(id) = FileId::parse(&version_id) else { return Ok(None) };
-        if file::readable(ctx.reader(), id, &viewer).await?.is_none() {
-            return Ok(None);
-        }
-        let expires_at = ctx.now() + TimeDelta::minutes(MINUTES);
-        let link = Link { id: id.0, user: viewer.user, expires_at };
-        let link = ctx.shared().links.sign(Purpose::Download, link);
-        Ok(Some(DownloadLink { url: format!("/files/{link}"), expires_at }))
-    }
-}
 
 /// A change of what is said about a document. What is absent stays.
 #[derive(Clone, Debug, InputObject)]

@@ -1,13 +1,15 @@
 //! What people share with one another, what they keep at hand, and documents with their files.
 
 mod document;
+mod download;
 mod mark;
 mod note;
 mod notification;
 mod saved_view;
 mod upload;
 
-pub use document::{DocumentMutation, DocumentQuery};
+pub use document::DocumentMutation;
+pub use download::DownloadQuery;
 pub use mark::MarkMutation;
 pub use note::NoteMutation;
 pub use notification::{NotificationKind, NotificationMutation, NotificationQuery};

@@ -12,12 +12,10 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use entity::collaboration::file;
-use entity::id::FileId;
-use object_store::{GetOptions, GetRange, ObjectStore};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::link::Purpose;
+use super::outgoing::Outgoing;
 use super::range::{Part, asked};
 use super::{Files, fault, not_found, out_of_reach};
 use crate::http::failure::Failure;
@@ -33,11 +31,13 @@ pub(super) async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let (link, viewer) = files.follow(Purpose::Download, &link, &request).await?;
-    let found = file::readable(files.shared.db.reader(), FileId(link.id), &viewer).await;
+    let purposes = [Purpose::Version, Purpose::Result];
+    let ((purpose, link), viewer) = files.follow(&purposes, &link, &request).await?;
+    let (db, now) = (files.shared.db.reader(), files.shared.clock.now());
+    let found = Outgoing::at(db, (purpose, link.id), &viewer, now).await;
     let found = found.map_err(|error| fault(&error, &request))?;
     let Some(file) = found else { return Err(not_found()) };
-    let size = file.size.unsigned_abs();
+    let size = file.size;
     let etag = format!("\"{}\"", file.sha256);
     let (status, range) = match asked(&headers, size, &etag) {
         Part::Whole => (StatusCode::OK, None),
@@ -54,22 +54,20 @@ pub(super) async fn download(
     let part = range
         .as_ref()
         .map(|range| (CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1)));
+    let about = about(&file, etag);
+    let type_and_length =
+        [(CONTENT_TYPE, file.media_type.clone()), (CONTENT_LENGTH, length.to_string())];
     let body = if method == Method::HEAD || length == 0 {
         Body::empty()
     } else {
-        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        let key = object_store::path::Path::from(file.storage_key.as_str());
-        let stored = match files.store.get_opts(&key, options).await {
+        match file.body(&*files.store, range).await {
             Err(error @ object_store::Error::NotFound { .. }) => {
                 return Err(fault(&error, &request));
             }
-            stored => stored.map_err(|error| out_of_reach(&error, &request))?,
-        };
-        Body::from_stream(stored.into_stream())
+            body => body.map_err(|error| out_of_reach(&error, &request))?,
+        }
     };
-    let type_and_length =
-        [(CONTENT_TYPE, file.media_type.clone()), (CONTENT_LENGTH, length.to_string())];
-    let mut response = (status, about(&file, etag), type_and_length, body).into_response();
+    let mut response = (status, about, type_and_length, body).into_response();
     if let Some((name, value)) = part
         && let Ok(value) = value.parse()
     {
@@ -79,7 +77,7 @@ pub(super) async fn download(
 }
 
 /// What is said of a file with each answer.
-fn about(file: &file::Model, etag: String) -> [(HeaderName, String); 6] {
+fn about(file: &Outgoing, etag: String) -> [(HeaderName, String); 6] {
     [
         (ETAG, etag),
         (ACCEPT_RANGES, "bytes".to_owned()),

@@ -27,14 +27,22 @@ const CLAIMS: usize = NAME + 1 + 16 + 16 + 8;
 pub enum Purpose {
     /// Sending the file of an upload.
     Upload = 1,
-    /// Fetching a stored file.
-    Download = 2,
+    /// Fetching a version of a document.
+    Version = 2,
+    /// Fetching what a job has left.
+    Result = 3,
+}
+
+impl Purpose {
+    fn parse(number: u8) -> Option<Self> {
+        [Self::Upload, Self::Version, Self::Result].into_iter().find(|it| *it as u8 == number)
+    }
 }
 
 /// What a link says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Of the upload, or of the file.
+    /// Of the upload, the version or the job.
     pub id: Uuid,
     /// For whom it was made.
     pub user: UserId,
@@ -93,9 +101,9 @@ impl Links {
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What `text` says, if it is a link of ours for the purpose, whether or not it has expired.
+    /// What `text` says and is good for, if it is a link of ours, whether or not it has expired.
     #[must_use]
-    pub fn open(&self, purpose: Purpose, text: &str) -> Option<Link> {
+    pub fn open(&self, text: &str) -> Option<(Purpose, Link)> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (claims, signature) = bytes.split_at_checked(CLAIMS)?;
         let (name, rest) = claims.split_first_chunk::<NAME>()?;
@@ -105,11 +113,12 @@ impl Links {
         let (id, rest) = rest.split_first_chunk::<16>()?;
         let (user, rest) = rest.split_first_chunk::<16>()?;
         let seconds = i64::from_be_bytes(rest.try_into().ok()?);
-        (*kind == purpose as u8).then_some(Link {
+        let link = Link {
             id: Uuid::from_bytes(*id),
             user: UserId(Uuid::from_bytes(*user)),
             expires_at: DateTime::from_timestamp(seconds, 0)?,
-        })
+        };
+        Some((Purpose::parse(*kind)?, link))
     }
 }
 
@@ -136,20 +145,21 @@ mod tests {
     #[test]
     fn a_link_is_good_for_its_purpose_and_its_key_only() {
         let links = Links::new(&[7; 32]);
-        let text = links.sign(Purpose::Download, link());
-        assert_eq!(links.open(Purpose::Download, &text), Some(link()));
-        assert_eq!(links.open(Purpose::Upload, &text), None);
-        assert_eq!(Links::new(&[8; 32]).open(Purpose::Download, &text), None);
+        for purpose in [Purpose::Upload, Purpose::Version, Purpose::Result] {
+            assert_eq!(links.open(&links.sign(purpose, link())), Some((purpose, link())));
+        }
+        let text = links.sign(Purpose::Version, link());
+        assert_eq!(Links::new(&[8; 32]).open(&text), None);
     }
 
     #[test]
     fn a_link_stays_good_while_its_key_is_replaced() {
         let text = Links::new(&[7; 32]).sign(Purpose::Upload, link());
         let links = Links::new(&[8; 32]).after(&[7; 32]);
-        assert_eq!(links.open(Purpose::Upload, &text), Some(link()));
+        assert_eq!(links.open(&text), Some((Purpose::Upload, link())));
         let fresh = links.sign(Purpose::Upload, link());
-        assert_eq!(Links::new(&[8; 32]).open(Purpose::Upload, &fresh), Some(link()));
-        assert_eq!(Links::new(&[7; 32]).open(Purpose::Upload, &fresh), None);
+        assert_eq!(Links::new(&[8; 32]).open(&fresh), Some((Purpose::Upload, link())));
+        assert_eq!(Links::new(&[7; 32]).open(&fresh), None);
     }
 
     #[test]
@@ -160,7 +170,7 @@ mod tests {
         for key in [[7; 32], [8; 32]] {
             let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, &key), claims);
             let forged = BASE64_URL_SAFE_NO_PAD.encode([claims, signature.as_ref()].concat());
-            assert_eq!(links.open(Purpose::Upload, &forged), None);
+            assert_eq!(links.open(&forged), None);
         }
     }
 
@@ -173,23 +183,23 @@ mod tests {
         let (own, other) = (decode(link()), decode(theirs));
         let swapped = [&other[..CLAIMS], &own[CLAIMS..]].concat();
         let swapped = BASE64_URL_SAFE_NO_PAD.encode(swapped);
-        assert_eq!(links.open(Purpose::Upload, &swapped), None);
+        assert_eq!(links.open(&swapped), None);
     }
 
     proptest! {
         #[test]
         fn a_link_with_any_other_bit_is_none(at in 0..(CLAIMS + 32), bit in 0..8_u32) {
             let links = Links::new(&[7; 32]);
-            let text = links.sign(Purpose::Download, link());
+            let text = links.sign(Purpose::Version, link());
             let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
             bytes[at] ^= 1 << bit;
             let forged = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-            prop_assert_eq!(links.open(Purpose::Download, &forged), None);
+            prop_assert_eq!(links.open(&forged), None);
         }
 
         #[test]
         fn whatever_else_is_no_link(text in ".{0,200}") {
-            prop_assert_eq!(Links::new(&[7; 32]).open(Purpose::Upload, &text), None);
+            prop_assert_eq!(Links::new(&[7; 32]).open(&text), None);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST /files?name=…          a file to import               PUT /files/upload/{link}   what `createUpload` promised
-//! GET  /files/{link}          what `downloadLink` names
+//! GET  /files/{link}          what `downloadLink` names: a version of a document, or what a job has left
 //! ```
 //!
 //! Invariant: no file is ever whole in memory, and who uses a link may do so at the time of use: the link
@@ -11,6 +11,7 @@
 mod download;
 mod import;
 pub mod link;
+mod outgoing;
 mod range;
 mod receive;
 mod sniff;
@@ -58,14 +59,17 @@ impl Files {
         place.map_err(|_| Failure::overloaded(Duration::from_secs(2)).closing())
     }
 
-    /// What a link of ours means, and for whom, with the rights that they have now.
+    /// What a link of ours means, if it is for one of `purposes`, and for whom, with the rights that they have
+    /// now.
     async fn follow(
         &self,
-        purpose: Purpose,
+        purposes: &[Purpose],
         text: &str,
         request: &RequestId,
-    ) -> Result<(Link, Viewer), Failure> {
-        let link = self.shared.links.open(purpose, text).ok_or_else(not_found)?;
+    ) -> Result<((Purpose, Link), Viewer), Failure> {
+        let opened = self.shared.links.open(text);
+        let opened = opened.filter(|(purpose, _)| purposes.contains(purpose));
+        let (purpose, link) = opened.ok_or_else(not_found)?;
         let now = self.shared.clock.now();
         if link.expires_at <= now {
             let message = "The link has expired; ask for a fresh one.";
@@ -73,7 +77,7 @@ impl Files {
         }
         let viewer = user::viewer(self.shared.db.reader(), link.user, now).await;
         match viewer.map_err(|error| fault(&error, request))? {
-            Some(viewer) => Ok((link, viewer)),
+            Some(viewer) => Ok(((purpose, link), viewer)),
             None => Err(not_found()),
         }
     }

@@ -48,7 +48,7 @@ pub(super) async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let (link, viewer) = files.follow(Purpose::Upload, &link, &request).await?;
+    let ((_, link), viewer) = files.follow(&[Purpose::Upload], &link, &request).await?;
     let upload = UploadId(link.id);
     let waiting = upload::waiting(files.shared.db.reader(), upload, &viewer).await;
     let waiting = waiting.map_err(|error| refusal(error, &request).closing())?;

@@ -36,8 +36,8 @@ pub enum ExportFormat {
 payload! {
     /// What came of asking for an export.
     ExportPayload {
-        /// The job that writes the file; null when it was refused. Once it has succeeded, who asked for it
-        /// gets the file from `GET /jobs/{id}/result` for seven days.
+        /// The job that writes the file; null when it was refused. Once it has succeeded, `downloadLink`
+        /// gives the file to who asked for it, for seven days.
         job: job::Entity
     }
 }

@@ -126,12 +126,11 @@ catalog! {
     /// Of how many; null before that is known.
     total: long(Column::Total),
     /// What came of it, in a form that depends on the kind: counts, sums per currency, and, for 30 days, the
-    /// rows that were refused with line and reason. Null before it has ended.
+    /// rows that were refused with line and reason, which `downloadLink` gives as a table. Null before it has
+    /// ended.
     report: json(Column::Report),
-    /// The file that it leaves to be fetched, by who asked for the job, with `GET /jobs/{id}/result`; null
-    /// when it leaves none or not yet.
-    result_file_id: uuid::<FileId>(Column::ResultFileId),
-    /// Until when that file can be fetched; null when there is none.
+    /// Until when who asked for the job can fetch the file that it leaves, with `downloadLink`; null when
+    /// there is none or not yet.
     result_expires_at: instant(Column::ResultExpiresAt),
     /// When it first started; null while it is queued.
     started_at: instant(Column::StartedAt),

@@ -14,7 +14,7 @@ use crate::access::Viewer;
 use crate::automation::job;
 use crate::automation::lease::Leased;
 use crate::catalog::{
-    CatalogError, Cataloged, Cell, Cursor, Order, Record, Scope, Table, condition, count, records,
+    CatalogError, Cell, Cursor, Order, Record, Scope, Table, condition, count, records,
 };
 use crate::customers::custom::CustomFields;
 use crate::error::Error;
@@ -256,31 +256,27 @@ pub async fn finish(
     Ok(true)
 }
 
-/// The file that a job has left for `viewer`, while it can be fetched.
+/// The file that an export has left, while it can be fetched and `viewer` may see the list and its columns.
 ///
 /// # Errors
 /// The database.
-pub async fn result(
+pub(super) async fn result(
     db: &impl ConnectionTrait,
-    id: JobId,
+    job: &job::Model,
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Option<file::Model>, DbErr> {
-    let job = job::Entity::find_by_id(id)
-        .filter(job::Column::CreatedBy.eq(viewer.user))
-        .filter(job::Column::ResultExpiresAt.gt(now))
-        .filter(job::Entity::record().visible(viewer))
-        .one(db)
-        .await?;
+    let (Some(file), Some(until)) = (job.result_file_id, job.result_expires_at) else {
+        return Ok(None);
+    };
+    let Ok(request) = serde_json::from_value::<Request>(job.input.clone()) else {
+        return Ok(None);
+    };
     let fields = CustomFields::loaded(db).await?;
-    let job = job.filter(|job| {
-        let request = serde_json::from_value::<Request>(job.input.clone());
-        request.is_ok_and(|request| request.is_seen(Scope::of(db, viewer, &fields)))
-    });
-    match job.and_then(|job| job.result_file_id) {
-        Some(file) => file::Entity::find_by_id(file).one(db).await,
-        None => Ok(None),
+    if until <= now || !request.is_seen(Scope::of(db, viewer, &fields)) {
+        return Ok(None);
     }
+    file::Entity::find_by_id(file).one(db).await
 }
 
 /// Files that nobody can fetch any more: the jobs that left them, and where the store has them.

@@ -48,7 +48,7 @@ pub struct Model {
 catalog! {
     /// A version of a document: a file that never changes.
     DocumentVersion of Entity, seen with [Column::DocumentId => document::Entity];
-    /// Its id; `downloadLink` takes it.
+    /// Its id. `downloadLink` takes it.
     id: id::<FileId>(),
     /// Of which document.
     document: one::<document::Entity>(Column::DocumentId),

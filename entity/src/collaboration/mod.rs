@@ -5,6 +5,7 @@ pub mod document_tag;
 pub mod export;
 pub mod file;
 pub mod file_name;
+pub mod left;
 pub mod mark;
 pub mod note;
 pub mod notification;

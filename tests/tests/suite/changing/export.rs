@@ -2,34 +2,36 @@
 
 use chrono::TimeDelta;
 use entity::access::Role;
-use http_body_util::Full;
-use hyper::Request;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 use tests::app::App;
-use tests::{graphql, on_both_stacks};
+use tests::on_both_stacks;
 
 use crate::api_keys::secret;
+use crate::files::{DOWNLOAD, get, header, link};
 use crate::given::{CREATE_CUSTOMER, customer, invoice};
 
 pub const EXPORT: &str = "mutation ($filter: CustomerFilter, $order: [CustomerOrder!], $fields: [CustomerExportField!], $customFields: [String!], $key: String!) {
   exportCustomers(filter: $filter, orderBy: $order, fields: $fields, customFields: $customFields, idempotencyKey: $key) {
     job { id state } userErrors { code field } } }";
 
-const JOB: &str =
-    "query ($id: ID!) { job(id: $id) { state done total report resultFileId resultExpiresAt } }";
+const JOB: &str = "query ($id: ID!) { job(id: $id) { state done total report resultExpiresAt } }";
 
-/// Status and body of what a job has left for somebody.
+/// Status and body of what a job has left for somebody, who gets no link to what is not for them.
 pub async fn fetch(app: &App, token: Option<&str>, job: &Value) -> (u16, Bytes) {
-    let path = format!("/jobs/{}/result", job.as_str().expect("an id"));
-    let mut request = Request::get(path).header("host", &app.address);
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {token}"));
+    let asked = app.send_as(token, DOWNLOAD, json!({ "id": job })).await;
+    match (asked.error_code(), asked.data["downloadLink"]["url"].as_str()) {
+        (Some("UNAUTHENTICATED"), _) => (401, Bytes::new()),
+        (None, Some(path)) => follow(app, path).await,
+        (None, None) => (404, Bytes::new()),
+        _ => panic!("{:?}", asked.errors),
     }
-    let request = request.body(Full::default()).expect("a request");
-    let limit = std::time::Duration::from_secs(10);
-    let (status, body) = graphql::exchange(&app.address, request, limit).await.expect("an answer");
-    (status.as_u16(), body)
+}
+
+/// Status and body of what a link leads to, as a browser follows it.
+async fn follow(app: &App, path: &str) -> (u16, Bytes) {
+    let answer = get(app, path, &[]).await;
+    (answer.status().as_u16(), answer.into_body())
 }
 
 /// The lines of an export of customers, as somebody gets them.
@@ -75,7 +77,6 @@ on_both_stacks! {
         app.drain().await;
         let job = app.ask(JOB, json!({ "id": id })).await["job"].clone();
         assert_eq!((&job["state"], &job["done"], &job["total"]), (&json!("SUCCEEDED"), &json!(1), &json!(1)), "{job:#}");
-        assert!(job["resultFileId"].as_str().is_some_and(|id| id.starts_with("fil_")));
         let mine = app.token();
         assert_eq!(fetch(app, Some(&mine), id).await.0, 200);
         let administrator = app.token_of(Role::Administrator).await;
@@ -84,6 +85,25 @@ on_both_stacks! {
         assert_eq!(fetch(app, Some(&mine), &json!("job_x")).await.0, 404);
         app.advance(TimeDelta::days(7));
         assert_eq!(fetch(app, Some(&app.token()), id).await.0, 404, "it has expired");
+    }
+
+    async fn a_browser_follows_the_link_to_a_file_for_minutes(app: App) {
+        customer(app, "Lan", "vi", "VND").await;
+        let id = app.make("job", EXPORT, json!({ "fields": ["DISPLAY_NAME", "BALANCE"], "key": "k" })).await["id"].clone();
+        app.drain().await;
+        let path = link(app, &id).await;
+        let file = get(app, &path, &[]).await;
+        assert_eq!((file.status().as_u16(), header(&file, "content-type")), (200, "text/csv; charset=utf-8"));
+        let disposition = header(&file, "content-disposition");
+        assert!(disposition.starts_with("attachment; filename=\"customers-2026"), "{disposition}");
+        assert_eq!(header(&file, "cache-control"), "private, no-cache");
+        let part = get(app, &path, &[("range", "bytes=3-13")]).await;
+        assert_eq!((part.status().as_u16(), part.body().as_ref()), (206, b"displayName".as_slice()));
+        // Sales sees no balances, and a link is no better than whom it is for.
+        app.execute("UPDATE user_account SET role_id = (SELECT id FROM role WHERE key = 'SALES')").await;
+        assert_eq!(follow(app, &path).await.0, 404);
+        app.advance(TimeDelta::minutes(6));
+        assert_eq!(follow(app, &path).await.0, 410);
     }
 
     async fn what_somebody_may_not_see_is_not_in_their_file(app: App) {

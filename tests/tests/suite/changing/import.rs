@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
 
-use super::export::lines;
+use super::export::{fetch, lines};
+use crate::files::{get, header, link};
 use crate::given::invoice;
 use crate::imports::upload;
 
@@ -59,6 +60,16 @@ on_both_stacks! {
         assert_eq!((&report["created"], &report["updated"], &report["skipped"], &report["bad"]), (&json!(2), &json!(0), &json!(0), &json!(3)), "{job:#}");
         let lines: Vec<_> = report["bad_rows"].as_array().expect("rows").iter().map(|row| row["line"].clone()).collect();
         assert_eq!(lines, [3, 4, 5], "{report:#}");
+        let path = link(app, &job["id"]).await;
+        let refused = get(app, &path, &[]).await;
+        let text = std::str::from_utf8(refused.body()).expect("UTF-8");
+        let lines: Vec<_> = text.split("\r\n").map(|line| line.split(',').next().expect("a line")).collect();
+        assert_eq!(lines, ["\u{feff}line", "3", "4", "5", ""], "{text}");
+        assert!(header(&refused, "content-disposition").starts_with("attachment; filename=\"refused-"));
+        let part = get(app, &path, &[("range", "bytes=3-6")]).await;
+        assert_eq!((part.status().as_u16(), part.body().as_ref()), (206, b"line".as_slice()));
+        let other = app.token_of(Role::Administrator).await;
+        assert_eq!(fetch(app, Some(&other), &job["id"]).await.0, 404, "it is for who asked");
         let lan = json!({ "number": "K-1", "displayName": "Nguyễn Lan", "email": "lan@example.vn", "version": 1 });
         assert_eq!(customers(app).await[0], lan);
     }

@@ -28,7 +28,7 @@ const DOCUMENTS: &str =
   id title folder tags { name } customer { id } invoice { number }
   latest { number fileName mediaType size sha256 createdBy { name } } versions { id number } } } }";
 
-const DOWNLOAD: &str = "query ($id: ID!) { downloadLink(versionId: $id) { url expiresAt } }";
+pub const DOWNLOAD: &str = "query ($id: ID!) { downloadLink(id: $id) { url expiresAt } }";
 
 const UPDATE: &str = "mutation ($id: ID!, $input: UpdateDocumentInput!, $version: Int) {
   updateDocument(id: $id, input: $input, expectedVersion: $version) {
@@ -59,7 +59,7 @@ async fn put(app: &App, path: &str, body: &[u8]) -> StatusCode {
     send(app, request(app, Method::PUT, path, body)).await.status()
 }
 
-async fn get(app: &App, path: &str, headers: &[(&'static str, &str)]) -> Response<Bytes> {
+pub async fn get(app: &App, path: &str, headers: &[(&'static str, &str)]) -> Response<Bytes> {
     let mut request = request(app, Method::GET, path, b"");
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().expect("a header"));
@@ -67,7 +67,7 @@ async fn get(app: &App, path: &str, headers: &[(&'static str, &str)]) -> Respons
     send(app, request).await
 }
 
-fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
+pub fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
     response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
@@ -80,7 +80,7 @@ async fn promise(app: &App, input: Value) -> String {
     text(&upload["url"]).to_owned()
 }
 
-async fn link(app: &App, version: &Value) -> String {
+pub async fn link(app: &App, version: &Value) -> String {
     text(&app.ask(DOWNLOAD, json!({ "id": version })).await["downloadLink"]["url"]).to_owned()
 }
 
