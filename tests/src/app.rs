@@ -3,6 +3,7 @@
 //!
 //! Invariant: a test that ends well leaves nothing half done; its end checks that.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -77,6 +78,44 @@ macro_rules! on_both_stacks {
     };
 }
 
+/// Where a Rapport lives: its data goes with this.
+pub struct Home {
+    /// What its stack is configured with.
+    pub arguments: Vec<String>,
+    folder: TempDir,
+}
+
+impl Home {
+    /// A home where nobody has lived yet.
+    ///
+    /// # Errors
+    /// When there is no room for its data.
+    pub async fn fresh(on: On) -> Result<Self, Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let name = format!("rapport_{}", Uuid::new_v4().simple());
+        let data_dir = folder.path().display().to_string();
+        let mut arguments = vec!["test".to_owned(), "--data-dir".to_owned(), data_dir];
+        arguments.extend(["--webhook-allow".to_owned(), "127.0.0.1".to_owned()]);
+        if on == On::Production {
+            let server = std::env::var("TEST_DATABASE_URL")?;
+            let control = Database::connect(&server).await?;
+            control.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+            control.close().await?;
+            let (server, _) = server.rsplit_once('/').ok_or("TEST_DATABASE_URL has no database")?;
+            arguments.extend(["--database-url".to_owned(), format!("{server}/{name}")]);
+            arguments.extend(["--redis-url".to_owned(), std::env::var("TEST_REDIS_URL")?]);
+            arguments.extend(["--redis-prefix".to_owned(), name.clone()]);
+        }
+        Ok(Self { arguments, folder })
+    }
+
+    /// The folder of its files.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
+    }
+}
+
 /// A running Rapport.
 pub struct App {
     /// The database, to look at what GraphQL does not show.
@@ -98,7 +137,6 @@ pub struct App {
     stack: Stack,
     stop: CancellationToken,
     workers: tokio::task::JoinHandle<Result<(), worker::feed::FeedError>>,
-    folder: TempDir,
 }
 
 #[derive(Parser)]
@@ -124,6 +162,9 @@ const KEY: &[u8] = b"a key that is long enough for tests";
 /// What everybody may ask for in a minute, in points.
 pub const RATE_LIMIT: u64 = 1_000_000;
 
+/// Whom tests ask as, if they say nothing else.
+const ACCOUNTANT: &str = "accountant@rapport.example";
+
 /// The password of every user of a test.
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -133,27 +174,22 @@ impl App {
     /// # Panics
     /// When the stack cannot be started, or the test or the check fails.
     pub async fn run(on: On, test: impl AsyncFnOnce(&mut Self)) {
-        let mut app = Self::start(on).await.expect("the stack starts");
+        let home = Home::fresh(on).await.expect("a home");
+        Self::run_in(home.arguments.clone(), test).await;
+    }
+
+    /// Runs `test` on the Rapport that lives at a home with these arguments, whether it is new or has been
+    /// run there before; and checks afterwards that nothing is left half done.
+    ///
+    /// # Panics
+    /// As [`App::run`].
+    pub async fn run_in(arguments: Vec<String>, test: impl AsyncFnOnce(&mut Self)) {
+        let mut app = Self::start(arguments).await.expect("the stack starts");
         test(&mut app).await;
         app.end().await;
     }
 
-    async fn start(on: On) -> Result<Self, Box<dyn std::error::Error>> {
-        let folder = tempfile::tempdir()?;
-        let name = format!("rapport_{}", Uuid::new_v4().simple());
-        let data_dir = folder.path().display().to_string();
-        let mut arguments = vec!["test".to_owned(), "--data-dir".to_owned(), data_dir];
-        arguments.extend(["--webhook-allow".to_owned(), "127.0.0.1".to_owned()]);
-        if on == On::Production {
-            let server = std::env::var("TEST_DATABASE_URL")?;
-            let control = Database::connect(&server).await?;
-            control.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
-            control.close().await?;
-            let (server, _) = server.rsplit_once('/').ok_or("TEST_DATABASE_URL has no database")?;
-            arguments.extend(["--database-url".to_owned(), format!("{server}/{name}")]);
-            arguments.extend(["--redis-url".to_owned(), std::env::var("TEST_REDIS_URL")?]);
-            arguments.extend(["--redis-prefix".to_owned(), name.clone()]);
-        }
+    async fn start(arguments: Vec<String>) -> Result<Self, Box<dyn std::error::Error>> {
         let stack = Configured::try_parse_from(arguments)?.stack;
         let clock = Clock::manual(beginning());
         let db = stack.database(&clock).await?;
@@ -194,7 +230,6 @@ impl App {
             stack,
             stop,
             workers,
-            folder,
         })
     }
 
@@ -375,13 +410,16 @@ impl App {
     }
 
     /// The worker's upkeep of files, to be done now.
+    ///
+    /// # Panics
+    /// When the stack has no place for files.
     #[must_use]
     pub fn upkeep(&self) -> Upkeep {
         Upkeep {
             db: self.db.clone(),
             clock: self.clock.clone(),
             files: Arc::clone(&self.files),
-            folder: Some(self.folder.path().join("files")),
+            folder: self.stack.place().expect("a place").folder(),
         }
     }
 
@@ -492,35 +530,43 @@ async fn listen(
     Ok(address)
 }
 
-/// An organisation with an accountant, who has logged in.
+/// The accountant, who has logged in. Whoever comes first sets the organisation up.
 async fn found(db: &Db, clock: &Clock) -> Result<(UserId, SessionId), entity::Error> {
     let now = clock.now();
     db.write(move |txn| {
         async move {
-            let settings = organisation::Settings {
-                name: "Công ty Sông Hàn".to_owned(),
-                address: "255 Trần Hưng Đạo\nĐà Nẵng".to_owned(),
-                tax_number: Some("0401234567".to_owned()),
-                email: "ketoan@songhan.example".to_owned(),
-                phone: None,
-                time_zone: chrono_tz::Asia::Ho_Chi_Minh,
-                currency: Currency::VND,
-                locale: "vi".to_owned(),
+            let user = match user::by_email(txn, ACCOUNTANT).await? {
+                Some(user) => user.id,
+                None => set_up(txn, now).await?,
             };
-            organisation::set_up(txn, settings, Actor::System, now).await?;
-            let new = user::NewUser {
-                email: "accountant@rapport.example".to_owned(),
-                name: "Lê Minh Châu".to_owned(),
-                password_hash: Some(entity::access::password::hash(PASSWORD)?),
-                role: Role::Accountant.id(),
-                position: None,
-                language: None,
-            };
-            let user = user::create(txn, new, Actor::System, now).await?.id;
             let begun = session::begin(txn, user, &Device::default(), now).await?;
             Ok((user, begun.session.id))
         }
         .boxed()
     })
     .await
+}
+
+/// An organisation with an accountant.
+async fn set_up(txn: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<UserId, entity::Error> {
+    let settings = organisation::Settings {
+        name: "Công ty Sông Hàn".to_owned(),
+        address: "255 Trần Hưng Đạo\nĐà Nẵng".to_owned(),
+        tax_number: Some("0401234567".to_owned()),
+        email: "ketoan@songhan.example".to_owned(),
+        phone: None,
+        time_zone: chrono_tz::Asia::Ho_Chi_Minh,
+        currency: Currency::VND,
+        locale: "vi".to_owned(),
+    };
+    organisation::set_up(txn, settings, Actor::System, now).await?;
+    let new = user::NewUser {
+        email: ACCOUNTANT.to_owned(),
+        name: "Lê Minh Châu".to_owned(),
+        password_hash: Some(entity::access::password::hash(PASSWORD)?),
+        role: Role::Accountant.id(),
+        position: None,
+        language: None,
+    };
+    Ok(user::create(txn, new, Actor::System, now).await?.id)
 }

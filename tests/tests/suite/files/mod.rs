@@ -2,6 +2,7 @@
 
 mod bucket;
 mod hostile;
+mod killed;
 mod links;
 mod rights;
 mod upkeep;
