@@ -32,6 +32,7 @@ mod m20261125_000085_favourites;
 mod m20261125_000086_products;
 mod m20261125_000091_limits;
 mod m20261125_000092_audit_erasure;
+mod m20261125_000093_erasure_lookup;
 mod search;
 
 /// Every step, oldest first.
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000086_products::Migration),
             Box::new(m20261125_000091_limits::Migration),
             Box::new(m20261125_000092_audit_erasure::Migration),
+            Box::new(m20261125_000093_erasure_lookup::Migration),
         ]
     }
 }

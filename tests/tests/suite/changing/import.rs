@@ -108,6 +108,16 @@ on_both_stacks! {
         assert_eq!(app.ask(whole, json!({})).await, before);
     }
 
+    async fn a_large_import_is_taken_back_with_all_that_the_log_says(app: App) {
+        let rows: Vec<_> = (0..8_000).map(|number| format!("K-{number},Lan {number}")).collect();
+        let file = format!("number,name\n{}\n", rows.join("\n"));
+        let job = import(app, "large", &file, json!({})).await;
+        let undone = app.make("job", UNDO, json!({ "id": job["id"] })).await;
+        assert_eq!(undone["report"], json!({ "removed": 8_000 }));
+        let said = "SELECT COUNT(*) AS n FROM audit_entry WHERE record_table = 'customer' AND erased_at IS NOT NULL";
+        assert_eq!(app.number(said).await, 16_000);
+    }
+
     async fn an_import_is_taken_back_until_something_is_built_on_it(app: App) {
         let file = "number,name\nK-1,Lan\nK-2,Minh\n";
         let first = import(app, "first", file, json!({})).await;
