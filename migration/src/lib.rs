@@ -33,6 +33,7 @@ mod m20261125_000086_products;
 mod m20261125_000091_limits;
 mod m20261125_000092_audit_erasure;
 mod m20261125_000093_erasure_lookup;
+mod m20261125_000094_webhook_share;
 mod search;
 
 /// Every step, oldest first.
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000091_limits::Migration),
             Box::new(m20261125_000092_audit_erasure::Migration),
             Box::new(m20261125_000093_erasure_lookup::Migration),
+            Box::new(m20261125_000094_webhook_share::Migration),
         ]
     }
 }

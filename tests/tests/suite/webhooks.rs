@@ -7,7 +7,7 @@ use entity::access::Role;
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
-use tests::receiver::{Act, Receiver};
+use tests::receiver::{Act, Received, Receiver};
 
 use crate::given::{RECORD_PAYMENT, customer, payment};
 
@@ -113,6 +113,28 @@ on_both_stacks! {
         assert!(deliveries(app).await.iter().all(|one| one["state"] == "DELIVERED"));
     }
 
+    async fn a_dead_endpoint_does_not_keep_others_waiting(app: App) {
+        let dead = Receiver::start(|_| Act::Silence).await;
+        let alive = Receiver::start(|_| Act::Answer(200)).await;
+        let (id, _) = endpoint(app, &dead.url("/"), &["customer.created"]).await;
+        for number in 0..20 {
+            customer(app, &format!("Lan {number}"), "vi", "VND").await;
+        }
+        while dead.received().len() < 4 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        endpoint(app, &alive.url("/"), &["customer.created"]).await;
+        let started = std::time::Instant::now();
+        customer(app, "Minh", "vi", "VND").await;
+        while alive.received().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(4), "{:?}", started.elapsed());
+        assert!(dead.received().len() <= 8, "it has its share, and no more");
+        let off = json!({ "id": id, "input": { "active": false } });
+        made(app, "updateWebhookEndpoint", UPDATE_ENDPOINT, off).await;
+    }
+
     async fn a_worker_that_is_killed_while_it_sends_loses_nothing(app: App) {
         let seen = Arc::new(Mutex::new(0));
         let count = Arc::clone(&seen);
@@ -121,23 +143,27 @@ on_both_stacks! {
             *count += 1;
             if *count == 1 { Act::Silence } else { Act::Answer(200) }
         }).await;
-        endpoint(app, &receiver.url("/"), &["customer.created"]).await;
-        customer(app, "Lan", "vi", "VND").await;
+        endpoint(app, &receiver.url("/"), &["customer.created", "customer.updated"]).await;
+        let lan = customer(app, "Lan", "vi", "VND").await;
         while receiver.received().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         app.kill_workers().await;
+        rename(app, &lan, "Lan Anh").await;
         customer(app, "Minh", "vi", "VND").await;
         app.start_workers();
         app.advance(TimeDelta::minutes(1));
         app.drain().await;
         let received = receiver.received();
-        assert_eq!(received.len(), 3, "Lan twice, Minh once");
+        assert_eq!(received.len(), 4, "Lan twice, her name and Minh once");
         let id = received[0].header("webhook-id");
         let again = received.iter().filter(|one| one.header("webhook-id") == id);
         assert_eq!(again.map(|one| one.body.clone()).collect::<std::collections::HashSet<_>>().len(), 1);
         let ids: std::collections::HashSet<_> = received.iter().map(|one| one.header("webhook-id")).collect();
-        assert_eq!(ids.len(), 2);
+        assert_eq!(ids.len(), 3);
+        let of_lan = received.iter().map(Received::json).filter(|body| body["data"]["customerId"] == json!(lan));
+        let order: Vec<_> = of_lan.map(|body| body["type"].clone()).collect();
+        assert_eq!(order, ["customer.created", "customer.created", "customer.updated"], "in their order");
         assert!(deliveries(app).await.iter().all(|one| one["state"] == "DELIVERED"));
     }
 

@@ -21,7 +21,7 @@ use entity::clock::Clock;
 use entity::db::Db;
 use entity::id::Id;
 use futures::FutureExt;
-use futures::future::try_join_all;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::relay::chain;
@@ -30,7 +30,7 @@ pub use post::{Post, PostError};
 pub use signature::sign;
 
 /// How many webhooks a process sends at once.
-const AT_ONCE: u64 = 16;
+const AT_ONCE: usize = 16;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -55,45 +55,50 @@ impl Courier {
         Self { db, clock, post: Post::new(allowed), lease }
     }
 
-    /// Sends until `shutdown`. A failure of the database is logged and tried again at the next look.
+    /// Sends until `shutdown`, and then ends what is on its way. A failure of the database is logged and
+    /// tried again at the next look.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut look = tokio::time::interval(INTERVAL);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut sending = JoinSet::new();
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 _ = look.tick() => {}
+                Some(sent) = sending.join_next() => warn_of(sent),
             }
-            while !shutdown.is_cancelled() {
-                match self.round().await {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::warn!(error = %chain(&error), "webhooks are due again");
-                        break;
+            match self.take(AT_ONCE.saturating_sub(sending.len())).await {
+                Ok(leased) => {
+                    for (row, endpoint) in leased {
+                        sending.spawn(self.clone().send(row, endpoint));
                     }
                 }
+                Err(error) => warn_of(Ok(Err(error))),
             }
+        }
+        while let Some(sent) = sending.join_next().await {
+            warn_of(sent);
         }
     }
 
-    /// Sends what is due, 16 at most; gives how many were tried.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn round(&self) -> Result<usize, entity::Error> {
+    /// Leases up to `limit` of what is due.
+    async fn take(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(delivery::Model, endpoint::Model)>, entity::Error> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         let now = self.clock.now();
         let length = TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::seconds(30));
-        let leased =
-            self.db.write(move |txn| delivery::lease(txn, AT_ONCE, length, now).boxed()).await?;
-        let sent = leased.iter().map(|(row, endpoint)| self.send(row, endpoint));
-        Ok(try_join_all(sent).await?.len())
+        self.db.write(move |txn| delivery::lease(txn, limit, length, now).boxed()).await
     }
 
     async fn send(
-        &self,
-        row: &delivery::Model,
-        endpoint: &endpoint::Model,
+        self,
+        row: delivery::Model,
+        endpoint: endpoint::Model,
     ) -> Result<(), entity::Error> {
         let now = self.clock.now();
         let (id, timestamp) = (row.id.global(), now.timestamp());
@@ -126,5 +131,13 @@ impl Courier {
                 async move { delivery::settle(txn, leased, &outcome, now).await }.boxed()
             })
             .await
+    }
+}
+
+fn warn_of(sent: Result<Result<(), entity::Error>, JoinError>) {
+    match sent {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = %chain(&error), "webhooks are due again"),
+        Err(error) => tracing::error!(%error, "a webhook is due again"),
     }
 }

@@ -6,10 +6,11 @@
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
-    Alias, ExprTrait, LockBehavior, LockType, OnConflict, Query, SelectStatement,
+    Alias, ExprTrait, LockBehavior, LockType, OnConflict, Query, SelectStatement, UnionType,
 };
 use sea_orm::{
     ActiveEnum, Condition, DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use serde_json::json;
 
@@ -21,6 +22,10 @@ use crate::catalog::catalog;
 use crate::edit;
 use crate::error::Error;
 use crate::id::{CustomerId, EventId, Id, WebhookDeliveryId, WebhookEndpointId};
+
+/// How many deliveries an endpoint has on their way at once, so that a slow or dead one leaves the
+/// couriers to the others.
+const SHARE: u64 = 4;
 
 /// How long a delivery is tried.
 const LIFETIME: TimeDelta = TimeDelta::days(1);
@@ -233,7 +238,8 @@ fn planned(
     }
 }
 
-/// The deliveries about the same record that come before one, and are not settled.
+/// The deliveries about the same record that come before one, and are not settled. Events sort as they
+/// happened, whichever relay planned them.
 fn earlier() -> SelectStatement {
     let earlier = Alias::new("earlier");
     let of = |column: Column| Expr::col((earlier.clone(), column));
@@ -245,7 +251,21 @@ fn earlier() -> SelectStatement {
         .and_where(of(Column::SubjectId).eq(own(Column::SubjectId)))
         .and_where(of(Column::EndpointId).eq(own(Column::EndpointId)))
         .and_where(of(Column::SettledAt).is_null())
-        .and_where(of(Column::Id).lt(own(Column::Id)));
+        .and_where(of(Column::EventId).lt(own(Column::EventId)));
+    query
+}
+
+/// The events about the same record that come before one's own, and for which nothing is planned yet.
+fn unplanned() -> SelectStatement {
+    let of = |column: event::Column| Expr::col((event::Entity, column));
+    let own = |column: Column| Expr::col((Entity, column));
+    let mut query = Query::select();
+    query
+        .expr(Expr::val(1))
+        .from(event::Entity)
+        .and_where(of(event::Column::SubjectId).eq(own(Column::SubjectId)))
+        .and_where(of(event::Column::RelayedAt).is_null())
+        .and_where(of(event::Column::Id).lt(own(Column::EventId)));
     query
 }
 
@@ -255,6 +275,51 @@ fn is_due(now: DateTimeUtc) -> Condition {
         .add(Column::SettledAt.is_null())
         .add(Column::DueAt.lte(now))
         .add(Expr::exists(earlier()).not())
+        .add(Expr::exists(unplanned()).not())
+}
+
+/// The ids of the first deliveries that are due to each endpoint, as many as its share leaves; nothing if
+/// all of them have theirs.
+async fn shared(
+    txn: &impl ConnectionTrait,
+    now: DateTimeUtc,
+) -> Result<Option<SelectStatement>, DbErr> {
+    let endpoints = endpoint::Entity::find().select_only().column(endpoint::Column::Id);
+    let endpoints: Vec<WebhookEndpointId> = endpoints.into_tuple().all(txn).await?;
+    let held = Entity::find()
+        .select_only()
+        .column(Column::EndpointId)
+        .filter(Column::SettledAt.is_null())
+        .filter(Column::LeaseUntil.gte(now));
+    let held: Vec<WebhookEndpointId> = held.into_tuple().all(txn).await?;
+    let mut parts = endpoints.into_iter().filter_map(|endpoint| {
+        let held = held.iter().filter(|held| **held == endpoint).count();
+        let room = SHARE.saturating_sub(u64::try_from(held).unwrap_or(SHARE));
+        (room > 0).then(|| first(endpoint, room, now))
+    });
+    let Some(mut union) = parts.next() else { return Ok(None) };
+    for part in parts {
+        union.union(UnionType::All, part);
+    }
+    Ok(Some(union))
+}
+
+/// The ids of the first deliveries that are due to an endpoint and that nobody has.
+fn first(endpoint: WebhookEndpointId, limit: u64, now: DateTimeUtc) -> SelectStatement {
+    let page = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EndpointId.eq(endpoint))
+        .filter(is_due(now))
+        .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lt(now)))
+        .order_by_asc(Column::DueAt)
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .into_query();
+    // SQLite takes no limit in a part of a union.
+    let mut outer = Query::select();
+    outer.column(Column::Id).from_subquery(page, Alias::new("page"));
+    outer
 }
 
 /// How many deliveries are due, or on their way.
@@ -266,7 +331,8 @@ pub async fn due(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<u64, DbE
     Entity::find().filter(is_due(now)).count(db).await
 }
 
-/// Leases up to `limit` deliveries that are due and that nobody else has, with their endpoints.
+/// Leases up to `limit` deliveries that are due and that nobody else has, with their endpoints; of each
+/// endpoint no more than its share.
 ///
 /// # Errors
 /// The database.
@@ -276,11 +342,14 @@ pub async fn lease(
     length: TimeDelta,
     now: DateTimeUtc,
 ) -> Result<Vec<(Model, endpoint::Model)>, Error> {
+    let Some(shared) = shared(txn, now).await? else { return Ok(Vec::new()) };
+    // Another courier may have taken one meanwhile, which is free no more when its lock is.
     let free = Column::LeaseUntil.is_null().or(Column::LeaseUntil.lt(now));
     let ids: Vec<WebhookDeliveryId> = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(is_due(now))
+        .filter(Column::Id.in_subquery(shared))
+        .filter(Column::SettledAt.is_null())
         .filter(free)
         .order_by_asc(Column::DueAt)
         .order_by_asc(Column::Id)
