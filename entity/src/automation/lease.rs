@@ -22,6 +22,12 @@ pub(super) fn not_enqueued(column: impl IntoIden, since: DateTimeUtc) -> Expr {
     Expr::col(column.clone()).is_null().or(Expr::col(column).lt(since))
 }
 
+/// The condition that nobody has a row at `now`, by the column that says until when somebody has it.
+pub(super) fn is_free(until: impl IntoIden, now: DateTimeUtc) -> Expr {
+    let until = until.into_iden();
+    Expr::col(until.clone()).is_null().or(Expr::col(until).lt(now))
+}
+
 /// `fence + 1`.
 pub(super) fn next_fence() -> Expr {
     Expr::col(Alias::new("fence")).add(1)

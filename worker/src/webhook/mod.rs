@@ -67,6 +67,10 @@ impl Courier {
                 _ = look.tick() => {}
                 Some(sent) = sending.join_next() => warn_of(sent),
             }
+            // Whatever else has ended by now makes room for the same look.
+            while let Some(sent) = sending.try_join_next() {
+                warn_of(sent);
+            }
             match self.take(AT_ONCE.saturating_sub(sending.len())).await {
                 Ok(leased) => {
                     for (row, endpoint) in leased {

@@ -8,17 +8,16 @@ use sea_orm::sea_query::{ExprTrait, Func, LockBehavior, LockType};
 use sea_orm::{QueryOrder, QuerySelect};
 
 use super::{Column, Entity, Model, State};
-use crate::automation::lease::{Fence, Leased, next_fence, not_enqueued};
+use crate::automation::lease::{Fence, Leased, is_free, next_fence, not_enqueued};
 use crate::collaboration::notification;
 use crate::error::Error;
 use crate::id::{FileId, JobId};
 
 fn is_due(now: DateTimeUtc) -> sea_orm::Condition {
-    let free = Column::LeaseUntil.is_null().or(Column::LeaseUntil.lt(now));
     sea_orm::Condition::all()
         .add(Column::State.is_in([State::Queued, State::Running]))
         .add(Column::DueAt.lte(now))
-        .add(free)
+        .add(is_free(Column::LeaseUntil, now))
 }
 
 /// Up to `limit` jobs that are due and that the conveyor was not given since `since`.

@@ -7,7 +7,7 @@ use sea_orm::{Condition, PaginatorTrait, QueryOrder, QuerySelect};
 
 use super::{Column, Entity, Model, Reason, State};
 use crate::access::password_reset;
-use crate::automation::lease::{Fence, Leased, next_fence, not_enqueued};
+use crate::automation::lease::{Fence, Leased, is_free, next_fence, not_enqueued};
 use crate::error::Error;
 use crate::id::{MessageId, PasswordResetId};
 
@@ -15,12 +15,11 @@ use crate::id::{MessageId, PasswordResetId};
 const WAITING: [State; 3] = [State::Planned, State::Deferred, State::Claimed];
 
 fn is_due(now: DateTimeUtc) -> Condition {
-    let free = Column::LeaseUntil.is_null().or(Column::LeaseUntil.lt(now));
     Condition::all()
         .add(Column::SettledAt.is_null())
         .add(Column::State.is_in(WAITING))
         .add(Column::DueAt.lte(now))
-        .add(free)
+        .add(is_free(Column::LeaseUntil, now))
 }
 
 /// Up to `limit` messages that are due and that the conveyor was not given since `since`, oldest
