@@ -1,25 +1,25 @@
 //! The people who work with Rapport. Invariant: an address belongs to one user, and is lower case.
 
-use std::collections::{BTreeMap, HashSet};
+mod known;
 
-use chrono_tz::Tz;
+use std::collections::HashSet;
+
 use sea_orm::ActiveValue::Set;
+use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
-use sea_orm::{Condition, FromQueryResult, Iterable, JoinType, QuerySelect, RelationDef};
 
-use super::role::Grants;
 use super::session::Ending;
-use super::viewer::{Calendar, Reach};
 use super::{
-    AccessError, Actor, Permission, Role, Scope, Viewer, absence, grant, membership, organisation,
-    password, password_reset, position, role, session,
+    AccessError, Actor, Role, Viewer, absence, grant, membership, password, password_reset,
+    position, role, session,
 };
-use crate::catalog::{among, catalog};
+use crate::catalog::catalog;
 use crate::customers::{parse_email, parse_language, parse_required};
 use crate::edit::{edited, lock, save};
 use crate::error::Error;
-use crate::id::{Id, PositionId, RoleId, SessionId, UserId};
+use crate::id::{Id, PositionId, RoleId, UserId};
+
+pub use known::{viewer, viewer_in, viewers};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -274,124 +274,6 @@ pub async fn ensure_all(txn: &impl ConnectionTrait, users: &[UserId]) -> Result<
         Ok(known) if known == distinct.len() => Ok(()),
         _ => Err(AccessError::NoSuchUser.into()),
     }
-}
-
-/// Who `id` is right now; `None` for a user who is gone or disabled. One statement, and another one for
-/// those whose role does not reach all records.
-///
-/// # Errors
-/// The database.
-pub async fn viewer(
-    db: &impl ConnectionTrait,
-    id: UserId,
-    now: DateTimeUtc,
-) -> Result<Option<Viewer>, DbErr> {
-    known_by(db, id, None, now).await
-}
-
-/// Who `id` is right now, by a session of theirs; `None` when it has ended, too. As many statements as
-/// for [`viewer`].
-///
-/// # Errors
-/// The database.
-pub async fn viewer_in(
-    db: &impl ConnectionTrait,
-    id: UserId,
-    session: SessionId,
-    now: DateTimeUtc,
-) -> Result<Option<Viewer>, DbErr> {
-    known_by(db, id, Some(session), now).await
-}
-
-async fn known_by(
-    db: &impl ConnectionTrait,
-    id: UserId,
-    session: Option<SessionId>,
-    now: DateTimeUtc,
-) -> Result<Option<Viewer>, DbErr> {
-    let going_on = session.map(|session| Column::Id.in_subquery(session::user_of(session, now)));
-    let which = Condition::all().add(Column::Id.eq(id)).add_option(going_on);
-    Ok(known(db, which, now).await?.pop())
-}
-
-/// Who `ids` are right now, without those who are gone or disabled. One statement, and another one for
-/// those whose roles do not reach all records.
-///
-/// # Errors
-/// The database.
-pub async fn viewers(
-    db: &impl ConnectionTrait,
-    ids: &[UserId],
-    now: DateTimeUtc,
-) -> Result<Vec<Viewer>, DbErr> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-    let among = among(db.get_database_backend(), Expr::col((Entity, Column::Id)), &ids);
-    known(db, Condition::all().add(among), now).await
-}
-
-async fn known(
-    db: &impl ConnectionTrait,
-    which: Condition,
-    now: DateTimeUtc,
-) -> Result<Vec<Viewer>, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Granted {
-        id: UserId,
-        role_id: RoleId,
-        key: Option<Role>,
-        permission: Option<Permission>,
-        scope: Option<Scope>,
-        time_zone: Option<String>,
-    }
-    let mut zone = Query::select();
-    zone.column(organisation::Column::TimeZone).from(organisation::Entity);
-    let granted = Entity::find()
-        .filter(Column::DisabledAt.is_null())
-        .filter(which)
-        .select_only()
-        .column(Column::Id)
-        .column(Column::RoleId)
-        .column_as(Expr::col((role::Entity, role::Column::Key)), "key")
-        .column_as(Expr::col((grant::Entity, grant::Column::Permission)), "permission")
-        .column_as(Expr::col((grant::Entity, grant::Column::Scope)), "scope")
-        .column_as(Expr::SubQuery(None, Box::new(zone.into())), "time_zone")
-        .join(JoinType::InnerJoin, to(Column::RoleId, role::Entity, role::Column::Id))
-        .join(JoinType::LeftJoin, to(Column::RoleId, grant::Entity, grant::Column::RoleId))
-        .into_model::<Granted>()
-        .all(db)
-        .await?;
-    let zone = granted.first().and_then(|row| row.time_zone.as_deref()?.parse().ok());
-    let calendar = Calendar::at(now, zone.unwrap_or(Tz::UTC));
-    let mut found: BTreeMap<Uuid, (RoleId, Grants)> = BTreeMap::new();
-    for row in granted {
-        let (_, scopes) = found.entry(row.id.0).or_insert_with(|| {
-            let all = |role: Role| {
-                let allowed = <Permission as Iterable>::iter().filter(move |one| role.allows(*one));
-                allowed.map(|permission| (permission, Scope::All)).collect()
-            };
-            (row.role_id, row.key.map(all).unwrap_or_default())
-        });
-        if row.key.is_none() {
-            scopes.extend(row.permission.zip(row.scope));
-        }
-    }
-    let limited =
-        found.iter().filter(|(_, (_, scopes))| scopes.values().any(|scope| *scope < Scope::All));
-    let limited: Vec<_> = limited.map(|(id, _)| *id).collect();
-    let mut reached = position::reach(db, &limited, now).await?;
-    let backend = db.get_database_backend();
-    let viewer = |(id, (role, scopes)): (Uuid, (RoleId, Grants))| {
-        let (own, team) = reached.remove(&id).unwrap_or_else(|| (vec![id], vec![id]));
-        Viewer::new(UserId(id), role, Reach { calendar, backend, scopes, own, team, limits: None })
-    };
-    Ok(found.into_iter().map(viewer).collect())
-}
-
-fn to<E: EntityTrait>(from: Column, table: E, column: E::Column) -> RelationDef {
-    Entity::belongs_to(table).from(from).to(column).into()
 }
 
 /// Ends a user's sessions in an administrator's name, and notes it with the user, so that the audit log
