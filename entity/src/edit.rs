@@ -4,10 +4,12 @@
 //! when, and one version more. What is written was checked, and is in its stored form.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ActiveValue, IntoActiveModel, Iterable, QuerySelect, TryIntoModel};
 
-use crate::access::Actor;
+use crate::access::{Actor, audit};
 use crate::automation::event;
+use crate::catalog::Cataloged;
 use crate::check::Check;
 use crate::customers::customer;
 use crate::error::Error;
@@ -190,6 +192,29 @@ where
     let row = E::find_by_id(id).lock_exclusive().one(txn).await?.ok_or_else(E::Model::missing)?;
     unchanged(&row, expected_version)?;
     Ok(row)
+}
+
+/// Removes rows for good, and what the audit log says of them; gives how many.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn purge<E: EntityTrait + Cataloged>(
+    txn: &impl ConnectionTrait,
+    gone: Vec<KeyOf<E>>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<u64, Error>
+where
+    KeyOf<E>: Id,
+{
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    let gone: Vec<Uuid> = gone.into_iter().map(Into::into).collect();
+    let these = E::record().column("id").is_in(gone.iter().copied());
+    let removed = E::delete_many().filter(these).exec(txn).await?;
+    audit::erase(txn, gone, actor, now).await?;
+    Ok(removed.rows_affected)
 }
 
 /// Makes sure that the row still has `expected_version` (where one is given).

@@ -303,14 +303,7 @@ pub async fn purge(
 ) -> Result<u64, Error> {
     let gone = Entity::find().select_only().column(Column::Id);
     let gone = gone.filter(Column::DeletedAt.lt(before)).order_by_asc(Column::Id).limit(limit);
-    let gone: Vec<DocumentId> = gone.into_tuple().all(txn).await?;
-    if gone.is_empty() {
-        return Ok(0);
-    }
-    let these = Column::Id.is_in(gone.iter().copied());
-    let removed = Entity::delete_many().filter(these).exec(txn).await?;
-    audit::erase(txn, gone.into_iter().map(|id| id.0), Actor::System, now).await?;
-    Ok(removed.rows_affected)
+    edit::purge::<Entity>(txn, gone.into_tuple().all(txn).await?, Actor::System, now).await
 }
 
 /// Makes sure that one more document can be kept with the record.

@@ -9,9 +9,10 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
 
 use super::document;
-use crate::access::{Actor, Viewer, audit, user};
+use crate::access::{Actor, Viewer, user};
 use crate::automation::job;
 use crate::catalog::{Cataloged, catalog};
+use crate::edit;
 use crate::error::Error;
 use crate::id::{DocumentId, FileId, UserId};
 
@@ -157,14 +158,7 @@ pub async fn forget_imported(
         .filter(Column::Id.not_in_subquery(left))
         .order_by_asc(Column::Id)
         .limit(limit);
-    let gone: Vec<FileId> = gone.into_tuple().all(txn).await?;
-    if gone.is_empty() {
-        return Ok(0);
-    }
-    let these = Column::Id.is_in(gone.iter().copied());
-    let removed = Entity::delete_many().filter(these).exec(txn).await?;
-    audit::erase(txn, gone.into_iter().map(|id| id.0), Actor::System, now).await?;
-    Ok(removed.rows_affected)
+    edit::purge::<Entity>(txn, gone.into_tuple().all(txn).await?, Actor::System, now).await
 }
 
 /// Which of the storage keys a row has.

@@ -9,6 +9,7 @@ use super::{export, file};
 use crate::access::Viewer;
 use crate::automation::job::{self, Kind};
 use crate::catalog::Cataloged;
+use crate::finance::import::BadRow;
 use crate::id::JobId;
 use crate::spreadsheet::harmless;
 
@@ -24,21 +25,6 @@ pub enum Left {
         /// Themselves.
         bytes: Vec<u8>,
     },
-}
-
-/// The report of an import, as far as it matters here.
-#[derive(Deserialize)]
-struct Report {
-    bad_rows: Vec<BadRow>,
-}
-
-/// A row that an import did not take.
-#[derive(Deserialize)]
-struct BadRow {
-    line: u64,
-    column: Option<String>,
-    value: Option<String>,
-    reason: String,
 }
 
 /// What a job has left for `viewer`; `None` when that is nothing, or nothing any more.
@@ -66,11 +52,11 @@ pub async fn by(
 
 /// The rows that the report of an import names, if it names any.
 fn refused(job: &job::Model) -> Option<Left> {
-    let report = Report::deserialize(job.report.as_ref()?).ok()?;
+    let rows = Vec::<BadRow>::deserialize(job.report.as_ref()?.get("bad_rows")?).ok()?;
     let name = format!("refused-{}.csv", job.created_at.format("%Y%m%d-%H%M"));
-    match report.bad_rows.is_empty() {
+    match rows.is_empty() {
         true => None,
-        false => Some(Left::Table { name, bytes: table(&report.bad_rows).ok()? }),
+        false => Some(Left::Table { name, bytes: table(&rows).ok()? }),
     }
 }
 
@@ -95,12 +81,12 @@ mod tests {
 
     #[test]
     fn what_was_refused_is_a_table_that_carries_nothing_out() {
-        let report = serde_json::json!({ "created": 1, "bad_rows": [
+        let rows = serde_json::json!([
             { "line": 3, "column": "Thư", "value": "=1+1", "reason": "this is no \"address\"" },
             { "line": 7, "reason": "it has no name" },
-        ] });
-        let report = Report::deserialize(&report).unwrap();
-        let text = String::from_utf8(table(&report.bad_rows).unwrap()).unwrap();
+        ]);
+        let rows = Vec::<BadRow>::deserialize(&rows).unwrap();
+        let text = String::from_utf8(table(&rows).unwrap()).unwrap();
         assert_eq!(
             text,
             "\u{feff}line,column,value,reason\r\n3,Thư,'=1+1,\"this is no \"\"address\"\"\"\r\n7,,,it has no name\r\n"
