@@ -16,7 +16,7 @@ use crate::collaboration::{
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
     CustomerDuplicateQuery, CustomerImportMutation, CustomerMergeMutation, CustomerMutation,
-    CustomerRemovalMutation, CustomerUpsertMutation, OverviewQuery,
+    CustomerRemovalMutation, CustomerUpsertMutation, HistoryMutation, OverviewQuery,
 };
 use crate::finance::{
     ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
@@ -64,6 +64,7 @@ struct CustomersMutations(
     ContactMutation,
     AddressMutation,
     CustomFieldMutation,
+    HistoryMutation,
 );
 
 #[derive(MergedObject, Default)]

@@ -4,6 +4,7 @@ mod address;
 mod contact;
 mod custom_field;
 mod customer;
+mod history;
 mod import;
 mod overview;
 
@@ -14,5 +15,6 @@ pub use customer::{
     Channel, CustomerBulkMutation, CustomerDuplicateQuery, CustomerKind, CustomerMergeMutation,
     CustomerMutation, CustomerRemovalMutation, CustomerUpsertMutation, LifecycleStage,
 };
+pub use history::HistoryMutation;
 pub use import::CustomerImportMutation;
 pub use overview::OverviewQuery;
