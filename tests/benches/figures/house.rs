@@ -16,15 +16,15 @@ use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
 use api::serve::{Parts, routes};
 use clap::Parser;
+use entity::access::Role;
 use entity::access::session::{self, Device};
-use entity::access::{Actor, Role, organisation, user};
 use entity::clock::Clock;
 use entity::db::Db;
 use entity::id::UserId;
-use entity::money::Currency;
 use futures::FutureExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tempfile::TempDir;
+use tests::app::set_up;
 use tests::stack::sink::Sink;
 use tests::stack::{Durability, Postgres, Redis, scratch};
 use tokio::net::TcpListener;
@@ -185,26 +185,8 @@ async fn found(db: &Db, clock: &Clock) -> Result<UserId, entity::Error> {
     let now = clock.now();
     db.write(move |txn| {
         async move {
-            let settings = organisation::Settings {
-                name: "Công ty Sông Hàn".to_owned(),
-                address: "255 Trần Hưng Đạo\nĐà Nẵng".to_owned(),
-                tax_number: Some("0401234567".to_owned()),
-                email: "ketoan@songhan.example".to_owned(),
-                phone: None,
-                time_zone: chrono_tz::Asia::Ho_Chi_Minh,
-                currency: Currency::VND,
-                locale: "vi".to_owned(),
-            };
-            organisation::set_up(txn, settings, Actor::System, now).await?;
-            let new = user::NewUser {
-                email: "administrator@rapport.example".to_owned(),
-                name: "Lê Minh Châu".to_owned(),
-                password_hash: Some(String::new()),
-                role: Role::Administrator.id(),
-                position: None,
-                language: None,
-            };
-            user::create(txn, new, Actor::System, now).await.map(|user| user.id)
+            let email = "administrator@rapport.example";
+            set_up(txn, email, Role::Administrator, String::new(), now).await
         }
         .boxed()
     })

@@ -3,39 +3,29 @@
 //!
 //! Invariant: a test that ends well leaves nothing half done; its end checks that.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+mod end;
+mod home;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::access::hashing::Hashing;
 use api::access::token::Tokens;
 use api::context::Shared;
 use api::files::link::Links;
-use api::http::budget::{Allowance, Budget};
-use api::http::documents::{Documents, Shelf};
-use api::http::server::{Patience, serve};
-use api::http::socket::Rules;
 use api::http::store::Store;
-use api::serve::{Parts, routes};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use entity::access::session::{self, Device};
-use entity::access::{Actor, Role, organisation, user};
+use entity::access::{Actor, Role, user};
 use entity::automation::message::{self, State};
 use entity::clock::Clock;
 use entity::db::Db;
 use entity::id::{RoleId, SessionId, UserId};
-use entity::money::Currency;
 use futures::FutureExt;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use object_store::ObjectStore;
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, Database, EntityTrait, FromQueryResult,
-    PaginatorTrait, QueryFilter, Statement,
-};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::collaboration::upkeep::Upkeep;
@@ -45,6 +35,8 @@ use worker::mail::transport::{Mailbox, Transport};
 use worker::runtime::Runtime;
 
 use crate::graphql::{self, Reply};
+pub use home::{Home, set_up};
+use home::{found, listen};
 
 /// Which stack a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,44 +68,6 @@ macro_rules! on_both_stacks {
             }
         })+
     };
-}
-
-/// Where a Rapport lives: its data goes with this.
-pub struct Home {
-    /// What its stack is configured with.
-    pub arguments: Vec<String>,
-    folder: TempDir,
-}
-
-impl Home {
-    /// A home where nobody has lived yet.
-    ///
-    /// # Errors
-    /// When there is no room for its data.
-    pub async fn fresh(on: On) -> Result<Self, Box<dyn std::error::Error>> {
-        let folder = tempfile::tempdir()?;
-        let name = format!("rapport_{}", Uuid::new_v4().simple());
-        let data_dir = folder.path().display().to_string();
-        let mut arguments = vec!["test".to_owned(), "--data-dir".to_owned(), data_dir];
-        arguments.extend(["--webhook-allow".to_owned(), "127.0.0.1".to_owned()]);
-        if on == On::Production {
-            let server = std::env::var("TEST_DATABASE_URL")?;
-            let control = Database::connect(&server).await?;
-            control.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
-            control.close().await?;
-            let (server, _) = server.rsplit_once('/').ok_or("TEST_DATABASE_URL has no database")?;
-            arguments.extend(["--database-url".to_owned(), format!("{server}/{name}")]);
-            arguments.extend(["--redis-url".to_owned(), std::env::var("TEST_REDIS_URL")?]);
-            arguments.extend(["--redis-prefix".to_owned(), name.clone()]);
-        }
-        Ok(Self { arguments, folder })
-    }
-
-    /// The folder of its files.
-    #[must_use]
-    pub fn files(&self) -> PathBuf {
-        self.folder.path().join("files")
-    }
 }
 
 /// A running Rapport.
@@ -151,19 +105,11 @@ pub fn beginning() -> DateTime<Utc> {
     DateTime::from_timestamp(1_793_671_200, 0).unwrap_or_default()
 }
 
-fn figures() -> PrometheusHandle {
-    static FIGURES: OnceLock<PrometheusHandle> = OnceLock::new();
-    FIGURES.get_or_init(|| PrometheusBuilder::new().build_recorder().handle()).clone()
-}
-
 /// The secret that tokens and links are signed with.
 const KEY: &[u8] = b"a key that is long enough for tests";
 
 /// What everybody may ask for in a minute, in points.
 pub const RATE_LIMIT: u64 = 1_000_000;
-
-/// Whom tests ask as, if they say nothing else.
-const ACCOUNTANT: &str = "accountant@rapport.example";
 
 /// The password of every user of a test.
 pub const PASSWORD: &str = "correct horse battery";
@@ -453,120 +399,4 @@ impl App {
         let row = Row::find_by_statement(statement).one(reader).await.expect(sql);
         row.and_then(|row| row.n).unwrap_or_default()
     }
-
-    async fn unfinished(&self) -> u64 {
-        use entity::automation::webhook::delivery;
-        use entity::automation::{event, job};
-        let reader = self.db.reader();
-        let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
-        let due =
-            Condition::any().add(message::Column::DueAt.lte(self.clock.now())).add(on_its_way);
-        let messages = message::Entity::find().filter(message::Column::SettledAt.is_null());
-        let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
-        let counts = [
-            event::pending(reader).await,
-            entity::collaboration::notification::pending(reader).await,
-            messages.filter(due).count(reader).await,
-            job::Entity::find().filter(jobs).count(reader).await,
-            delivery::due(reader, self.clock.now()).await,
-        ];
-        counts.into_iter().map(|count| count.expect("a count")).sum()
-    }
-
-    /// Stops everything, and checks what must always hold.
-    async fn end(self) {
-        self.drain().await;
-        assert_eq!(self.number(UNBALANCED).await, 0, "the ledger is balanced");
-        assert_eq!(self.number(MISALLOCATED).await, 0, "invoices and payments equal allocations");
-        assert_eq!(self.number(LEASED).await, 0, "no lease is held");
-        self.stop.cancel();
-        self.workers.await.expect("the workers end").expect("the workers end well");
-    }
-}
-
-const UNBALANCED: &str = "SELECT COUNT(*) AS n FROM (SELECT transaction_id FROM ledger_entry \
-     GROUP BY transaction_id, currency HAVING SUM(amount) <> 0) AS unbalanced";
-
-const MISALLOCATED: &str = "SELECT (SELECT COUNT(*) FROM invoice WHERE paid <> \
-     (SELECT COALESCE(SUM(amount), 0) FROM allocation WHERE invoice_id = invoice.id)) \
-     + (SELECT COUNT(*) FROM payment WHERE allocated <> \
-     (SELECT COALESCE(SUM(amount), 0) FROM allocation WHERE payment_id = payment.id)) AS n";
-
-const LEASED: &str = "SELECT (SELECT COUNT(*) FROM message WHERE lease_until IS NOT NULL) \
-     + (SELECT COUNT(*) FROM job WHERE lease_until IS NOT NULL) \
-     + (SELECT COUNT(*) FROM webhook_delivery WHERE lease_until IS NOT NULL) AS n";
-
-/// Serves the API until `stop`; gives its address.
-async fn listen(
-    shared: &Shared,
-    store: Option<Store>,
-    files: Arc<dyn ObjectStore>,
-    stop: &CancellationToken,
-) -> Result<String, Box<dyn std::error::Error>> {
-    let allowance = Allowance { account: Some(RATE_LIMIT), address: Some(RATE_LIMIT) };
-    let clock = shared.clock.clone();
-    let (router, stopping) = routes(Parts {
-        shared: shared.clone(),
-        files,
-        metrics: figures(),
-        proxies: 0,
-        cors_origins: Vec::new(),
-        max_requests: 256,
-        documents: Documents::automatic(Shelf::new(store.clone(), clock.clone())),
-        budget: Budget::new(allowance, clock, store),
-        introspection: false,
-        sockets: Rules { recheck: Duration::from_millis(200), ..Rules::default() },
-        development: None,
-    })?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?.to_string();
-    let (asked, stop) = (stopping.asked.clone(), stop.clone());
-    tokio::spawn(async move {
-        stop.cancelled().await;
-        asked.cancel();
-    });
-    let patience = Patience { notice: Duration::ZERO, ..Patience::default() };
-    tokio::spawn(serve(listener, router, stopping, patience));
-    Ok(address)
-}
-
-/// The accountant, who has logged in. Whoever comes first sets the organisation up.
-async fn found(db: &Db, clock: &Clock) -> Result<(UserId, SessionId), entity::Error> {
-    let now = clock.now();
-    db.write(move |txn| {
-        async move {
-            let user = match user::by_email(txn, ACCOUNTANT).await? {
-                Some(user) => user.id,
-                None => set_up(txn, now).await?,
-            };
-            let begun = session::begin(txn, user, &Device::default(), now).await?;
-            Ok((user, begun.session.id))
-        }
-        .boxed()
-    })
-    .await
-}
-
-/// An organisation with an accountant.
-async fn set_up(txn: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<UserId, entity::Error> {
-    let settings = organisation::Settings {
-        name: "Công ty Sông Hàn".to_owned(),
-        address: "255 Trần Hưng Đạo\nĐà Nẵng".to_owned(),
-        tax_number: Some("0401234567".to_owned()),
-        email: "ketoan@songhan.example".to_owned(),
-        phone: None,
-        time_zone: chrono_tz::Asia::Ho_Chi_Minh,
-        currency: Currency::VND,
-        locale: "vi".to_owned(),
-    };
-    organisation::set_up(txn, settings, Actor::System, now).await?;
-    let new = user::NewUser {
-        email: ACCOUNTANT.to_owned(),
-        name: "Lê Minh Châu".to_owned(),
-        password_hash: Some(entity::access::password::hash(PASSWORD)?),
-        role: Role::Accountant.id(),
-        position: None,
-        language: None,
-    };
-    Ok(user::create(txn, new, Actor::System, now).await?.id)
 }

@@ -1,0 +1,50 @@
+//! How a test ends: with nothing left half done.
+
+use entity::automation::message::{self, State};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
+
+use super::App;
+
+impl App {
+    /// How many rows are due, or on their way.
+    pub(super) async fn unfinished(&self) -> u64 {
+        use entity::automation::webhook::delivery;
+        use entity::automation::{event, job};
+        let reader = self.db.reader();
+        let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
+        let due =
+            Condition::any().add(message::Column::DueAt.lte(self.clock.now())).add(on_its_way);
+        let messages = message::Entity::find().filter(message::Column::SettledAt.is_null());
+        let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
+        let counts = [
+            event::pending(reader).await,
+            entity::collaboration::notification::pending(reader).await,
+            messages.filter(due).count(reader).await,
+            job::Entity::find().filter(jobs).count(reader).await,
+            delivery::due(reader, self.clock.now()).await,
+        ];
+        counts.into_iter().map(|count| count.expect("a count")).sum()
+    }
+
+    /// Stops everything, and checks what must always hold.
+    pub(super) async fn end(self) {
+        self.drain().await;
+        assert_eq!(self.number(UNBALANCED).await, 0, "the ledger is balanced");
+        assert_eq!(self.number(MISALLOCATED).await, 0, "invoices and payments equal allocations");
+        assert_eq!(self.number(LEASED).await, 0, "no lease is held");
+        self.stop.cancel();
+        self.workers.await.expect("the workers end").expect("the workers end well");
+    }
+}
+
+const UNBALANCED: &str = "SELECT COUNT(*) AS n FROM (SELECT transaction_id FROM ledger_entry \
+     GROUP BY transaction_id, currency HAVING SUM(amount) <> 0) AS unbalanced";
+
+const MISALLOCATED: &str = "SELECT (SELECT COUNT(*) FROM invoice WHERE paid <> \
+     (SELECT COALESCE(SUM(amount), 0) FROM allocation WHERE invoice_id = invoice.id)) \
+     + (SELECT COUNT(*) FROM payment WHERE allocated <> \
+     (SELECT COALESCE(SUM(amount), 0) FROM allocation WHERE payment_id = payment.id)) AS n";
+
+const LEASED: &str = "SELECT (SELECT COUNT(*) FROM message WHERE lease_until IS NOT NULL) \
+     + (SELECT COUNT(*) FROM job WHERE lease_until IS NOT NULL) \
+     + (SELECT COUNT(*) FROM webhook_delivery WHERE lease_until IS NOT NULL) AS n";
