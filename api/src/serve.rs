@@ -201,12 +201,9 @@ fn offer(demo: bool) -> Offer {
     };
     Offer {
         login: Some(Login {
-            query:
-                "mutation ($email: String!, $password: String!) { login(input: { email: $email, \
-                    password: $password }) { accessToken userErrors { message } } }"
-                    .to_owned(),
+            query: LOGIN.to_owned(),
             fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            token: "login.accessToken".to_owned(),
+            refresh: REFRESH.to_owned(),
         }),
         examples: vec![
             example("Who owes what", "Overdue invoices, those due first first.", EXAMPLE_OPEN),
@@ -215,6 +212,14 @@ fn offer(demo: bool) -> Offer {
         ],
     }
 }
+
+const LOGIN: &str = "mutation ($email: String!, $password: String!) {
+  login(input: { email: $email, password: $password }) { accessToken refreshToken userErrors { code message } }
+}";
+
+const REFRESH: &str = "mutation ($refreshToken: String!) {
+  refreshSession(refreshToken: $refreshToken) { accessToken refreshToken userErrors { code message } }
+}";
 
 /// The query that `rapport serve` prints to paste.
 pub const EXAMPLE_OPEN: &str = "{

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 
 export const url = needed('RAPPORT_URL');
 export const token = needed('RAPPORT_TOKEN');
+export const email = needed('RAPPORT_EMAIL');
+export const password = needed('RAPPORT_PASSWORD');
 export const authorization = `Bearer ${token}`;
 
 /** The lower-case hexadecimal SHA-256 of a text. */

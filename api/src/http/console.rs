@@ -1,7 +1,7 @@
 //! The pages for developers, outside production: our own console at `/`, which needs no internet, and the
 //! well-known one at `/graphiql`, which loads itself from unpkg.com.
 //!
-//! Invariant: the console runs no code and loads nothing but its own two files.
+//! Invariant: the console runs no code and loads nothing but its own files.
 
 use async_graphql::http::GraphiQLSource;
 use axum::Router;
@@ -18,6 +18,8 @@ const WITH_UNPKG: &str = "default-src 'none'; script-src 'unsafe-inline' https:/
                           img-src data: https://graphql.org; connect-src 'self'; worker-src blob:; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// What the console offers to begin with.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Offer {
@@ -27,15 +29,16 @@ pub struct Offer {
     pub examples: Vec<Example>,
 }
 
-/// A mutation that yields an access token.
+/// How to sign in, and to go on: mutations whose payloads have `accessToken`, `refreshToken` and `userErrors`
+/// with a `code`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Login {
-    /// The mutation, with one variable per field.
+    /// The mutation that begins a session, with one variable per field.
     pub query: String,
     /// The variables and what is in them to begin with: the demo's user.
     pub fields: std::collections::BTreeMap<String, String>,
-    /// Where the token is in `data`: `signIn.session.accessToken`.
-    pub token: String,
+    /// The mutation that goes on with it, by the variable `refreshToken`.
+    pub refresh: String,
 }
 
 /// A request to try.
@@ -72,10 +75,8 @@ pub fn router(offer: &Offer) -> Result<Router, serde_json::Error> {
     Ok(Router::new()
         .route("/", page(OWN, include_str!("console/page.html").to_owned()))
         .route("/console/style.css", file("text/css", include_str!("console/style.css").to_owned()))
-        .route(
-            "/console/app.js",
-            file("text/javascript; charset=utf-8", include_str!("console/app.js").to_owned()),
-        )
+        .route("/console/app.mjs", file(SCRIPT, include_str!("console/app.mjs").to_owned()))
+        .route("/console/session.mjs", file(SCRIPT, include_str!("console/session.mjs").to_owned()))
         .route("/console/examples.json", file("application/json", offer))
         .route("/graphiql", page(WITH_UNPKG, graphiql)))
 }

@@ -1,16 +1,7 @@
-//! Where a Rapport of a test lives, how it is set up there, and how its API is served.
+//! Where a Rapport of a test lives, and how it is set up there.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use api::context::Shared;
-use api::http::budget::{Allowance, Budget};
-use api::http::documents::{Documents, Shelf};
-use api::http::server::{Patience, serve};
-use api::http::socket::Rules;
-use api::http::store::Store;
-use api::serve::{Parts, routes};
 use chrono::{DateTime, Utc};
 use entity::access::session::{self, Device};
 use entity::access::{Actor, Role, organisation, user};
@@ -19,15 +10,11 @@ use entity::db::Db;
 use entity::id::{SessionId, UserId};
 use entity::money::Currency;
 use futures::FutureExt;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use object_store::ObjectStore;
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{On, PASSWORD, RATE_LIMIT};
+use super::{On, PASSWORD};
 
 /// Whom tests ask as, if they say nothing else.
 const ACCOUNTANT: &str = "accountant@rapport.example";
@@ -68,45 +55,6 @@ impl Home {
     pub fn files(&self) -> PathBuf {
         self.folder.path().join("files")
     }
-}
-
-fn figures() -> PrometheusHandle {
-    static FIGURES: OnceLock<PrometheusHandle> = OnceLock::new();
-    FIGURES.get_or_init(|| PrometheusBuilder::new().build_recorder().handle()).clone()
-}
-
-/// Serves the API until `stop`; gives its address.
-pub(super) async fn listen(
-    shared: &Shared,
-    store: Option<Store>,
-    files: Arc<dyn ObjectStore>,
-    stop: &CancellationToken,
-) -> Result<String, Box<dyn std::error::Error>> {
-    let allowance = Allowance { account: Some(RATE_LIMIT), address: Some(RATE_LIMIT) };
-    let clock = shared.clock.clone();
-    let (router, stopping) = routes(Parts {
-        shared: shared.clone(),
-        files,
-        metrics: figures(),
-        proxies: 0,
-        cors_origins: Vec::new(),
-        max_requests: 256,
-        documents: Documents::automatic(Shelf::new(store.clone(), clock.clone())),
-        budget: Budget::new(allowance, clock, store),
-        introspection: false,
-        sockets: Rules { recheck: Duration::from_millis(200), ..Rules::default() },
-        development: None,
-    })?;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?.to_string();
-    let (asked, stop) = (stopping.asked.clone(), stop.clone());
-    tokio::spawn(async move {
-        stop.cancelled().await;
-        asked.cancel();
-    });
-    let patience = Patience { notice: Duration::ZERO, ..Patience::default() };
-    tokio::spawn(serve(listener, router, stopping, patience));
-    Ok(address)
 }
 
 /// The accountant, who has logged in. Whoever comes first sets the organisation up.

@@ -5,6 +5,7 @@
 
 mod end;
 mod home;
+mod serving;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +36,9 @@ use worker::mail::transport::{Mailbox, Transport};
 use worker::runtime::Runtime;
 
 use crate::graphql::{self, Reply};
+use home::found;
 pub use home::{Home, set_up};
-use home::{found, listen};
+use serving::{listen, parts};
 
 /// Which stack a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +163,7 @@ impl App {
             None => None,
         };
         let stop = CancellationToken::new();
-        let address = listen(&shared, store.clone(), Arc::clone(&files), &stop).await?;
+        let address = listen(parts(&shared, store.clone(), Arc::clone(&files)), &stop).await?;
         let workers = tokio::spawn(workers.run(stop.clone()));
         Ok(Self {
             db,
@@ -322,18 +324,6 @@ impl App {
         let files = Arc::clone(&self.files);
         let workers = Runtime::new(&self.stack, db, clock, signal, files, transport);
         self.workers = tokio::spawn(workers.expect("workers").run(self.stop.clone()));
-    }
-
-    /// Goes on with another API and other workers, which keep files in `files`.
-    ///
-    /// # Panics
-    /// When they do not start.
-    pub async fn keep_files_in(&mut self, files: Arc<dyn ObjectStore>) {
-        self.kill_workers().await;
-        self.files = Arc::clone(&files);
-        let listening = listen(&self.shared, self.store.clone(), files, &self.stop).await;
-        self.address = listening.expect("an API");
-        self.start_workers();
     }
 
     /// Waits until all that is due by the clock is done.

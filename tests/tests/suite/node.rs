@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tests::app::{App, On};
+use api::serve::Development;
+use tests::app::{App, On, PASSWORD};
 use tokio::task::spawn_blocking;
+
+use crate::sessions::EMAIL;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
@@ -44,8 +47,13 @@ async fn public_clients_and_audits_are_content() {
     App::run(On::Embedded, async |app| {
         let mut node = Command::new("npm");
         node.args(["test", "--silent"]);
-        node.env("RAPPORT_URL", format!("http://{}", app.address));
+        let address = app.another_api(|parts| {
+            parts.introspection = true;
+            parts.development = Some(Development { mailbox: None, demo: false });
+        });
+        node.env("RAPPORT_URL", format!("http://{}", address.await));
         node.env("RAPPORT_TOKEN", app.token());
+        node.env("RAPPORT_EMAIL", EMAIL).env("RAPPORT_PASSWORD", PASSWORD);
         spawn_blocking(move || run(&mut node)).await.expect("all are content");
     })
     .await;

@@ -1,5 +1,6 @@
 // The console at `/`: asks, shows, and browses the schema. It uses nothing but the browser and /graphql.
-"use strict";
+
+import { openSession } from "./session.mjs";
 
 const $ = (id) => document.getElementById(id);
 const el = (tag, props = {}, ...children) => {
@@ -7,22 +8,22 @@ const el = (tag, props = {}, ...children) => {
   node.append(...children);
   return node;
 };
-const TOKEN = "rapport.token";
 const DRAFT = "rapport.draft";
 
-async function ask(query, variables = {}) {
-  const token = $("token").value.trim();
-  const response = await fetch("/graphql", {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/graphql-response+json, application/json",
-      ...(token && { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify({ query, variables }),
-  });
-  return { response, answer: await response.json() };
-}
+const offered = fetch("/console/examples.json").then((response) => response.json());
+const session = openSession({
+  storage: sessionStorage,
+  refreshing: offered.then(({ login }) => login?.refresh),
+  changed: () => {
+    $("token").value = session.token();
+    $("login-status").textContent = "";
+  },
+  ended: () => {
+    $("token").value = "";
+    $("login-status").textContent = "Your session has ended; sign in again.";
+    $("login-fields").lastElementChild?.focus();
+  },
+});
 
 function report(text, isBad = false) {
   $("status").textContent = text;
@@ -40,7 +41,7 @@ async function run() {
   report("…");
   const started = performance.now();
   try {
-    const { response, answer } = await ask($("query").value, variables);
+    const { response, answer } = await session.ask($("query").value, variables);
     const ms = Math.round(performance.now() - started);
     $("result").textContent = JSON.stringify(answer, null, 2);
     report(`${response.status} in ${ms} ms`, Boolean(answer.errors));
@@ -80,10 +81,9 @@ function offerLogin(login) {
   $("login").onsubmit = async (event) => {
     event.preventDefault();
     try {
-      const { answer } = await ask(login.query, Object.fromEntries(new FormData($("login"))));
-      const token = login.token.split(".").reduce((part, key) => part?.[key], answer.data);
-      if (typeof token === "string") {
-        setToken(token);
+      const variables = Object.fromEntries(inputs.map(({ name, value }) => [name, value]));
+      const { answer, begun } = await session.begin(login.query, variables);
+      if (begun) {
         report("Signed in.");
         loadSchema();
       } else {
@@ -94,11 +94,6 @@ function offerLogin(login) {
       report(`No answer: ${error.message}`, true);
     }
   };
-}
-
-function setToken(token) {
-  $("token").value = token;
-  sessionStorage.setItem(TOKEN, token);
 }
 
 // The schema
@@ -163,7 +158,7 @@ function showAll() {
 }
 
 async function loadSchema() {
-  const { answer } = await ask(INTROSPECTION);
+  const { answer } = await session.ask(INTROSPECTION);
   const found = answer.data?.__schema;
   if (!found) {
     return $("types").replaceChildren(el("p", { textContent: "The schema cannot be read. Sign in first?" }));
@@ -175,8 +170,8 @@ async function loadSchema() {
 
 $("run").onclick = run;
 $("search").oninput = showAll;
-$("token").value = sessionStorage.getItem(TOKEN) ?? "";
-$("token").onchange = () => { setToken($("token").value.trim()); loadSchema(); };
+$("token").value = session.token();
+$("token").onchange = () => { session.use($("token").value.trim()); loadSchema(); };
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
@@ -192,7 +187,7 @@ for (const id of ["query", "variables"]) {
     }
   });
 }
-fetch("/console/examples.json").then((response) => response.json()).then(({ login, examples = [] }) => {
+offered.then(({ login, examples = [] }) => {
   offerLogin(login);
   offer(examples);
 });
