@@ -186,10 +186,12 @@ fn name(request: &Request, now: chrono::DateTime<chrono::Utc>) -> String {
 /// # Errors
 /// The database.
 pub async fn sweep(db: &Db, clock: &Clock, files: &dyn ObjectStore) -> Result<(), entity::Error> {
-    for (job, key) in export::expired(db.reader(), clock.now()).await? {
+    let now = clock.now();
+    let origin = Origin::new(Actor::System, now);
+    for (job, key) in export::expired(db.reader(), now).await? {
         match files.delete(&Path::from(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {
-                db.write(move |txn| export::forget(txn, job).boxed()).await?;
+                db.write_as(&origin, move |txn| export::forget(txn, job).boxed()).await?;
             }
             Err(error) => {
                 tracing::warn!(job = %job.0, %error, "an expired file could not be removed");
