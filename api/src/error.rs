@@ -12,10 +12,12 @@ use entity::catalog::CatalogError;
 use entity::check::{Refusal, Refusals};
 use entity::collaboration::CollaborationError;
 use entity::customers::CustomersError;
+use entity::db::is_busy;
 use entity::finance::FinanceError;
 use entity::sales::SalesError;
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
+use worker::relay::chain;
 
 use crate::http::errors::Code;
 
@@ -101,6 +103,13 @@ impl Fault {
         Self::coded(Code::Forbidden, message)
     }
 
+    /// A database that cannot do it at the moment.
+    fn busy(cause: &DbErr) -> Self {
+        let cause = chain(cause);
+        tracing::warn!(cause, "the database is busy");
+        Self::coded(Code::Overloaded, "the database is busy; try again in a moment")
+    }
+
     /// A top-level error with its code.
     #[must_use]
     pub fn coded(code: Code, message: impl Into<String>) -> Self {
@@ -117,7 +126,10 @@ impl From<Fault> for async_graphql::Error {
 
 impl From<DbErr> for Fault {
     fn from(error: DbErr) -> Self {
-        Self(async_graphql::Error::new_with_source(error))
+        match is_busy(&error) {
+            true => Self::busy(&error),
+            false => Self(async_graphql::Error::new_with_source(error)),
+        }
     }
 }
 
@@ -127,12 +139,7 @@ impl From<DbErr> for Fault {
 /// [`Fault`] when it is not for the user to solve.
 pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
     let (code, path): (_, &[&str]) = match &error {
-        Error::Db(cause) if is_overload(cause) => {
-            return Err(Fault::coded(
-                Code::Overloaded,
-                "the database is busy; try again in a moment",
-            ));
-        }
+        Error::Db(cause) if is_busy(cause) => return Err(Fault::busy(cause)),
         Error::Db(_) => return Err(Fault(async_graphql::Error::new_with_source(error))),
         Error::Closed => return Err(Fault::coded(Code::Overloaded, error.to_string())),
         Error::Invalid(Refusals(refusals)) => {
@@ -172,11 +179,6 @@ pub fn fault(error: Error) -> Fault {
             Fault::bad_request(message.join("; "))
         }
     }
-}
-
-/// Whether the database had no connection to give, or did not answer in time.
-fn is_overload(error: &DbErr) -> bool {
-    matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
 }
 
 fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
@@ -302,5 +304,27 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
             (ErrorCode::InvalidState, &[])
         }
         AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnAcquireErr, RuntimeErr};
+
+    use super::*;
+
+    #[test]
+    fn a_busy_database_is_no_fault_of_the_server() {
+        let code = |fault: Fault| {
+            let extensions = async_graphql::Error::from(fault).extensions;
+            extensions.and_then(|extensions| extensions.get("code").cloned())
+        };
+        let gone = || DbErr::Conn(RuntimeErr::Internal("gone".to_owned()));
+        for busy in [DbErr::ConnectionAcquire(ConnAcquireErr::Timeout), gone()] {
+            assert_eq!(code(busy.into()), Some("OVERLOADED".into()));
+        }
+        let busy = Error::Db(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
+        assert_eq!(code(refused(busy).unwrap_err()), Some("OVERLOADED".into()));
+        assert_eq!(code(DbErr::Custom("a fault".to_owned()).into()), None);
     }
 }

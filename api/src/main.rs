@@ -145,6 +145,13 @@ async fn serve_all(
         sockets: Rules::default(),
         development,
     })?;
+    if let Err(error) = db.fill().await {
+        let error = worker::relay::chain(&error);
+        tracing::warn!(
+            error,
+            "the database does not take as many connections as DATABASE_POOL says"
+        );
+    }
     let listener = TcpListener::bind(server.listen).await.map_err(|error| {
         format!("LISTEN: {} cannot be listened on ({error}); choose another port", server.listen)
     })?;

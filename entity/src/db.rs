@@ -32,6 +32,7 @@ const TESTED_FOR: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: DatabaseConnection,
+    connections: u32,
     /// SQLite has one writer. Waiting here is fair; waiting in SQLite's busy handler is not.
     writers: Arc<Semaphore>,
 }
@@ -47,6 +48,9 @@ impl Db {
             .max_connections(connections)
             .connect_timeout(Duration::from_secs(5))
             .acquire_timeout(Duration::from_secs(2))
+            // What [`Db::fill`] has opened stays open.
+            .idle_timeout(None)
+            .max_lifetime(None)
             // A connection is tested when it comes back. Testing it before each use, too, would make a
             // statement wait for two answers.
             .test_before_acquire_if_idle_for(TESTED_FOR)
@@ -90,7 +94,26 @@ impl Db {
             DbBackend::Sqlite => 1,
             _ => Semaphore::MAX_PERMITS,
         };
-        Ok(Self { pool, writers: Arc::new(Semaphore::new(writers)) })
+        Ok(Self { pool, connections, writers: Arc::new(Semaphore::new(writers)) })
+    }
+
+    /// Opens all connections that the pool may have, before there is anything to do.
+    ///
+    /// For PostgreSQL's password exchange sqlx gives way to other tasks eight hundred times, so that a
+    /// connection that is opened while many requests are at work is not open within the time that they
+    /// wait for one.
+    ///
+    /// # Errors
+    /// [`DbErr`] when the database refuses one.
+    pub async fn fill(&self) -> Result<(), DbErr> {
+        let mut open = Vec::new();
+        for _ in 0..self.connections {
+            open.push(self.pool.begin().await?);
+        }
+        for unused in open {
+            unused.rollback().await?;
+        }
+        Ok(())
     }
 
     /// The pool, for reading.
@@ -194,6 +217,16 @@ impl Db {
     pub async fn close(self) -> Result<(), DbErr> {
         self.pool.close().await
     }
+}
+
+/// Whether the database had no connection to give, cannot be reached, or has too much to do: the same may
+/// succeed in a moment.
+#[must_use]
+pub fn is_busy(error: &DbErr) -> bool {
+    // 53300: it has too many connections. 55P03: another transaction held a lock for too long.
+    matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
+        || matches!(code(error).as_deref(), Some("53300" | "55P03"))
+        || is_conflict(error)
 }
 
 /// Whether the database asks to try the transaction again: `40001`, `40P01`, or a busy SQLite.

@@ -83,7 +83,7 @@ pub struct Stack {
     /// `postgres://user:password@host/database`, or `sqlite://path` [default: SQLite in DATA_DIR]
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub database_url: Option<String>,
-    /// Connections to the database, at most.
+    /// Connections to the database, at most; `serve` opens all of them before it listens.
     #[arg(long, env = "DATABASE_POOL", default_value_t = 10, value_parser = clap::value_parser!(u32).range(2..=500), value_name = "N", global = true)]
     pub database_pool: u32,
     /// `redis://:password@host:6379/0`. Without it the workers run inside `rapport serve`.

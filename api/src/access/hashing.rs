@@ -20,9 +20,6 @@ const AT_ONCE: usize = 2;
 /// that the server takes, and no more than it works through in a second or two.
 const MOST: usize = 32;
 
-/// After how many seconds somebody who is refused may try again.
-const TRY_AGAIN_AFTER_S: u64 = 1;
-
 /// Where passwords are worked on. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Hashing {
@@ -36,24 +33,23 @@ impl Default for Hashing {
     }
 }
 
-/// A place among those who may work on a password; given back when it is dropped.
+/// A place among those whose requests are about a password; given back when it is dropped.
 pub(super) struct Place {
     at_work: Arc<Semaphore>,
-    _place: OwnedSemaphorePermit,
+    place: Arc<OwnedSemaphorePermit>,
 }
 
-/// Takes a place, before anything else is done for the request.
+/// Takes a place, before anything else is done for the request, which keeps it to its end.
 ///
 /// # Errors
-/// `OVERLOADED` if none is free, with the header `Retry-After` set.
+/// `OVERLOADED` if none is free.
 pub(super) fn enter(ctx: &Context<'_>) -> Result<Place, Fault> {
     let Hashing { places, at_work } = &ctx.shared().hashing;
     let place = Arc::clone(places).try_acquire_owned().map_err(|_| {
-        ctx.insert_http_header("retry-after", TRY_AGAIN_AFTER_S.to_string());
         let message = "too many people are logging in at once; try again in a moment";
         Fault::coded(Code::Overloaded, message)
     })?;
-    Ok(Place { at_work: Arc::clone(at_work), _place: place })
+    Ok(Place { at_work: Arc::clone(at_work), place: Arc::new(place) })
 }
 
 impl Place {
@@ -62,15 +58,16 @@ impl Place {
     /// # Errors
     /// The server is stopping.
     pub(super) async fn work<T: Send + 'static>(
-        self,
+        &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let stopping = || Fault::coded(Code::Overloaded, "the server is stopping; try again");
-        // It goes with the work, which goes on when the request does not.
+        // They go with the work, which goes on when the request does not.
         let turn = Arc::clone(&self.at_work).acquire_owned().await.map_err(|_| stopping())?;
+        let place = Arc::clone(&self.place);
         let work = move || {
             let done = work();
-            drop((turn, self));
+            drop((turn, place));
             done
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| stopping())

@@ -130,17 +130,21 @@ impl LoginMutation {
                 (Arc::clone(&buckets), device.clone(), renewed.clone());
             let (tokens, code) = (Arc::clone(&tokens), code.clone());
             async move {
-                throttle::give_back(txn, &buckets).await?;
                 let open = |sealed: &[u8]| tokens.seal().open(user, sealed);
-                match second_factor::check(txn, user, code.as_deref(), open, now).await {
+                let begun = match second_factor::check(txn, user, code.as_deref(), open, now).await
+                {
                     // The password was right, so this was no attempt; that has to be committed.
-                    Err(entity::Error::Access(AccessError::CodeRequired)) => return Ok(None),
-                    checked => checked?,
-                }
-                if let Some((old, new)) = renewed {
-                    user::renew_hash(txn, user, old, new).await?;
-                }
-                session::begin(txn, user, &device, now).await.map(Some)
+                    Err(entity::Error::Access(AccessError::CodeRequired)) => None,
+                    checked => {
+                        checked?;
+                        if let Some((old, new)) = renewed {
+                            user::renew_hash(txn, user, old, new).await?;
+                        }
+                        Some(session::begin(txn, user, &device, now).await?)
+                    }
+                };
+                throttle::give_back(txn, &buckets).await?;
+                Ok(begun)
             }
             .boxed()
         });

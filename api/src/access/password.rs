@@ -107,12 +107,14 @@ impl PasswordMutation {
         let changed = ctx.shared().db.write(move |txn| {
             let (hash, buckets) = (hash.clone(), buckets.clone());
             async move {
-                throttle::give_back(txn, &buckets).await?;
                 user::set_password(txn, id, hash, Actor::User(id), now).await?;
                 if revoke_api_keys {
                     api_key::revoke_all(txn, id, now).await?;
                 }
-                session::end_all(txn, id, Some(session), Ending::PasswordChanged, now).await
+                let kept = Some(session);
+                let ended = session::end_all(txn, id, kept, Ending::PasswordChanged, now).await?;
+                throttle::give_back(txn, &buckets).await?;
+                Ok(ended)
             }
             .boxed()
         });
@@ -198,10 +200,10 @@ pub(super) async fn choose(
     let redeemed = ctx.shared().db.write(move |txn| {
         let (token, hash, buckets) = (token.clone(), hash.clone(), buckets.clone());
         async move {
-            throttle::give_back(txn, &buckets).await?;
             let user = password_reset::redeem(txn, &token, hash, now).await?;
             // Whoever was locked out by somebody else's attempts gets in again.
-            throttle::fill(txn, &Bucket::account(Attempt::Login, &user.email)).await
+            throttle::fill(txn, &Bucket::account(Attempt::Login, &user.email)).await?;
+            throttle::give_back(txn, &buckets).await
         }
         .boxed()
     });

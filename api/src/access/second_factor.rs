@@ -165,8 +165,8 @@ impl SecondFactorMutation {
         let removed = ctx.shared().db.write(move |txn| {
             let buckets = buckets.clone();
             async move {
-                throttle::give_back(txn, &buckets).await?;
-                second_factor::remove(txn, user).await
+                second_factor::remove(txn, user).await?;
+                throttle::give_back(txn, &buckets).await
             }
             .boxed()
         });

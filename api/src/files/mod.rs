@@ -17,6 +17,7 @@ mod receive;
 mod sniff;
 mod upload;
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,8 +106,15 @@ fn out_of_reach(error: &object_store::Error, request: &RequestId) -> Failure {
     Failure::unavailable(message, Duration::from_secs(5))
 }
 
-fn fault(error: &dyn std::error::Error, request: &RequestId) -> Failure {
+/// The answer to what failed on the way: the database may be busy, the rest is a fault of the server.
+fn fault(error: &(dyn std::error::Error + 'static), request: &RequestId) -> Failure {
+    let causes = iter::successors(Some(error), |error| error.source());
+    let is_busy = causes.filter_map(|cause| cause.downcast_ref()).any(entity::db::is_busy);
     let error = worker::relay::chain(error);
+    if is_busy {
+        tracing::warn!(error, request_id = request.as_str(), "the database is busy");
+        return Failure::overloaded(Duration::from_secs(1));
+    }
     tracing::error!(error, request_id = request.as_str(), "a file could not be moved");
     Failure::internal(request)
 }

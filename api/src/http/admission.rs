@@ -11,7 +11,8 @@ use tokio_util::task::TaskTracker;
 
 use super::failure::Failure;
 
-const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// When whoever was refused may try again.
+pub const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The places for work that runs at once, and the work that has one. Clones share both.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::admission::Admission;
+use super::admission::{Admission, TRY_AGAIN_AFTER};
 use super::answer;
 use super::budget::{Budget, Meter};
 use super::documents::{Documents, Fresh};
@@ -193,6 +193,7 @@ impl GraphqlAnswer {
     fn into_response(self, media: Media, id: &RequestId) -> Result<Response, Failure> {
         let Self { response, wait } = self;
         let begun = answer::has_begun(&response);
+        let is_overloaded = response.errors.iter().any(|error| has_code(error, Code::Overloaded));
         let body = answer::write(&response, begun).map_err(|cause| {
             tracing::error!(request_id = %id, %cause, "an answer cannot be written as JSON");
             Failure::internal(id)
@@ -204,7 +205,7 @@ impl GraphqlAnswer {
         };
         let mut http = (status, body).into_response();
         http.headers_mut().extend(response.http_headers);
-        if let Some(wait) = wait {
+        if let Some(wait) = wait.or_else(|| is_overloaded.then_some(TRY_AGAIN_AFTER)) {
             http.headers_mut().insert(RETRY_AFTER, wait.as_secs().max(1).into());
         }
         http.headers_mut().insert(CONTENT_TYPE, media.content_type());

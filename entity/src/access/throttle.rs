@@ -150,7 +150,8 @@ pub async fn take(
     Ok(None)
 }
 
-/// Puts an attempt that was none back into each bucket.
+/// Puts an attempt that was none back into each bucket. Call it last in a transaction: all who come from
+/// one place wait for each other from here to the commit.
 ///
 /// # Errors
 /// The database.

@@ -32,6 +32,7 @@ mod schema;
 mod second_factors;
 mod sessions;
 mod silence;
+mod storm;
 mod timeline;
 mod transactions;
 mod webhooks;
