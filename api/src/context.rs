@@ -90,6 +90,9 @@ pub trait Ask {
     /// # Errors
     /// `UNAUTHENTICATED`.
     fn session(&self) -> Result<SessionId, Fault>;
+
+    /// What the audit log says of the changes that `actor` makes by this request.
+    fn origin(&self, actor: Actor, now: DateTime<Utc>) -> Origin;
 }
 
 impl<T> Ask for ContextBase<'_, T> {
@@ -110,6 +113,14 @@ impl<T> Ask for ContextBase<'_, T> {
             let message = "only somebody who has logged in may do this; log in with a password";
             Fault::coded(Code::Forbidden, message)
         })
+    }
+
+    fn origin(&self, actor: Actor, now: DateTime<Utc>) -> Origin {
+        let origin = Origin::new(actor, now);
+        match self.data_opt::<RequestId>() {
+            Some(request) => origin.in_request(request.as_str()),
+            None => origin,
+        }
     }
 }
 
@@ -259,10 +270,7 @@ where
         },
     };
     let work = Arc::new(work);
-    let mut origin = Origin::new(Actor::from(&viewer), now);
-    if let Some(request) = ctx.data_opt::<RequestId>() {
-        origin = origin.in_request(request.as_str());
-    }
+    let origin = ctx.origin(Actor::from(&viewer), now);
     let outcome = shared.db.write_as(&origin, |txn| {
         let (request, work) = (request.clone(), Arc::clone(&work));
         let (viewer, touched) = (viewer.clone(), Arc::clone(&touched));

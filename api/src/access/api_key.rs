@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use entity::access::Actor;
 use entity::access::api_key::{self, NewKey};
 use entity::id::ApiKeyId;
 use futures::FutureExt;
@@ -62,7 +63,8 @@ impl ApiKeyMutation {
         let CreateApiKeyInput { name, permissions, expires_at } = input;
         let permissions = permissions.into_iter().map(Into::into).collect();
         let new = NewKey { name, permissions, expires_at };
-        let made = ctx.shared().db.write(move |txn| {
+        let origin = ctx.origin(Actor::from(&owner), now);
+        let made = ctx.shared().db.write_as(&origin, move |txn| {
             let (owner, new) = (owner.clone(), new.clone());
             async move { api_key::create(txn, &owner, new, now).await }.boxed()
         });

@@ -6,7 +6,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::access::session::{self, Begun};
 use entity::access::throttle::{self, Attempt};
-use entity::access::{AccessError, password, second_factor, user};
+use entity::access::{AccessError, Actor, password, second_factor, user};
 use futures::FutureExt;
 
 use super::attempt::{buckets, count, device};
@@ -125,7 +125,8 @@ impl LoginMutation {
         };
         let (now, device) = (ctx.now(), device(ctx));
         let tokens = Arc::clone(&ctx.shared().tokens);
-        let begun = ctx.shared().db.write(move |txn| {
+        let origin = ctx.origin(Actor::User(user), now);
+        let begun = ctx.shared().db.write_as(&origin, move |txn| {
             let (buckets, device, renewed) =
                 (Arc::clone(&buckets), device.clone(), renewed.clone());
             let (tokens, code) = (Arc::clone(&tokens), code.clone());

@@ -104,7 +104,8 @@ impl PasswordMutation {
             Err(error) => return refused(error.into()).map(ChangePasswordPayload::refused),
         };
         let now = ctx.now();
-        let changed = ctx.shared().db.write(move |txn| {
+        let origin = ctx.origin(Actor::User(id), now);
+        let changed = ctx.shared().db.write_as(&origin, move |txn| {
             let (hash, buckets) = (hash.clone(), buckets.clone());
             async move {
                 user::set_password(txn, id, hash, Actor::User(id), now).await?;
@@ -190,14 +191,16 @@ pub(super) async fn choose(
         return refused(AccessError::InvalidToken.into());
     };
     // Nobody without a good token gets a password hashed.
-    if let Err(error) = password_reset::check(ctx.reader(), &token, now).await {
-        return refused(error);
-    }
+    let id = match password_reset::check(ctx.reader(), &token, now).await {
+        Ok(id) => id,
+        Err(error) => return refused(error),
+    };
     let hash = match place.work(move || password::hash(&password)).await? {
         Ok(hash) => hash,
         Err(error) => return refused(error.into()),
     };
-    let redeemed = ctx.shared().db.write(move |txn| {
+    let origin = ctx.origin(Actor::User(id), now);
+    let redeemed = ctx.shared().db.write_as(&origin, move |txn| {
         let (token, hash, buckets) = (token.clone(), hash.clone(), buckets.clone());
         async move {
             let user = password_reset::redeem(txn, &token, hash, now).await?;

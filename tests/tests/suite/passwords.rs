@@ -77,6 +77,9 @@ on_both_stacks! {
         let changed = app.send_as(Some(&mine), &change, json!({})).await;
         assert_eq!(changed.data["changePassword"]["userErrors"], json!([]));
         assert!(!opens(app, &key).await);
+        let by_nobody = "SELECT COUNT(*) AS n FROM audit_entry WHERE record_table = 'api_key' \
+            AND (user_id IS NULL OR request_id IS NULL)";
+        assert_eq!(app.number(by_nobody).await, 0);
     }
 
     async fn a_forgotten_password_is_chosen_anew_by_mail_once(app: App) {

@@ -1,11 +1,13 @@
 //! Lists as files: what is in them, and who gets them.
 
 use chrono::TimeDelta;
-use entity::access::Role;
+use entity::access::{Role, audit};
 use hyper::body::Bytes;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
+use worker::collaboration::export;
 
 use crate::api_keys::secret;
 use crate::files::{DOWNLOAD, get, header, link};
@@ -85,6 +87,11 @@ on_both_stacks! {
         assert_eq!(fetch(app, Some(&mine), &json!("job_x")).await.0, 404);
         app.advance(TimeDelta::days(7));
         assert_eq!(fetch(app, Some(&app.token()), id).await.0, 404, "it has expired");
+        export::sweep(&app.db, &app.clock, &*app.files).await.expect("a sweep");
+        let removed = audit::Entity::find().filter(audit::Column::Action.eq(audit::Action::Deleted));
+        let removed = removed.all(app.db.reader()).await.expect("entries");
+        let [removed] = &removed[..] else { panic!("{removed:#?}") };
+        assert_eq!((removed.record_table.as_str(), removed.at), ("file", app.clock.now()));
     }
 
     async fn a_browser_follows_the_link_to_a_file_for_minutes(app: App) {
