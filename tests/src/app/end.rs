@@ -1,5 +1,6 @@
 //! How a test ends: with nothing left half done.
 
+use entity::access::audit;
 use entity::automation::message::{self, State};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 
@@ -16,11 +17,12 @@ impl App {
             Condition::any().add(message::Column::DueAt.lte(self.clock.now())).add(on_its_way);
         let messages = message::Entity::find().filter(message::Column::SettledAt.is_null());
         let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
+        // What one makes is counted after it, so that nothing slips past in between.
         let counts = [
+            job::Entity::find().filter(jobs).count(reader).await,
             event::pending(reader).await,
             entity::collaboration::notification::pending(reader).await,
             messages.filter(due).count(reader).await,
-            job::Entity::find().filter(jobs).count(reader).await,
             delivery::due(reader, self.clock.now()).await,
         ];
         counts.into_iter().map(|count| count.expect("a count")).sum()
@@ -32,6 +34,9 @@ impl App {
         assert_eq!(self.number(UNBALANCED).await, 0, "the ledger is balanced");
         assert_eq!(self.number(MISALLOCATED).await, 0, "invoices and payments equal allocations");
         assert_eq!(self.number(LEASED).await, 0, "no lease is held");
+        let ahead = audit::Entity::find().filter(audit::Column::At.gt(self.clock.now()));
+        let ahead = ahead.all(self.db.reader()).await.expect("entries");
+        assert!(ahead.is_empty(), "the audit log has the time of another clock: {ahead:#?}");
         self.stop.cancel();
         self.workers.await.expect("the workers end").expect("the workers end well");
     }
