@@ -15,6 +15,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+/// How long tests wait for an answer that they expect: longer than the API gives itself, since a busy machine
+/// is slow.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Reply {

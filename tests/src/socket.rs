@@ -10,8 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-/// How long a message may take that is expected.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::graphql::PATIENCE;
 
 /// A socket that has said who it is.
 pub struct Socket(WebSocketStream<TcpStream>);
@@ -49,7 +48,7 @@ impl Socket {
     /// # Panics
     /// When nothing comes.
     pub async fn hear(&mut self) -> Result<Value, u16> {
-        tokio::time::timeout(LIMIT, self.next()).await.expect("a message in time")
+        tokio::time::timeout(PATIENCE, self.next()).await.expect("a message in time")
     }
 
     /// The data of the next event.
@@ -65,7 +64,7 @@ impl Socket {
 
     /// What comes within a moment in which nothing should.
     pub async fn silence(&mut self) -> Option<Result<Value, u16>> {
-        tokio::time::timeout(Duration::from_millis(400), self.next()).await.ok()
+        tokio::time::timeout(Duration::from_secs(1), self.next()).await.ok()
     }
 
     async fn say(&mut self, message: &Value) {

@@ -35,7 +35,7 @@ use worker::feed::Signal;
 use worker::mail::transport::{Mailbox, Transport};
 use worker::runtime::Runtime;
 
-use crate::graphql::{self, Reply};
+use crate::graphql::{self, PATIENCE, Reply};
 use home::found;
 pub use home::{Home, set_up};
 use serving::{listen, parts};
@@ -247,8 +247,7 @@ impl App {
     /// When no GraphQL answer comes.
     pub async fn send_as(&self, token: Option<&str>, query: &str, variables: Value) -> Reply {
         let body = json!({ "query": query, "variables": variables });
-        let limit = Duration::from_secs(40);
-        graphql::post(&self.address, token, &body, limit).await.expect("an answer")
+        graphql::post(&self.address, token, &body, PATIENCE).await.expect("an answer")
     }
 
     /// What the header `Retry-After` says that answers a request without a token.
@@ -258,8 +257,7 @@ impl App {
     pub async fn retry_after(&self, query: &str, variables: Value) -> Option<String> {
         let body = json!({ "query": query, "variables": variables });
         let request = graphql::request(&self.address, None, &body).expect("a request");
-        let limit = Duration::from_secs(40);
-        let answer = graphql::respond(&self.address, request, limit).await.expect("an answer");
+        let answer = graphql::respond(&self.address, request, PATIENCE).await.expect("an answer");
         Some(answer.headers().get("retry-after")?.to_str().expect("text").to_owned())
     }
 

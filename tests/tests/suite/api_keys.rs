@@ -126,8 +126,7 @@ on_both_stacks! {
             .header(header::ACCEPT, "application/json")
             .body(Full::default())
             .expect("a request");
-        let limit = std::time::Duration::from_secs(40);
-        let (status, body) = graphql::exchange(&app.address, request, limit).await.expect("an answer");
+        let (status, body) = graphql::exchange(&app.address, request, graphql::PATIENCE).await.expect("an answer");
         let body: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(body["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
         assert_eq!(status, StatusCode::OK, "a refusal within GraphQL");

@@ -8,10 +8,9 @@ use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
 use tests::app::App;
+use tests::graphql::PATIENCE;
 use tests::socket::Socket;
 use tests::{graphql, on_both_stacks};
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// Posts a body as the accountant; status, code of the first error, and the whole answer.
 async fn post(app: &App, body: String) -> (u16, String, String) {
@@ -22,7 +21,8 @@ async fn post(app: &App, body: String) -> (u16, String, String) {
         .header("authorization", format!("Bearer {}", app.token()))
         .body(Full::from(body))
         .expect("a request");
-    let (status, body) = graphql::exchange(&app.address, request, LIMIT).await.expect("an answer");
+    let (status, body) =
+        graphql::exchange(&app.address, request, PATIENCE).await.expect("an answer");
     let answer: Value = serde_json::from_slice(&body).expect("JSON");
     let code = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
     (status.as_u16(), code.to_owned(), answer.to_string())
@@ -67,7 +67,7 @@ on_both_stacks! {
             let (status, code, answer) = query(app, &document).await;
             assert!((400..500).contains(&status), "{what}: {status} {answer}");
             assert!(["TOO_COMPLEX", "GRAPHQL_VALIDATION_FAILED", "PAYLOAD_TOO_LARGE"].contains(&code.as_str()), "{what}: {answer}");
-            assert!(begun.elapsed() < Duration::from_secs(2), "{what}: {:?}", begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(10), "{what}: {:?}", begun.elapsed());
         }
         let batch = vec![json!({ "query": "{ me { id } }" }); 100];
         assert_eq!(post(app, json!(batch).to_string()).await.0, 400);
@@ -147,25 +147,31 @@ on_both_stacks! {
         let (_, _, answer) = query(app, "{ customer { displayNam } customerz { id } me { emai } }").await;
         assert!(!answer.contains("Did you mean") && !answer.contains("\"email\""), "{answer}");
         for path in ["/", "/mail", "/graphiql", "/graphql/"] {
-            let status = graphql::get(&app.address, path, LIMIT).await.expect("an answer");
+            let status = graphql::get(&app.address, path, PATIENCE).await.expect("an answer");
             assert_eq!(status, 404, "{path}");
         }
     }
 
     async fn a_thousand_subscriptions_are_too_many(app: App) {
+        let follow = "subscription { customerChanged { id } }";
         let mut sockets = Vec::new();
         let mut refused = 0;
         for _ in 0..2 {
             let mut socket = Socket::open(&app.address, &app.token()).await;
             for number in 0..500 {
-                socket.ask(&number.to_string(), "subscription { customerChanged { id } }", json!({})).await;
+                socket.ask(&number.to_string(), follow, json!({})).await;
             }
+            // What is asked is taken up in order, and this is too much in any case.
+            socket.ask("last", follow, json!({})).await;
             sockets.push(socket);
         }
         for socket in &mut sockets {
-            while let Some(message) = socket.silence().await {
-                let message = message.expect("the socket stays");
+            loop {
+                let message = socket.hear().await.expect("the socket stays");
                 assert_eq!(message["payload"][0]["extensions"]["code"], "RATE_LIMITED", "{message}");
+                if message["id"] == "last" {
+                    break;
+                }
                 refused += 1;
             }
         }

@@ -130,9 +130,8 @@ pub async fn document(app: &App, record: &Value, name: &str, bytes: &[u8]) -> Va
         .header("host", &app.address)
         .body(Full::from(bytes.to_vec()))
         .expect("a request");
-    let limit = std::time::Duration::from_secs(10);
     let (status, answer) =
-        graphql::exchange(&app.address, request, limit).await.expect("an answer");
+        graphql::exchange(&app.address, request, graphql::PATIENCE).await.expect("an answer");
     assert_eq!(status, 201, "{answer:?}");
     serde_json::from_slice(&answer).expect("JSON")
 }

@@ -31,8 +31,8 @@ pub async fn upload_as(app: &App, token: &str, name: &str, body: &str) -> (u16, 
         .header("authorization", format!("Bearer {token}"))
         .body(Full::from(body.to_owned()))
         .expect("a request");
-    let limit = std::time::Duration::from_secs(10);
-    let (status, body) = graphql::exchange(&app.address, request, limit).await.expect("an answer");
+    let (status, body) =
+        graphql::exchange(&app.address, request, graphql::PATIENCE).await.expect("an answer");
     (status.as_u16(), serde_json::from_slice(&body).unwrap_or_default())
 }
 

@@ -26,11 +26,11 @@ async fn rename(app: &App, id: &str, name: &str) {
 
 /// Follows customers, and waits until that has begun and what went before is over.
 pub async fn follow(app: &App, socket: &mut Socket, ids: Value) {
+    app.drain().await;
     socket.ask("s", FOLLOW, json!({ "ids": ids })).await;
     // Operations begin in order, and a query's answer says that it has.
     socket.ask("q", "{ __typename }", json!({})).await;
     while socket.hear().await.expect("a message")["id"] != "q" {}
-    app.drain().await;
     while socket.silence().await.is_some() {}
 }
 

@@ -69,8 +69,8 @@ async fn listened(on: On, test: impl AsyncFnOnce(&mut App, &Log)) {
 async fn exchange(app: &App, request: hyper::http::request::Builder, body: &str) -> (u16, String) {
     let request = request.header("host", &app.address);
     let request = request.body(Full::<Bytes>::from(body.to_owned())).expect("a request");
-    let limit = std::time::Duration::from_secs(20);
-    let (status, body) = graphql::exchange(&app.address, request, limit).await.expect("an answer");
+    let (status, body) =
+        graphql::exchange(&app.address, request, graphql::PATIENCE).await.expect("an answer");
     (status.as_u16(), String::from_utf8_lossy(&body).into_owned())
 }
 

@@ -1,5 +1,7 @@
 //! Timelines: everything there was with a customer, and all around it in one query.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::access::Role;
 use entity::collaboration::note;
@@ -234,18 +236,20 @@ on_both_stacks! {
         fill(app, &long, 20_000).await;
         fill(app, &short, 50).await;
         let time = async |id: &str, after: Value| {
-            let started = std::time::Instant::now();
-            let mut page = Value::Null;
+            let (mut fastest, mut page) = (Duration::MAX, Value::Null);
             for _ in 0..10 {
+                let started = Instant::now();
                 page = app.ask(TIMELINE, json!({ "id": id, "first": 25, "after": after })).await;
+                // A busy machine slows some of them down.
+                fastest = fastest.min(started.elapsed());
             }
-            (started.elapsed(), page["customer"]["timeline"].clone())
+            (fastest, page["customer"]["timeline"].clone())
         };
         let (of_short, _) = time(&short, Value::Null).await;
         let (of_long, page) = time(&long, Value::Null).await;
         let (of_next, next) = time(&long, page["pageInfo"]["endCursor"].clone()).await;
         assert_eq!(next["edges"].as_array().map(Vec::len), Some(25));
-        let most = of_short * 5 + std::time::Duration::from_millis(100);
+        let most = of_short * 5 + Duration::from_millis(10);
         assert!(of_long < most && of_next < most, "{of_short:?}, {of_long:?}, {of_next:?}");
     }
 }

@@ -6,6 +6,7 @@ use futures::FutureExt;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 use tests::app::App;
+use tests::graphql::PATIENCE;
 use tests::on_both_stacks;
 
 /// How many transactions of this database are open.
@@ -41,7 +42,7 @@ on_both_stacks! {
             drop(work);
             // What was begun without anybody waiting for it shows as soon as its connection is used.
             futures::future::join_all((0..4).map(|_| app.ask("{ me { id } }", json!({})))).await;
-            let closed = tokio::time::timeout(Duration::from_secs(5), all_closed(app)).await;
+            let closed = tokio::time::timeout(PATIENCE, all_closed(app)).await;
             assert_eq!(closed, Ok(()), "after {looks} looks");
         }
         // SQLite has one writer: an open transaction would keep this one waiting until it fails.

@@ -27,7 +27,8 @@ on_both_stacks! {
         let made = given::document(app, &customer, "film.mp4", &film).await;
         let twin = given::document(app, &customer, "copy.mp4", &film).await;
         assert_eq!((bucket.keys().len(), bucket.unfinished()), (1, 0), "equal bytes are kept once");
-        assert!(bucket.keys()[0].starts_with("some/prefix/uploads/"));
+        let film_key = bucket.keys()[0].clone();
+        assert!(film_key.starts_with("some/prefix/uploads/"));
         let path = link(app, &twin["versionId"]).await;
         assert!(get(app, &path, &[]).await.body().as_ref() == film, "what came back is what was sent");
         let part = get(app, &path, &[("range", "bytes=6000000-6000003")]).await;
@@ -44,10 +45,13 @@ on_both_stacks! {
         // The objects are as old as this machine's clock says.
         app.advance(Clock::system().now() - app.clock.now() + TimeDelta::days(2));
         app.upkeep().tidy().await.expect("tidy");
-        assert_eq!(bucket.keys().len(), 2, "deleted documents can be restored");
+        let is_orphan = |key: &String| key.ends_with("orphan");
+        // What was exported has expired by now, and may be gone or not.
+        assert!(!bucket.keys().iter().any(is_orphan), "{:?}", bucket.keys());
+        assert!(bucket.keys().contains(&film_key), "deleted documents can be restored");
         app.advance(TimeDelta::days(31));
         app.upkeep().tidy().await.expect("tidy");
-        assert!(bucket.keys().iter().all(|key| !key.ends_with("orphan")) && bucket.keys().len() <= 1);
+        assert!(!bucket.keys().contains(&film_key) && bucket.keys().len() <= 1, "{:?}", bucket.keys());
     }
 
     async fn what_is_cut_off_leaves_no_part_in_a_bucket(app: App) {
