@@ -225,7 +225,7 @@ mod tests {
         let started = tokio::time::Instant::now();
         let error = posted(&Post::new(&[HERE]), &format!("http://{silent}/")).await.unwrap_err();
         assert!(matches!(error, PostError::Late), "{error:?}");
-        assert!(started.elapsed() < PATIENCE + Duration::from_secs(1));
+        assert!(started.elapsed() < PATIENCE * 4);
     }
 
     #[tokio::test]

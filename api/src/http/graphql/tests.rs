@@ -226,7 +226,7 @@ async fn a_client_that_leaves_ends_its_query_but_not_its_mutation() {
 
 #[tokio::test]
 async fn beyond_its_places_the_server_refuses_at_once_and_a_late_answer_is_given_up() {
-    let toy = toy_with(Admission::new(1), Duration::from_millis(200));
+    let toy = toy_with(Admission::new(1), Duration::from_secs(1));
     let (status, answer) = tokio::join!(toy.query("mutation { change }"), async {
         until(|| toy.hands.begun.load(Ordering::SeqCst) == 1).await;
         let response = toy.send(post("application/json", r#"{"query":"{hello}"}"#)).await;

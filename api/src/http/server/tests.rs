@@ -12,9 +12,9 @@ use super::*;
 
 const QUICK: Patience = Patience {
     headers: Duration::from_millis(500),
-    unread: Duration::from_millis(200),
+    unread: Duration::from_millis(500),
     notice: Duration::from_millis(20),
-    drain: Duration::from_secs(2),
+    drain: Duration::from_secs(10),
     connections: 64,
 };
 
@@ -53,7 +53,7 @@ async fn idle_and_silent_connections_do_not_hold_the_stop() {
     let started = Instant::now();
     stop.asked.cancel();
     assert!(serving.await.unwrap(), "something was cut off");
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < QUICK.drain, "{:?}", started.elapsed());
     assert!(TcpStream::connect(address).await.is_err());
     drop((idle, silent));
 }
@@ -87,7 +87,7 @@ async fn what_is_in_progress_is_finished_and_what_hangs_is_cut() {
     let started = Instant::now();
     stop.asked.cancel();
     assert!(!serving.await.unwrap(), "the deadline was not noticed");
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < QUICK.drain, "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn headers_that_trickle_in_have_a_time_limit() {
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
     assert!(matches!(slow.read(&mut end).await, Ok(0) | Err(_)));
-    assert!(started.elapsed() < Duration::from_secs(4));
+    assert!(started.elapsed() < Duration::from_secs(30));
     stop.asked.cancel();
     assert!(serving.await.unwrap());
 }
@@ -128,10 +128,10 @@ async fn an_answer_that_is_not_taken_is_given_up_and_a_slow_reader_is_served() {
     let mut some = vec![0; 256 << 10];
     for _ in 0..40 {
         reader.read_exact(&mut some).await.unwrap();
-        tokio::time::sleep(QUICK.unread / 10).await;
+        tokio::time::sleep(QUICK.unread / 20).await;
     }
     assert!(!ended.is_cancelled(), "it was dropped while it read");
-    timeout(Duration::from_secs(5), ended.cancelled()).await.expect("it is dropped");
+    timeout(Duration::from_secs(30), ended.cancelled()).await.expect("it is dropped");
     stop.asked.cancel();
     assert!(serving.await.unwrap().unwrap());
 }

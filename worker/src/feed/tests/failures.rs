@@ -3,7 +3,7 @@
 use super::server::{KEY, RedisServer};
 use super::*;
 
-const LEASE: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn the_feed_goes_on_after_redis_was_emptied() {
@@ -58,12 +58,12 @@ async fn the_feed_goes_on_after_redis_was_killed_and_started_again() {
     let asked = Instant::now();
     let refused = publisher.publish(&dues(100..200)).await;
     assert!(refused.is_err(), "rows must not count as published while Redis is down");
-    assert!(asked.elapsed() < Duration::from_secs(3), "took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(10), "took {:?}", asked.elapsed());
     sleep(Duration::from_secs(1)).await;
 
     server.restart().await;
     publisher.publish(&dues(100..200)).await.unwrap();
-    worker.seen.all(100..200, Duration::from_secs(10)).await;
+    worker.seen.all(100..200, SOON).await;
     server.settled().await;
     worker.stop().await;
 }
@@ -76,7 +76,7 @@ async fn publishing_to_a_redis_that_accepts_and_says_nothing_ends_with_a_timeout
     let (publisher, _feed) = Feed::redis(settings).unwrap();
     let asked = Instant::now();
     assert!(publisher.publish(&dues(0..1)).await.is_err());
-    assert!(asked.elapsed() < Duration::from_secs(3), "took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(10), "took {:?}", asked.elapsed());
 }
 
 #[tokio::test]
@@ -90,11 +90,11 @@ async fn a_worker_may_start_before_redis_and_stop_without_it() {
     sleep(Duration::from_millis(300)).await;
     server.restart().await;
     publisher.publish(&dues(0..1)).await.unwrap();
-    worker.seen.all(0..1, Duration::from_secs(10)).await;
+    worker.seen.all(0..1, SOON).await;
     server.kill();
     let asked = Instant::now();
     worker.stop().await;
-    assert!(asked.elapsed() < Duration::from_secs(15), "took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(30), "took {:?}", asked.elapsed());
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn the_lease_of_a_slow_worker_is_kept() {
     slow.seen.all(0..2, SOON).await;
     let (_, feed) = server.feed(LEASE);
     let idle = Worker::start(feed, 4);
-    slow.seen.all(0..4, LEASE * 5).await;
+    slow.seen.all(0..4, SOON).await;
     sleep(LEASE * 4).await;
     server.settled().await;
     assert_eq!((slow.seen.times(), idle.seen.times()), (4, 0));

@@ -108,4 +108,4 @@ async fn stuck(_: Due) -> Result<(), Infallible> {
     std::future::pending().await
 }
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);

@@ -68,9 +68,11 @@ async fn a_busy_worker_holds_no_more_than_twice_what_it_works_on() {
     let (publisher, feed) = server.feed(LEASE);
     let worker = Worker::with(feed, 3, stuck);
     publisher.publish(&dues(0..100)).await.unwrap();
+    while server.entries().await.1 < 6 || worker.seen.times() < 3 {
+        sleep(Duration::from_millis(10)).await;
+    }
     sleep(Duration::from_millis(500)).await;
-    assert_eq!(server.entries().await, (100, 6));
-    assert_eq!(worker.seen.times(), 3);
+    assert_eq!((server.entries().await, worker.seen.times()), ((100, 6), 3));
     worker.die().await;
 }
 

@@ -43,7 +43,7 @@ impl RedisServer {
             .spawn();
         let Ok(process) = spawned else { return false };
         self.process = Some(process);
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.is_ok() {
                 return true;
             }
@@ -87,7 +87,7 @@ impl RedisServer {
 
     /// Waits until every entry is acknowledged.
     pub(super) async fn settled(&self) {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if self.entries().await == (0, 0) {
                 return;
             }

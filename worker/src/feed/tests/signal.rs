@@ -48,7 +48,7 @@ async fn a_signal_crosses_processes_and_survives_a_restart_of_redis() {
     api.raise();
     assert!(!hears(&mut relay, QUIET).await);
     server.restart().await;
-    assert!(hears(&mut relay, Duration::from_secs(10)).await, "after subscribing anew");
+    assert!(hears(&mut relay, SOON).await, "after subscribing anew");
     while hears(&mut relay, QUIET).await {}
     api.raise();
     assert!(hears(&mut relay, SOON).await);
@@ -102,7 +102,6 @@ async fn changes_cross_processes_and_what_redis_lost_is_said_to_be_missed() {
     server.kill();
     worker.tell(Changes::customers([Uuid::from_u128(2)]));
     server.restart().await;
-    let limit = Duration::from_secs(10);
-    let heard = timeout(limit, follower.next()).await.expect("it hears again");
+    let heard = timeout(SOON, follower.next()).await.expect("it hears again");
     assert!(heard.missed);
 }

@@ -22,9 +22,9 @@ fn address(text: &str) -> Address {
 fn smtp(server: &Server, change: impl FnOnce(&mut Settings)) -> Smtp {
     let mut settings = Settings::parse(&format!("smtp://127.0.0.1:{}", server.port)).unwrap();
     settings.timeouts = Timeouts {
-        connect: Duration::from_secs(2),
-        command: Duration::from_millis(300),
-        reply: Duration::from_millis(300),
+        connect: Duration::from_secs(5),
+        command: Duration::from_secs(2),
+        reply: Duration::from_secs(2),
     };
     change(&mut settings);
     Smtp::new(settings)
