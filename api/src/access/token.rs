@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::id::{Id, SessionId, UserId};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation, decode, encode,
+};
 use serde::{Deserialize, Serialize};
 
 use super::seal::Seal;
@@ -73,7 +75,11 @@ impl Tokens {
         rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Checked below, by the clock that was handed in.
         rules.validate_exp = false;
-        let claims = decode::<Claims>(token, &self.checking, &rules).ok()?.claims;
+        let TokenData { header, claims } = decode::<Claims>(token, &self.checking, &rules).ok()?;
+        if header != Header::new(Algorithm::HS256) {
+            // Such as one that names its key, which none of ours does.
+            return None;
+        }
         let good = claims.exp > now.timestamp() && claims.iat <= (now + SKEW).timestamp();
         let owner = || Some((UserId::parse(&claims.sub)?, SessionId::parse(&claims.sid)?));
         good.then(owner)?

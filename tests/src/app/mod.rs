@@ -108,7 +108,7 @@ pub fn beginning() -> DateTime<Utc> {
 }
 
 /// The secret that tokens and links are signed with.
-const KEY: &[u8] = b"a key that is long enough for tests";
+pub const KEY: &[u8] = b"a key that is long enough for tests";
 
 /// What everybody may ask for in a minute, in points.
 pub const RATE_LIMIT: u64 = 1_000_000;

@@ -10,6 +10,7 @@ mod customers;
 mod erasure;
 mod files;
 mod finding;
+mod forged;
 mod given;
 mod groups;
 mod hostile;
