@@ -15,6 +15,7 @@ use crate::files::link::Links;
 use crate::http::budget::{Allowance, Budget};
 use crate::http::documents::{Documents, Manifest, ManifestError, Shelf};
 use crate::http::store::Store;
+use crate::serve::Development;
 
 /// The shortest key that tokens are signed with, in bytes.
 const SHORTEST_KEY: usize = 32;
@@ -110,6 +111,15 @@ impl Server {
         }
     }
 
+    /// What only developers see: nothing in production. `demo` is whether there is demonstration data.
+    #[must_use]
+    pub fn development(&self, stack: &Stack, demo: bool) -> Option<Development> {
+        (stack.environment == Environment::Development).then(|| Development {
+            mailbox: stack.smtp_url.is_none().then(|| stack.data_dir.join("mail")),
+            demo,
+        })
+    }
+
     /// The secret that access tokens are signed with.
     ///
     /// # Errors
@@ -164,4 +174,36 @@ fn kept_key(path: &Path) -> Result<Vec<u8>, ConfigError> {
         options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(key.as_bytes()).map_err(failed)?;
     Ok(key.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Process {
+        #[command(flatten)]
+        stack: Stack,
+        #[command(flatten)]
+        server: Server,
+    }
+
+    /// Whether the schema tells about itself, and whether there is a mailbox, if developers see anything.
+    fn shown(arguments: &[&str]) -> (bool, Option<bool>) {
+        let all = ["test"].iter().chain(arguments);
+        let Process { stack, server } = Process::try_parse_from(all).unwrap();
+        let development = server.development(&stack, true);
+        (server.introspection(&stack), development.map(|shown| shown.mailbox.is_some()))
+    }
+
+    #[test]
+    fn production_shows_developers_nothing_but_what_it_is_told_to() {
+        assert_eq!(shown(&[]), (true, Some(true)));
+        assert_eq!(shown(&["--introspection=off"]), (false, Some(true)));
+        assert_eq!(shown(&["--smtp-url=smtp://127.0.0.1:25"]), (true, Some(false)));
+        assert_eq!(shown(&["--env=production"]), (false, None));
+        assert_eq!(shown(&["--env=production", "--introspection=on"]), (true, None));
+    }
 }

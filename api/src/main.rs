@@ -12,7 +12,7 @@ use api::context::Shared;
 use api::http::server::{Patience, serve};
 use api::http::socket::Rules;
 use api::http::store::Store;
-use api::serve::{DEMO_EMAIL, DEMO_PASSWORD, Development, EXAMPLE_OPEN, Parts, routes};
+use api::serve::{DEMO_EMAIL, DEMO_PASSWORD, EXAMPLE_OPEN, Parts, routes};
 use clap::{Parser, Subcommand};
 use entity::clock::Clock;
 use entity::db::Db;
@@ -123,10 +123,6 @@ async fn serve_all(
         links: server.links(&key)?,
         words: worker::document::Documents::embedded()?,
     };
-    let development = (stack.environment == Environment::Development).then(|| Development {
-        mailbox: stack.smtp_url.is_none().then(|| stack.data_dir.join("mail")),
-        demo: is_demo,
-    });
     let store = match &stack.redis_url {
         Some(url) => Some(Store::open(url, &stack.redis_prefix)?),
         None => None,
@@ -140,10 +136,10 @@ async fn serve_all(
         documents: server.documents(store.clone(), &clock)?,
         budget: server.budget(store, &clock),
         introspection: server.introspection(&stack),
+        development: server.development(&stack, is_demo),
         cors_origins: server.cors_origins,
         max_requests: server.max_requests,
         sockets: Rules::default(),
-        development,
     })?;
     if let Err(error) = db.fill().await {
         let error = worker::relay::chain(&error);

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use api::serve::Development;
 use entity::access::Role;
 use http_body_util::Full;
 use hyper::Request;
@@ -146,10 +147,20 @@ on_both_stacks! {
         }
         let (_, _, answer) = query(app, "{ customer { displayNam } customerz { id } me { emai } }").await;
         assert!(!answer.contains("Did you mean") && !answer.contains("\"email\""), "{answer}");
-        for path in ["/", "/mail", "/graphiql", "/graphql/"] {
-            let status = graphql::get(&app.address, path, PATIENCE).await.expect("an answer");
-            assert_eq!(status, 404, "{path}");
+        let status = async |api: &str, path: &str| graphql::get(api, path, PATIENCE).await.expect("an answer").as_u16();
+        for path in ["/", "/mail", "/graphiql", "/console/app.mjs", "/console/examples.json", "/graphql/"] {
+            assert_eq!(status(&app.address, path).await, 404, "{path}");
         }
+        let development = app.another_api(|parts| {
+            parts.introspection = true;
+            parts.development = Some(Development { mailbox: None, demo: true });
+        });
+        let development = development.await;
+        let schema = json!({ "query": "{ __schema { queryType { name } } }" });
+        let told = graphql::post(&development, Some(&app.token()), &schema, PATIENCE).await.expect("an answer");
+        assert_eq!(told.data["__schema"]["queryType"]["name"], "Query");
+        assert_eq!((status(&development, "/").await, status(&development, "/graphiql").await), (200, 200));
+        assert_eq!(status(&development, "/mail").await, 404, "mails go to a server");
     }
 
     async fn a_thousand_subscriptions_are_too_many(app: App) {
