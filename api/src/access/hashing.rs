@@ -29,7 +29,16 @@ pub struct Hashing {
 
 impl Default for Hashing {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MOST)), at_work: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self::new(AT_ONCE, MOST)
+    }
+}
+
+impl Hashing {
+    /// `at_once` passwords are worked on at once, for `most` requests, those that wait among them.
+    #[must_use]
+    pub fn new(at_once: usize, most: usize) -> Self {
+        let [at_work, places] = [at_once, most].map(|many| Arc::new(Semaphore::new(many)));
+        Self { places, at_work }
     }
 }
 

@@ -15,17 +15,23 @@ use crate::sessions::{EMAIL, opens};
 const CREATE: &str = "mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) {
   secret apiKey { id name visible permissions usedAt expiresAt revokedAt } userErrors { code field message } } }";
 
-const REVOKE: &str = "mutation ($id: ID!) { revokeApiKey(id: $id) {
+pub const REVOKE: &str = "mutation ($id: ID!) { revokeApiKey(id: $id) {
   apiKey { revokedAt } userErrors { code } } }";
 
 async fn create(app: &App, input: Value) -> Value {
     app.ask(CREATE, json!({ "input": input })).await["createApiKey"].clone()
 }
 
-/// A key of the accountant's for these permissions.
-pub async fn secret(app: &App, permissions: &[&str]) -> String {
+/// A key of the accountant's for these permissions: its secret, its id.
+pub async fn key(app: &App, permissions: &[&str]) -> (String, String) {
     let made = create(app, json!({ "name": "Sync", "permissions": permissions })).await;
-    made["secret"].as_str().expect("a secret").to_owned()
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    (text(&made["secret"]), text(&made["apiKey"]["id"]))
+}
+
+/// The secret of such a key.
+pub async fn secret(app: &App, permissions: &[&str]) -> String {
+    key(app, permissions).await.0
 }
 
 on_both_stacks! {

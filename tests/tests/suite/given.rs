@@ -1,14 +1,16 @@
 //! What tests begin with.
 
 use chrono::{DateTime, Utc};
-use entity::access::Role;
+use entity::access::user::NewUser;
+use entity::access::{Actor, Role, password, user};
 use entity::customers::customer;
 use entity::id::{CustomerId, Id, RoleId};
 use entity::money::Currency;
+use futures::FutureExt;
 use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
-use tests::app::App;
+use tests::app::{App, PASSWORD};
 use tests::graphql;
 use uuid::Uuid;
 
@@ -59,6 +61,31 @@ pub async fn role(app: &App, grants: &[(&str, &str)]) -> RoleId {
     let input = json!({ "name": Uuid::new_v4().to_string(), "grants": grants });
     let made = app.make_as(&administrator, "role", CREATE_ROLE, json!({ "input": input })).await;
     made["id"].as_str().and_then(RoleId::parse).expect("an id")
+}
+
+/// Users with these addresses, who all have the password of tests.
+pub async fn users(app: &App, emails: impl IntoIterator<Item = String>) {
+    let hash = password::hash(PASSWORD).expect("a hash");
+    let (now, emails) = (app.clock.now(), emails.into_iter().collect::<Vec<_>>());
+    let created = app.db.write(move |txn| {
+        let (hash, emails) = (hash.clone(), emails.clone());
+        async move {
+            for email in emails {
+                let new = NewUser {
+                    email,
+                    name: "Somebody".to_owned(),
+                    password_hash: Some(hash.clone()),
+                    role: Role::Sales.id(),
+                    position: None,
+                    language: None,
+                };
+                user::create(txn, new, Actor::System, now).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    });
+    created.await.expect("users");
 }
 
 /// A customer that mail reaches.

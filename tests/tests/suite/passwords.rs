@@ -8,6 +8,8 @@ use tests::on_both_stacks;
 use worker::mail::transport::Outcome;
 
 use crate::api_keys::secret;
+use crate::given::users;
+use crate::second_factors::enrolled;
 use crate::sessions::{EMAIL, login, opens, tokens};
 
 const CHANGE: &str = "mutation ($current: String!, $new: String!, $keys: Boolean! = false) {
@@ -20,9 +22,9 @@ const REQUEST: &str = "mutation ($email: String!) { requestPasswordReset(email: 
 const RESET: &str = "mutation ($token: String!, $new: String!) {
   resetPassword(input: { token: $token, password: $new }) { reset userErrors { code field } } }";
 
-const OTHER: &str = "another correct horse";
+pub const OTHER: &str = "another correct horse";
 
-async fn change(app: &App, token: &str, current: &str, new: &str) -> Value {
+pub async fn change(app: &App, token: &str, current: &str, new: &str) -> Value {
     let variables = json!({ "current": current, "new": new });
     app.send_as(Some(token), CHANGE, variables).await.data["changePassword"].clone()
 }
@@ -120,6 +122,22 @@ on_both_stacks! {
         app.advance(TimeDelta::minutes(30));
         assert_eq!(code(&reset(app, &token, OTHER).await), "INVALID_TOKEN");
         assert_eq!(login(app, EMAIL, PASSWORD).await["userErrors"], json!([]), "the old one holds");
+    }
+
+    async fn a_token_is_for_the_one_it_was_sent_to_and_for_the_password_alone(app: App) {
+        const MINH: &str = "minh@rapport.example";
+        users(app, [MINH.to_owned()]).await;
+        let (mine, _) = tokens(app).await;
+        let theirs = login(app, MINH, PASSWORD).await["accessToken"].as_str().expect("a token").to_owned();
+        enrolled(app, &mine).await;
+        enrolled(app, &theirs).await;
+        request(app, EMAIL).await;
+        app.drain().await;
+        assert_eq!(reset(app, &mailed(app), OTHER).await["reset"], true);
+        assert_eq!(code(&login(app, EMAIL, OTHER).await), "CODE_REQUIRED", "the second factor stays");
+        assert!(!opens(app, &mine).await && opens(app, &theirs).await);
+        assert_eq!(code(&login(app, MINH, OTHER).await), "WRONG_CREDENTIALS");
+        assert_eq!(code(&login(app, MINH, PASSWORD).await), "CODE_REQUIRED", "nothing of others is changed");
     }
 
     async fn choosing_one_voids_all_other_tokens(app: App) {

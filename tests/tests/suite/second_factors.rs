@@ -6,6 +6,7 @@ use tests::app::{App, PASSWORD};
 use tests::on_both_stacks;
 use totp_rs::{Builder, Secret};
 
+use crate::passwords::{OTHER, change};
 use crate::sessions::{EMAIL, tokens};
 
 const LOGIN: &str = "mutation ($email: String!, $password: String!, $code: String) {
@@ -110,6 +111,38 @@ on_both_stacks! {
         assert_eq!(login(app, PASSWORD, Some(&codes[0])).await, refused("WRONG_CODE"));
         assert!(login(app, PASSWORD, Some(&codes[9])).await.is_ok());
         assert_eq!(left().await, 8);
+    }
+
+    async fn of_many_logins_at_once_one_gets_in_by_a_recovery_code(app: App) {
+        let (token, _) = tokens(app).await;
+        let (_, codes) = enrolled(app, &token).await;
+        for code in &codes {
+            let all = (0..3).map(|_| login(app, PASSWORD, Some(code)));
+            let all = futures::future::join_all(all).await;
+            assert_eq!(all.iter().filter(|one| one.is_ok()).count(), 1, "{all:?}");
+            // Those who came too late have counted as attempts.
+            app.advance(TimeDelta::minutes(2));
+        }
+        assert_eq!(app.number("SELECT COUNT(*) AS n FROM recovery_code WHERE used_at IS NULL").await, 0);
+    }
+
+    async fn wrong_passwords_count_wherever_they_are_given(app: App) {
+        let (token, _) = tokens(app).await;
+        enrolled(app, &token).await;
+        for attempt in 0..5 {
+            let changed = change(app, &token, "wrong", OTHER).await;
+            assert_eq!(changed["userErrors"][0]["code"], "WRONG_CREDENTIALS", "{attempt}");
+            let disabled = disable(app, &token, "wrong").await;
+            assert_eq!(disabled["userErrors"][0]["code"], "WRONG_CREDENTIALS", "{attempt}");
+        }
+        let changed = change(app, &token, PASSWORD, OTHER).await;
+        assert_eq!(changed["userErrors"][0]["code"], "RATE_LIMITED");
+        assert_eq!(disable(app, &token, PASSWORD).await["userErrors"][0]["code"], "RATE_LIMITED");
+        assert_eq!(login(app, PASSWORD, None).await, refused("RATE_LIMITED"));
+        app.advance(TimeDelta::minutes(1));
+        assert_eq!(disable(app, &token, PASSWORD).await, json!({ "disabled": true, "userErrors": [] }));
+        let changed = change(app, &token, PASSWORD, OTHER).await;
+        assert_eq!(changed["userErrors"], json!([]), "the right password does not count");
     }
 
     async fn wrong_codes_count_like_wrong_passwords(app: App) {

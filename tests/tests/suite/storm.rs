@@ -3,9 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use entity::access::user::NewUser;
-use entity::access::{Actor, Role, password, user};
-use futures::FutureExt;
 use futures::future::join_all;
 use http_body_util::Full;
 use hyper::Request;
@@ -15,6 +12,8 @@ use serde_json::{Value, json};
 use tests::app::{App, PASSWORD};
 use tests::{graphql, on_both_stacks};
 use tokio_util::sync::CancellationToken;
+
+use crate::given::users;
 
 const LOGIN: &str = "mutation ($email: String!, $password: String!) {
   login(input: { email: $email, password: $password }) { accessToken userErrors { code } } }";
@@ -33,31 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn email(number: usize) -> String {
     format!("user-{}@rapport.example", number % USERS)
-}
-
-/// Users who all have the same password.
-async fn users(app: &App) {
-    let hash = password::hash(PASSWORD).expect("a hash");
-    let now = app.clock.now();
-    let created = app.db.write(move |txn| {
-        let hash = hash.clone();
-        async move {
-            for number in 0..USERS {
-                let new = NewUser {
-                    email: email(number),
-                    name: "Somebody".to_owned(),
-                    password_hash: Some(hash.clone()),
-                    role: Role::Sales.id(),
-                    position: None,
-                    language: None,
-                };
-                user::create(txn, new, Actor::System, now).await?;
-            }
-            Ok(())
-        }
-        .boxed()
-    });
-    created.await.expect("users");
 }
 
 /// What came of logging in: the code of what went wrong, if anything, and the header `Retry-After`.
@@ -103,7 +77,7 @@ async fn refusal(app: &App, request: Request<Full<Bytes>>) -> (u16, String, Stri
 
 on_both_stacks! {
     async fn when_all_log_in_at_once_some_get_in_the_others_are_told_when_and_nobody_else_waits(app: App) {
-        users(app).await;
+        users(app, (0..USERS).map(email)).await;
         // As a server does before it listens.
         app.db.fill().await.expect("connections");
         let (token, answered) = (app.token(), CancellationToken::new());

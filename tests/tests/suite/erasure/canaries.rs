@@ -12,11 +12,10 @@ use entity::automation::message;
 use entity::clock::Clock;
 use entity::customers::customer::Channel;
 use entity::id::{CustomerId, Id, MessageId};
-use entity::text::hex;
 use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
+use sea_orm::ActiveModelTrait;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
@@ -28,6 +27,7 @@ use super::{CREATE_CONTACT, DELETE_CONTACT, MERGE, purge};
 use crate::audit::{seal, verify};
 use crate::changing::export::EXPORT;
 use crate::changing::import::IMPORT;
+use crate::everything::places;
 use crate::given::{CREATE_CUSTOMER, CREATE_UPLOAD, SHARE_CUSTOMER, document};
 use crate::imports::upload_as;
 
@@ -50,44 +50,7 @@ kzqwx-2,Kzqwx Refused,refused@kzqwx.example,98704321777,kzqwx
 
 /// The tables in which the canary is found, each with a row.
 async fn found(app: &App) -> Vec<(String, String)> {
-    let reader = app.db.reader();
-    let backend = reader.get_database_backend();
-    let is_postgres = backend == DbBackend::Postgres;
-    let columns = if is_postgres {
-        "SELECT CAST(table_name AS text) AS t, '' AS c FROM information_schema.tables \
-         WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1"
-    } else {
-        "SELECT m.name AS t, c.name AS c FROM sqlite_schema m, pragma_table_info(m.name) c \
-         WHERE m.type = 'table' ORDER BY 1, c.cid"
-    };
-    let columns = reader.query_all_raw(Statement::from_string(backend, columns)).await;
-    let columns = columns.expect("the catalogue of the database");
-    assert!(columns.len() > 40, "{}", columns.len());
-    let bytes = hex(CANARY.as_bytes());
-    let look = |table: &str, column: &str| {
-        if is_postgres {
-            return format!(
-                "SELECT '{table}' AS t, min(r::text) AS row FROM \"{table}\" AS r WHERE \
-                 lower(r::text) LIKE '%{CANARY}%' OR r::text LIKE '%{bytes}%' OR r::text LIKE '%{NUMBER}%'"
-            );
-        }
-        let text = format!("lower(CAST(\"{column}\" AS text))");
-        format!(
-            "SELECT '{table}' AS t, min({text}) AS row FROM \"{table}\" WHERE instr({text}, '{CANARY}') > 0 \
-             OR instr({text}, '{NUMBER}') > 0 OR instr(CAST(\"{column}\" AS blob), CAST('{CANARY}' AS blob)) > 0"
-        )
-    };
-    let mut places: Vec<(String, String)> = Vec::new();
-    for column in columns {
-        let text = |name| column.try_get::<String>("", name).expect("a name");
-        let sql = look(&text("t"), &text("c"));
-        let row = reader.query_one_raw(Statement::from_string(backend, &sql)).await.expect(&sql);
-        let row = row.and_then(|row| row.try_get("", "row").expect("a text"));
-        if let (Some(row), false) = (row, places.iter().any(|(table, _)| *table == text("t"))) {
-            places.push((text("t"), row));
-        }
-    }
-    places
+    places(app, &[CANARY, NUMBER]).await
 }
 
 fn tables(places: &[(String, String)]) -> Vec<&str> {
