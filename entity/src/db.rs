@@ -13,9 +13,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, IntoColumnRef};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{Connection, Executor};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    FromQueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+    AccessMode, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, FromQueryResult, IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
 };
 use tokio::sync::Semaphore;
 
@@ -122,6 +122,23 @@ impl Db {
         &self.pool
     }
 
+    /// The database as it is now, for several statements that have to agree. Nothing is written in it.
+    ///
+    /// # Errors
+    /// [`DbErr`] when the database cannot be reached.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = match self.pool.get_database_backend() {
+            DbBackend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
+            // Every transaction of SQLite sees one state, from its first statement on.
+            _ => TransactionOptions::default(),
+        };
+        self.begin(options).await
+    }
+
     /// Runs `work` in one transaction and commits it; any error rolls everything back. A lost
     /// deadlock or serialisation conflict is tried again, so `work` must do nothing but write rows.
     ///
@@ -149,7 +166,7 @@ impl Db {
         let _turn = self.writers.acquire().await.map_err(|_| Error::Closed)?;
         let mut attempt = 1;
         loop {
-            let txn = self.begin().await?;
+            let txn = self.begin(writing()).await?;
             let done = async {
                 audit::declare(&txn, origin).await?;
                 let value = work(&txn).await?;
@@ -176,12 +193,8 @@ impl Db {
     /// Begins a transaction in a task of its own, which goes on when the caller goes away: sqlx 0.9 would
     /// otherwise hand back a connection inside an open transaction (sqlx#4385), and the next write would
     /// be acknowledged and rolled back. Nobody being there to take the transaction, it is rolled back.
-    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+    async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
         let pool = self.pool.clone();
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
         let begun = tokio::spawn(async move { pool.begin_with_options(options).await });
         begun.await.map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?
     }
@@ -216,6 +229,14 @@ impl Db {
     /// [`DbErr`] when a connection cannot be closed cleanly.
     pub async fn close(self) -> Result<(), DbErr> {
         self.pool.close().await
+    }
+}
+
+/// How a transaction begins that writes.
+fn writing() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
     }
 }
 

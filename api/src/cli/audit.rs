@@ -45,7 +45,7 @@ pub struct Ending {
 /// The database.
 pub async fn run(args: AuditArgs, db: &Db) -> Result<Ending, DbErr> {
     let AuditCommand::Verify { head } = args.command;
-    Ok(match audit::verify(db.reader(), head.as_ref()).await? {
+    Ok(match audit::verify(db, head.as_ref()).await? {
         Ok(verified) => {
             let Head { position, hash } = verified.head;
             let waiting = match verified.unsealed {

@@ -1,5 +1,7 @@
 //! The audit log: who changed what, and that nobody can hide it.
 
+use std::collections::BTreeSet;
+
 use api::cli::audit::{AuditArgs, Ending};
 use clap::Parser;
 use entity::access::Role;
@@ -10,6 +12,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter}
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
+use tokio_util::sync::CancellationToken;
 
 use crate::given::{CREATE_CUSTOMER, RECORD_PAYMENT, customer, invoice, payment};
 
@@ -46,7 +49,7 @@ pub async fn seal(app: &App) {
 
 /// Walks the chain.
 pub async fn verify(app: &App) -> Result<Head, Finding> {
-    let verified = audit::verify(app.db.reader(), None).await.expect("a walk");
+    let verified = audit::verify(&app.db, None).await.expect("a walk");
     verified.map(|verified| verified.head)
 }
 
@@ -259,7 +262,7 @@ on_both_stacks! {
         tamper(app, "UPDATE audit_head SET position = position - 1, hash = \
             (SELECT hash FROM audit_entry ORDER BY position DESC LIMIT 1)").await;
         verify(app).await.expect("only who has noted the head knows");
-        let verified = audit::verify(app.db.reader(), Some(&noted)).await.expect("a walk");
+        let verified = audit::verify(&app.db, Some(&noted)).await.expect("a walk");
         assert_eq!(verified, Err(Finding::Missing(last)));
     }
 
@@ -336,6 +339,37 @@ on_both_stacks! {
         seal(app).await;
         let head = verify(app).await.expect("a chain without a flaw");
         assert_eq!(head.position, app.number("SELECT COUNT(*) AS n FROM audit_entry").await);
+    }
+
+    async fn who_verifies_while_others_seal_finds_nothing(app: App) {
+        app.kill_workers().await;
+        let makers = async {
+            for number in 0..60 {
+                let input = json!({ "kind": "PERSON", "displayName": format!("Lan {number}"), "currency": "VND" });
+                app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+            }
+        };
+        let made = CancellationToken::new();
+        let sealing = async {
+            while !made.is_cancelled() {
+                let now = app.clock.now();
+                app.db.write(move |txn| audit::seal(txn, 1, now).boxed()).await.expect("a seal");
+            }
+        };
+        let verifying = async {
+            let mut positions = BTreeSet::new();
+            while !made.is_cancelled() {
+                positions.insert(verify(app).await.expect("a chain without a flaw").position);
+            }
+            positions
+        };
+        let making = async {
+            makers.await;
+            made.cancel();
+        };
+        let ((), (), positions) = tokio::join!(making, sealing, verifying);
+        assert!(positions.len() > 10, "the chain grew meanwhile: {positions:?}");
+        app.start_workers();
     }
 }
 

@@ -96,7 +96,7 @@ on_both_stacks! {
         seal(app).await;
         let after = verify(app).await.expect("a chain without a flaw");
         assert!(after.position > before.position);
-        let noted = entity::access::audit::verify(app.db.reader(), Some(&before)).await.expect("a walk");
+        let noted = entity::access::audit::verify(&app.db, Some(&before)).await.expect("a walk");
         noted.expect("an erasure changes no hash");
     }
 

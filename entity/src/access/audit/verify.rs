@@ -13,6 +13,7 @@ use sea_orm::{PaginatorTrait, QueryOrder, QuerySelect};
 
 use super::seal::{digest, hashed, head};
 use super::{Action, Column, Entity, Model};
+use crate::db::Db;
 use crate::id::{AuditEntryId, Id};
 
 /// How many entries are read at once.
@@ -176,19 +177,31 @@ async fn erasures(db: &impl ConnectionTrait, entries: &[Model]) -> Result<HashSe
     Ok(listed.iter().map(|entry| erasure(entry, entry.at)).collect())
 }
 
-/// Walks the chain, which has to contain the `noted` head if one is given.
+/// Walks the chain, which has to contain the `noted` head if one is given, as it was when the walk began: what
+/// is sealed meanwhile cannot be taken for forged.
 ///
 /// # Errors
 /// The database.
-pub async fn verify(
+pub async fn verify(db: &Db, noted: Option<&Head>) -> Result<Result<Verified, Finding>, DbErr> {
+    let seen = db.snapshot().await?;
+    let verified = walk(&seen, noted).await?;
+    seen.rollback().await?;
+    Ok(verified)
+}
+
+async fn walk(
     db: &impl ConnectionTrait,
     noted: Option<&Head>,
 ) -> Result<Result<Verified, Finding>, DbErr> {
     use sea_orm::sea_query::ExprTrait;
     let newest = DateTime::<Utc>::MIN_UTC;
     let mut walk = Walk { noted, position: 0, hash: String::new(), newest };
-    if let Err(finding) = walk.to(db, &end(db).await?).await? {
+    let head = end(db).await?;
+    if let Err(finding) = walk.to(db, &head).await? {
         return Ok(Err(finding));
+    }
+    if let Some(noted) = noted.filter(|noted| noted.position > walk.position) {
+        return Ok(Err(Finding::Missing(noted.position)));
     }
     let unsealed = Entity::find().filter(Column::Position.is_null());
     if let Some(latest) = walk.newest.checked_sub_signed(LATEST) {
@@ -197,17 +210,9 @@ pub async fn verify(
             return Ok(Err(Finding::Inserted(entry.id)));
         }
     }
-    // What was sealed meanwhile was not among the unsealed any more, but is in the chain now.
-    let head = end(db).await?;
-    if let Err(finding) = walk.to(db, &head).await? {
-        return Ok(Err(finding));
-    }
-    if let Some(noted) = noted.filter(|noted| noted.position > walk.position) {
-        return Ok(Err(Finding::Missing(noted.position)));
-    }
-    let last = end(db).await?.position;
-    let forged = Entity::find().filter(Column::Position.gt(last).or(Column::Position.lt(1)));
-    if let Some(entry) = forged.order_by_asc(Column::Position).one(db).await? {
+    let forged = Column::Position.gt(head.position).or(Column::Position.lt(1));
+    let forged = Entity::find().filter(forged).order_by_asc(Column::Position);
+    if let Some(entry) = forged.one(db).await? {
         return Ok(Err(Finding::Inserted(entry.id)));
     }
     Ok(Ok(Verified { head, unsealed: unsealed.count(db).await? }))
