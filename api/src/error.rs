@@ -233,6 +233,8 @@ fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
         | CustomersError::Merged
         | CustomersError::StillThere
         | CustomersError::HasRecords
+        | CustomersError::Anonymised
+        | CustomersError::NotSettled
         | CustomersError::TooManyFields(_)
         | CustomersError::BuiltOn(_)
         | CustomersError::MatchDeleted => (ErrorCode::InvalidState, &[]),

@@ -34,6 +34,7 @@ mod m20261125_000091_limits;
 mod m20261125_000092_audit_erasure;
 mod m20261125_000093_erasure_lookup;
 mod m20261125_000094_webhook_share;
+mod m20261126_000095_anonymised;
 mod search;
 
 /// Every step, oldest first.
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000092_audit_erasure::Migration),
             Box::new(m20261125_000093_erasure_lookup::Migration),
             Box::new(m20261125_000094_webhook_share::Migration),
+            Box::new(m20261126_000095_anonymised::Migration),
         ]
     }
 }

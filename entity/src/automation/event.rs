@@ -29,6 +29,9 @@ pub enum Kind {
     /// A customer was removed for good.
     #[sea_orm(string_value = "customer.purged")]
     CustomerPurged,
+    /// All that said who a customer is was removed for good; who was told of it has to forget it, too.
+    #[sea_orm(string_value = "customer.anonymised")]
+    CustomerAnonymised,
     /// Another customer became part of a customer.
     #[sea_orm(string_value = "customer.merged")]
     CustomerMerged,
@@ -182,6 +185,26 @@ pub async fn take_pending(txn: &impl ConnectionTrait, limit: u64) -> Result<Vec<
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     Ok(pending.all(txn).await?)
+}
+
+/// Waits for whoever is just relaying events about `customers`, and keeps others from it until the transaction
+/// ends.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn hold_pending(
+    txn: &impl ConnectionTrait,
+    customers: &[CustomerId],
+) -> Result<(), Error> {
+    let pending = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::CustomerId.is_in(customers.iter().copied()))
+        .filter(Column::RelayedAt.is_null())
+        .order_by_asc(Column::Id)
+        .lock_exclusive();
+    pending.into_tuple::<EventId>().all(txn).await?;
+    Ok(())
 }
 
 /// Marks events as relayed.

@@ -19,9 +19,11 @@ use crate::error::Error;
 use crate::finance::receipt;
 use crate::id::{CustomerId, EventId, Id, MessageId, ReceiptId, UserId};
 
+mod fade;
 mod outcome;
 mod work;
 
+pub(crate) use fade::fade;
 pub use outcome::{Outcome, expire_leases, settle};
 pub use work::{Ready, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress};
 

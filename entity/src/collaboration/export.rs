@@ -297,6 +297,20 @@ pub async fn expired(
     Ok(jobs.iter().map(|job| (job.id, file::storage_key(file_of(job.id)))).collect())
 }
 
+/// Lets all files expire that were written until `now`, since nobody knows of whom they are.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn expire(txn: &impl ConnectionTrait, now: DateTimeUtc) -> Result<(), Error> {
+    job::Entity::update_many()
+        .col_expr(job::Column::ResultExpiresAt, Expr::val(now))
+        .filter(job::Column::Kind.eq(job::Kind::Export))
+        .filter(job::Column::ResultExpiresAt.gt(now))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 /// Forgets the file of a job, whose bytes are gone.
 ///
 /// # Errors

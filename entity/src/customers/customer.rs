@@ -21,6 +21,7 @@ use crate::id::{CustomerId, JobId, UserId};
 use crate::money::Currency;
 use crate::search::searched;
 
+mod anonymise;
 pub mod bulk;
 mod change;
 mod create;
@@ -31,6 +32,7 @@ mod owner;
 mod removal;
 mod upsert;
 
+pub use anonymise::anonymise;
 pub use change::{Change, update};
 pub use create::{NewCustomer, create};
 pub use key::{index_missing, phone_key, tax_key};
@@ -149,6 +151,8 @@ pub struct Model {
     pub deleted_at: Option<DateTimeUtc>,
     /// The customer that it became part of.
     pub merged_into_id: Option<CustomerId>,
+    /// When all that said who it is was removed.
+    pub anonymised_at: Option<DateTimeUtc>,
     /// When the row came to be.
     pub created_at: DateTimeUtc,
     /// By whom.
@@ -251,6 +255,9 @@ catalog! {
     deleted_at: instant(Column::DeletedAt).filtered().ordered(),
     /// The customer that it became part of; null for all that are found in lists of what is not deleted.
     merged_into: one::<Entity>(Column::MergedIntoId),
+    /// When all that said who it is was removed for good; null while it was not. Such a customer is deleted, and
+    /// nothing takes that back.
+    anonymised_at: instant(Column::AnonymisedAt).filtered(),
     /// When it was added.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
     /// When it was last changed.

@@ -47,9 +47,17 @@ pub enum CustomersError {
     Merged,
     /// What the law makes us keep.
     #[error(
-        "the customer has invoices or payments, which have to be kept by law; it stays deleted and out of all lists"
+        "the customer has invoices or payments, which have to be kept by law; `anonymiseCustomer` removes all else"
     )]
     HasRecords,
+    /// Nobody knows any more who it is.
+    #[error("the customer was anonymised, which nothing takes back")]
+    Anonymised,
+    /// Claims need a name.
+    #[error(
+        "invoices of the customer are open, or money of theirs is not allocated; settle that or take it back first"
+    )]
+    NotSettled,
     /// It can be seen, so it keeps its history.
     #[error("this still exists, and keeps its history; remove it first")]
     StillThere,

@@ -1,4 +1,4 @@
-//! Everything that refers to a customer, so that nothing is forgotten when one is merged or purged.
+//! Everything that refers to a customer, so that nothing is forgotten when one is merged, purged or anonymised.
 //!
 //! Invariant: a column that refers to a customer stands here; a test looks for them in the database.
 
@@ -19,6 +19,17 @@ pub enum Tie {
     Kept,
 }
 
+/// What becomes of a row when the customer that it refers to is anonymised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// It goes.
+    Goes,
+    /// It stays, and what says who the customer is goes.
+    Fades,
+    /// It stays as it is: it says nothing of a person, or has to be kept by law.
+    Stays,
+}
+
 /// What becomes of a row when the customer that it refers to becomes part of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
@@ -37,29 +48,34 @@ pub struct Reference {
     pub column: &'static str,
     /// What becomes of its rows in a purge.
     pub tie: Tie,
+    /// What becomes of its rows when the customer is anonymised.
+    pub trace: Trace,
     /// What becomes of its rows in a merge.
     pub merge: Move,
 }
 
-const fn refer(table: &'static str, column: &'static str, tie: Tie) -> Reference {
-    Reference { table, column, tie, merge: Move::Refer }
+const fn refer(table: &'static str, column: &'static str, tie: Tie, trace: Trace) -> Reference {
+    Reference { table, column, tie, trace, merge: Move::Refer }
 }
 
 /// Every column that refers to a customer; what refers to another one of these comes before it. Events come
 /// first: who is just planning what has to be sent of one holds it, and what was planned is seen afterwards.
 pub const REFERENCES: &[Reference] = &[
-    refer("event", "customer_id", Tie::Noted),
-    refer("message", "customer_id", Tie::Belongs),
-    refer("contact", "customer_id", Tie::Belongs),
-    refer("address", "customer_id", Tie::Belongs),
-    refer("note", "customer_id", Tie::Belongs),
-    refer("document", "customer_id", Tie::Belongs),
-    refer("webhook_delivery", "customer_id", Tie::Belongs),
-    refer("credit_note", "customer_id", Tie::Kept),
-    refer("payment", "customer_id", Tie::Kept),
-    refer("invoice", "customer_id", Tie::Kept),
-    Reference { table: "ledger_entry", column: "customer_id", tie: Tie::Kept, merge: Move::Post },
-    refer("customer", "merged_into_id", Tie::Belongs),
+    refer("event", "customer_id", Tie::Noted, Trace::Stays),
+    refer("message", "customer_id", Tie::Belongs, Trace::Fades),
+    refer("contact", "customer_id", Tie::Belongs, Trace::Goes),
+    refer("address", "customer_id", Tie::Belongs, Trace::Goes),
+    refer("note", "customer_id", Tie::Belongs, Trace::Goes),
+    refer("document", "customer_id", Tie::Belongs, Trace::Goes),
+    refer("webhook_delivery", "customer_id", Tie::Belongs, Trace::Goes),
+    refer("credit_note", "customer_id", Tie::Kept, Trace::Stays),
+    refer("payment", "customer_id", Tie::Kept, Trace::Stays),
+    refer("invoice", "customer_id", Tie::Kept, Trace::Stays),
+    Reference {
+        merge: Move::Post,
+        ..refer("ledger_entry", "customer_id", Tie::Kept, Trace::Stays)
+    },
+    refer("customer", "merged_into_id", Tie::Belongs, Trace::Fades),
 ];
 
 impl Reference {
@@ -81,6 +97,18 @@ impl Reference {
             .value(Alias::new(self.column), to.map(|id| id.0))
             .and_where(self.is_in(from));
         txn.execute(&update).await?;
+        Ok(())
+    }
+
+    /// Removes the rows that refer to one of `customers`.
+    pub(super) async fn remove(
+        &self,
+        txn: &impl ConnectionTrait,
+        customers: impl IntoIterator<Item = CustomerId>,
+    ) -> Result<(), Error> {
+        let mut delete = Query::delete();
+        delete.from_table(Alias::new(self.table)).and_where(self.is_in(customers));
+        txn.execute(&delete).await?;
         Ok(())
     }
 }

@@ -267,6 +267,24 @@ pub async fn with_entries(
     Ok(posted.into_iter().collect())
 }
 
+/// Whether `customer` owes nothing and is owed nothing, not even what would make up for one another.
+///
+/// # Errors
+/// The database.
+pub async fn is_settled(db: &impl ConnectionTrait, customer: CustomerId) -> Result<bool, Error> {
+    use sea_orm::sea_query::ExprTrait;
+    let open = Entity::find()
+        .select_only()
+        .columns([Column::Account, Column::Currency])
+        .filter(Column::CustomerId.eq(customer))
+        .filter(Column::Account.is_in([Account::Receivable, Account::Unapplied]))
+        .group_by(Column::Account)
+        .group_by(Column::Currency)
+        .having(sum(Column::Amount).ne(0))
+        .into_tuple::<(Account, Currency)>();
+    Ok(open.one(db).await?.is_none())
+}
+
 /// A balance: what a customer owes (negative: is owed), in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Balance {

@@ -12,6 +12,7 @@ use crate::audit::{seal, tamper, verify};
 use crate::changing::removal::{DELETE, PURGE};
 use crate::given::{CREATE_CUSTOMER, customer};
 
+mod anonymised;
 mod canaries;
 
 pub const MERGE: &str = "mutation ($input: MergeCustomersInput!) { mergeCustomers(input: $input) {

@@ -138,6 +138,7 @@ pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
         import_job_id: None,
         deleted_at: None,
         merged_into_id: None,
+        anonymised_at: None,
         created_at: now,
         created_by: None,
         updated_at: now,

@@ -6,7 +6,7 @@ use tests::on_both_stacks;
 
 use crate::given::{ISSUE_INVOICE, RECORD_PAYMENT, customer, invoice, payment};
 
-const VOID: &str = "mutation ($id: ID!, $reason: String!) { voidInvoice(id: $id, input: { reason: $reason }) {
+pub const VOID: &str = "mutation ($id: ID!, $reason: String!) { voidInvoice(id: $id, input: { reason: $reason }) {
   invoice { state open { amount } creditNotes { number net { amount } tax { amount } reason } } userErrors { code field message } } }";
 
 const CREDIT: &str = "mutation ($id: ID!, $amount: MoneyInput) {

@@ -27,6 +27,14 @@ payload! {
     }
 }
 
+payload! {
+    /// What came of anonymising a customer.
+    AnonymiseCustomerPayload {
+        /// The customer, of which nobody knows any more who it is; null when that was refused.
+        customer: customer::Entity
+    }
+}
+
 /// What came of removing a customer for good.
 #[derive(SimpleObject)]
 pub struct PurgeCustomerPayload {
@@ -102,10 +110,49 @@ impl CustomerRemovalMutation {
         Ok(RestoreCustomerPayload::from(outcome))
     }
 
-    /// Removes a deleted customer for good, with its contacts, addresses and messages, and with what the audit
-    /// log says was changed of them. Refused while it
-    /// has invoices or payments, which have to be kept by law. Only administrators can, and nothing
-    /// brings it back.
+    /// Removes for good all that says who a deleted customer is: its names, addresses, numbers and custom fields,
+    /// its contacts, notes and documents, to whom messages went and what they said, what webhooks were sent, what
+    /// the audit log says was changed of all that, and the files that lists were exported to, which can be asked
+    /// for again. It is for customers that `purgeCustomer` refuses: invoices, credit notes, payments and receipts
+    /// have to be kept by law (GDPR, article 17(3)(b)), and so they stay as they are, with their lines, references
+    /// and what is filed with them; the mails by which receipts were sent stay too, but not where anybody sees
+    /// them. The customer stays deleted, as `Anonymised cus_…`; nothing is written about it and nothing is sent to
+    /// it any more. Files that were imported, and what jobs were asked with, are of many people and are forgotten
+    /// after 30 days. Refused while an invoice is open or money is not allocated, since claims need a name. Only
+    /// administrators can, the audit log says who did, and nothing takes it back.
+    #[graphql(guard = "Can(Permission::PurgeCustomers)")]
+    async fn anonymise_customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer's id; it has to be deleted.")] id: ID,
+        #[graphql(
+            desc = "The version that was decided on; another one is refused with STALE_VERSION. Not checked when absent."
+        )]
+        expected_version: Option<i32>,
+    ) -> Result<AnonymiseCustomerPayload, Fault> {
+        let once = Once::new(None, "anonymiseCustomer", &id);
+        let once = once.within(Permission::PurgeCustomers, &id, &["id"]);
+        let outcome = match parse::<CustomerId>(&id, &["id"]) {
+            Ok(id) => {
+                write(ctx, once, move |txn, actor, now| {
+                    async move {
+                        let row =
+                            customer::anonymise(txn, id, expected_version, actor, now).await?;
+                        Ok(row.id.into())
+                    }
+                    .boxed()
+                })
+                .await?
+            }
+            Err(errors) => Err(errors),
+        };
+        Ok(AnonymiseCustomerPayload::from(outcome))
+    }
+
+    /// Removes a deleted customer for good, with its contacts, addresses and messages, with what the audit log
+    /// says was changed of them, and with the files that lists were exported to. Refused while it has invoices or
+    /// payments, which have to be kept by law; `anonymiseCustomer` removes all else then. Only administrators can,
+    /// and nothing brings it back.
     #[graphql(guard = "Can(Permission::PurgeCustomers)")]
     async fn purge_customer(
         &self,

@@ -1,11 +1,11 @@
-//! Erasing: what the log says was changed of records that are gone, when the law asks for that.
+//! Erasing: what the log says was changed of records that are gone or anonymised, when the law asks for that.
 //!
 //! The entries stay, and so do their hashes; the values go, and the salts by which somebody could find out
 //! with what they were hashed. For each record an entry is added that says who erased it and when, without
 //! which the database refuses to erase, and who verifies the log finds fault with what is missing.
 //!
-//! Invariant: what is erased is of records that are gone, and of what was part of them when it was removed,
-//! in the transaction or long before. What exists keeps its history.
+//! Invariant: what is erased is of records that are gone or anonymised, and of what was part of them when it was
+//! removed, in the transaction or long before. What else exists keeps its history.
 
 use chrono::{DateTime, Utc};
 use sea_orm::prelude::Uuid;
@@ -49,8 +49,8 @@ const SQLITE_NOTED: &str = "SELECT unhex(printf('%012x70008%015x', \
 const CLEAR: &str = "UPDATE audit_entry SET before = NULL, after = NULL, salt = NULL, erased_at = $2 \
      WHERE record_id IN (SELECT id FROM gone) AND erased_at IS NULL AND action <> 'ERASED'";
 
-/// Erases what the log says was changed of `gone` records, which were removed in this transaction, and of all
-/// that was part of them.
+/// Erases what the log says was changed of `gone` records, which were removed or anonymised in this transaction,
+/// and of all that was part of them.
 ///
 /// # Errors
 /// The database.

@@ -148,6 +148,7 @@ impl Model {
             import_job_id: None,
             deleted_at: None,
             merged_into_id: None,
+            anonymised_at: None,
             created_at: now,
             created_by: actor.user(),
             updated_at: now,

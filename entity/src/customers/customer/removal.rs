@@ -10,7 +10,7 @@ use sea_orm::sea_query::{Alias, Query};
 use super::{Column, Entity, Model, lock};
 use crate::access::{Actor, audit};
 use crate::automation::event;
-use crate::collaboration::upload;
+use crate::collaboration::{export, upload};
 use crate::customers::CustomersError;
 use crate::customers::reference::{REFERENCES, Reference, Tie};
 use crate::edit::save;
@@ -41,7 +41,7 @@ pub async fn delete(
 ///
 /// # Errors
 /// [`CustomersError::NotFound`], [`CustomersError::NotDeleted`], [`CustomersError::Merged`],
-/// [`Error::StaleVersion`].
+/// [`CustomersError::Anonymised`], [`Error::StaleVersion`].
 pub async fn restore(
     txn: &impl ConnectionTrait,
     id: CustomerId,
@@ -52,6 +52,9 @@ pub async fn restore(
     let mut row = lock(txn, id, expected_version).await?;
     if row.merged_into_id.is_some() {
         return Err(CustomersError::Merged.into());
+    }
+    if row.anonymised_at.is_some() {
+        return Err(CustomersError::Anonymised.into());
     }
     if row.deleted_at.is_none() {
         return Err(CustomersError::NotDeleted.into());
@@ -82,25 +85,40 @@ pub async fn purge(
             return Err(CustomersError::HasRecords.into());
         }
     }
-    let parts = Entity::find().select_only().column(Column::Id).filter(Column::MergedIntoId.eq(id));
-    let mut customers: Vec<CustomerId> = parts.into_tuple().all(txn).await?;
-    customers.push(id);
-    upload::forget_of(txn, &customers).await?;
+    forget_files(txn, &with_parts(txn, id).await?, now).await?;
     for reference in REFERENCES {
         match reference.tie {
             Tie::Kept => {}
             Tie::Noted => reference.set(txn, [id], None).await?,
-            Tie::Belongs => {
-                let mut delete = Query::delete();
-                delete.from_table(Alias::new(reference.table)).and_where(reference.is_in([id]));
-                txn.execute(&delete).await?;
-            }
+            Tie::Belongs => reference.remove(txn, [id]).await?,
         }
     }
     Entity::delete_by_id(id).exec(txn).await?;
     audit::erase(txn, [id.0], actor, now).await?;
     // The customer's id is all that is left of it.
     event::emit(txn, event::Kind::CustomerPurged, id.0, None, actor, now).await
+}
+
+/// The customer, and those that became part of it.
+pub(super) async fn with_parts(
+    txn: &impl ConnectionTrait,
+    id: CustomerId,
+) -> Result<Vec<CustomerId>, Error> {
+    let parts = Entity::find().select_only().column(Column::Id).filter(Column::MergedIntoId.eq(id));
+    let mut customers: Vec<CustomerId> = parts.into_tuple().all(txn).await?;
+    customers.push(id);
+    Ok(customers)
+}
+
+/// Forgets files that say who `customers` are and that no row refers to by them: those that were to come, and
+/// those that were exported, of whomever.
+pub(super) async fn forget_files(
+    txn: &impl ConnectionTrait,
+    customers: &[CustomerId],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    upload::forget_of(txn, customers).await?;
+    export::expire(txn, now).await
 }
 
 async fn exists(

@@ -351,6 +351,7 @@ fn new_customer(terms: &Terms, row: &Row, now: DateTime<Utc>) -> customer::Model
         import_job_id: terms.job(),
         deleted_at: None,
         merged_into_id: None,
+        anonymised_at: None,
         created_at: now,
         created_by: terms.actor().user(),
         updated_at: now,

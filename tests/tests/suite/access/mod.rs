@@ -200,7 +200,7 @@ fn needed(name: &str) -> Needs {
         | "mergeCustomers"
         | "shareCustomer"
         | "unshareCustomer" => Needs::All(WriteCustomers),
-        "purgeCustomer" | "eraseHistory" => Needs::All(PurgeCustomers),
+        "purgeCustomer" | "anonymiseCustomer" | "eraseHistory" => Needs::All(PurgeCustomers),
         "auditEntry" | "auditEntries" | "exportAuditEntries" => Needs::All(ReadAudit),
         "invoice" | "invoices" | "invoiceGroups" | "payment" | "payments" | "paymentGroups"
         | "receipt" | "receipts" | "receiptGroups" | "message" | "messages" | "messageGroups"

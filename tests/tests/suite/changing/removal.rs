@@ -15,7 +15,7 @@ pub const DELETE: &str =
     "mutation ($id: ID!, $version: Int) { deleteCustomer(id: $id, expectedVersion: $version) {
   customer { version deletedAt } userErrors { code field message } } }";
 
-const RESTORE: &str =
+pub const RESTORE: &str =
     "mutation ($id: ID!, $version: Int) { restoreCustomer(id: $id, expectedVersion: $version) {
   customer { version deletedAt } userErrors { code field message } } }";
 
