@@ -2,7 +2,9 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
+use sea_orm::sea_query::{
+    Alias, ExprTrait, Order, OverStatement, Query, SelectStatement, WindowStatement,
+};
 
 use super::{AccessError, Actor, Scope, Viewer, membership, team, user};
 use crate::catalog::{Record, catalog};
@@ -109,6 +111,54 @@ pub async fn delete(txn: &impl ConnectionTrait, record: Uuid, id: ShareId) -> Re
         0 => Err(AccessError::NotFound.into()),
         _ => Ok(()),
     }
+}
+
+/// Shares a record with all with whom `from` were shared; for changing, where one of these was.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn carry_over(
+    txn: &impl ConnectionTrait,
+    from: &[Uuid],
+    to: Uuid,
+) -> Result<(), Error> {
+    let these = |column: Expr| column.is_in(from.iter().copied().chain([to]));
+    let twin = |column| Expr::col((Alias::new("twin"), column));
+    let same = |column: Column| twin(column).eq(Expr::col((Entity, column)));
+    let mut writable = Query::select();
+    writable
+        .expr(Expr::val(1))
+        .from_as(Entity, Alias::new("twin"))
+        .and_where(these(twin(Column::RecordId)))
+        .and_where(twin(Column::Writable).eq(true))
+        .and_where(same(Column::UserId).or(same(Column::TeamId)));
+    Entity::update_many()
+        .col_expr(Column::Writable, Expr::val(true))
+        .filter(these(Column::RecordId.into_expr()))
+        .filter(Column::Writable.eq(false))
+        .filter(Expr::exists(writable))
+        .exec(txn)
+        .await?;
+    let mut each = WindowStatement::partition_by(Column::UserId);
+    each.add_partition_by(Expr::col(Column::TeamId)).order_by(Column::Id, Order::Asc);
+    let mut placed = Query::select();
+    placed
+        .column(Column::Id)
+        .expr_window_as(Expr::cust("row_number()"), each, Alias::new("place"))
+        .from(Entity)
+        .and_where(these(Column::RecordId.into_expr()));
+    let mut doubled = Query::select();
+    doubled
+        .column(Column::Id)
+        .from_subquery(placed, Alias::new("placed"))
+        .and_where(Expr::col(Alias::new("place")).gt(1));
+    Entity::delete_many().filter(Column::Id.in_subquery(doubled)).exec(txn).await?;
+    Entity::update_many()
+        .col_expr(Column::RecordId, Expr::val(to))
+        .filter(Column::RecordId.is_in(from.iter().copied()))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// The ids of what is shared with the viewer or their teams, for changing where `writing`.

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{CaseStatement, NullOrdering};
+use sea_orm::sea_query::{CaseStatement, NullOrdering, OnConflict, Query};
 use sea_orm::{
     ActiveValue::Set, Condition, DeriveActiveEnum, EnumIter, Order, QueryOrder, QuerySelect,
     TryInsertResult,
@@ -119,6 +119,43 @@ pub async fn take(
         .filter(Column::SubjectId.eq(id))
         .exec(txn)
         .await?;
+    Ok(())
+}
+
+/// Puts the marks of some records on another one of their kind, where a user has put none yet, in the first of
+/// the places that they had.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn carry_over(
+    txn: &impl ConnectionTrait,
+    from: &[Uuid],
+    to: Uuid,
+) -> Result<(), Error> {
+    let theirs = || Column::SubjectId.is_in(from.iter().copied());
+    let mut marks = Query::select();
+    marks
+        .columns([Column::UserId, Column::Kind])
+        .expr(Expr::val(to))
+        .column(Column::SubjectKind)
+        .expr(Column::MarkedAt.min())
+        .expr(Column::Position.min())
+        .from(Entity)
+        .and_where(theirs())
+        .group_by_columns([Column::UserId, Column::Kind, Column::SubjectKind]);
+    let mut put = Query::insert();
+    put.into_table(Entity).columns([
+        Column::UserId,
+        Column::Kind,
+        Column::SubjectId,
+        Column::SubjectKind,
+        Column::MarkedAt,
+        Column::Position,
+    ]);
+    let once = [Column::UserId, Column::Kind, Column::SubjectId];
+    put.select_from(marks).map_err(|error| DbErr::Custom(error.to_string()))?;
+    txn.execute(put.on_conflict(OnConflict::columns(once).do_nothing().to_owned())).await?;
+    Entity::delete_many().filter(theirs()).exec(txn).await?;
     Ok(())
 }
 

@@ -193,6 +193,24 @@ pub async fn finish(
     Ok(file)
 }
 
+/// Lets the uploads that were to go to one of `from` go to another customer.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn carry_over(
+    txn: &impl ConnectionTrait,
+    from: &[CustomerId],
+    to: CustomerId,
+) -> Result<(), Error> {
+    let target = |id| Target::New(Subject::Customer(id)).global();
+    Entity::update_many()
+        .col_expr(Column::Target, Expr::val(target(to)))
+        .filter(Column::Target.is_in(from.iter().copied().map(target)))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
 /// Forgets the uploads that were to go to one of `customers` or to their documents.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
 //! Merging: several records of one customer become one.
 //!
-//! Invariant: whatever referred to the others refers to the kept one afterwards, on every day: the ledger
-//! forgets nothing, so what was posted for them is carried over by postings of the same days. What was
-//! merged points to the kept one, never to one that was merged itself.
+//! Invariant: whatever referred to the others refers to the kept one afterwards, also what does so without a
+//! reference of the database: marks and shares, which nobody has twice then, uploads, and saved filters. That holds
+//! on every day: the ledger forgets nothing, so what was posted for them is carried over by postings of the same
+//! days. What was merged points to the kept one, never to one that was merged itself.
 
 use std::collections::HashSet;
 
@@ -11,8 +12,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 
 use super::{Column, Entity, Model, lock_all};
-use crate::access::Actor;
+use crate::access::{Actor, share};
 use crate::automation::event;
+use crate::collaboration::{mark, saved_view, upload};
 use crate::customers::CustomersError;
 use crate::customers::reference::{Move, REFERENCES};
 use crate::edit::{save, unchanged};
@@ -133,6 +135,11 @@ pub async fn merge(
     for reference in REFERENCES.iter().filter(|reference| reference.merge == Move::Refer) {
         reference.set(txn, merge.iter().copied(), Some(keep)).await?;
     }
+    let parts: Vec<Uuid> = merge.iter().map(|id| id.0).collect();
+    mark::carry_over(txn, &parts, keep.0).await?;
+    share::carry_over(txn, &parts, keep.0).await?;
+    upload::carry_over(txn, &merge, keep).await?;
+    saved_view::carry_over(txn, &merge, keep, actor, now).await?;
     // After the records, since somebody may have posted something for them until they were moved.
     ledger::carry_over(txn, &merge, keep, actor, now).await?;
     let kept = save::<Entity>(txn, kept, actor, now).await?;

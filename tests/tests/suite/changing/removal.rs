@@ -31,7 +31,7 @@ async fn names(app: &App, filter: Value) -> Vec<String> {
 }
 
 /// Every column that refers to a customer, as the database knows it.
-async fn columns(app: &App) -> BTreeSet<(String, String)> {
+pub async fn columns(app: &App) -> BTreeSet<(String, String)> {
     let reader = app.db.reader();
     let sql = match reader.get_database_backend() {
         DbBackend::Postgres => {
