@@ -34,7 +34,8 @@ pub struct CreateWebhookEndpointInput {
     /// Where events are posted to: `https://…`, at most 2000 characters. Addresses within a network are
     /// refused when something is sent.
     pub url: String,
-    /// The kinds of events, such as `payment.recorded`; all when it is empty.
+    /// The kinds of events, such as `payment.recorded`; all when it is empty. Of passwords and invitations nobody is
+    /// told.
     #[graphql(default, validator(max_items = 50))]
     pub kinds: Vec<String>,
 }

@@ -106,6 +106,44 @@ pub enum Kind {
     ReceivablesImported,
 }
 
+impl Kind {
+    /// Whether other systems are told of it. What is part of how people get in is nobody's business.
+    #[must_use]
+    pub const fn is_public(self) -> bool {
+        match self {
+            Self::PasswordResetRequested | Self::UserInvited => false,
+            Self::CustomerCreated
+            | Self::CustomerUpdated
+            | Self::CustomerDeleted
+            | Self::CustomerRestored
+            | Self::CustomerPurged
+            | Self::CustomerAnonymised
+            | Self::CustomerMerged
+            | Self::ContactCreated
+            | Self::ContactUpdated
+            | Self::ContactDeleted
+            | Self::AddressCreated
+            | Self::AddressUpdated
+            | Self::AddressDeleted
+            | Self::NoteCreated
+            | Self::NoteUpdated
+            | Self::NoteDeleted
+            | Self::NoteRestored
+            | Self::InvoiceIssued
+            | Self::InvoiceVoided
+            | Self::CreditNoteIssued
+            | Self::PaymentRecorded
+            | Self::PaymentAllocated
+            | Self::PaymentReversed
+            | Self::ProductCreated
+            | Self::ProductUpdated
+            | Self::ProductDeleted
+            | Self::ProductRestored
+            | Self::ReceivablesImported => true,
+        }
+    }
+}
+
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event")]

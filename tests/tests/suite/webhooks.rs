@@ -5,12 +5,18 @@ use std::time::Instant;
 
 use chrono::TimeDelta;
 use entity::access::Role;
+use entity::automation::event;
+use entity::id::Id;
+use sea_orm::{ActiveEnum, Iterable};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
 use tests::receiver::{Act, Received, Receiver};
 
 use crate::given::{RECORD_PAYMENT, customer, payment};
+use crate::invitations::INVITE;
+use crate::passwords::request;
+use crate::sessions::EMAIL;
 
 const CREATE: &str =
     "mutation ($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) {
@@ -83,6 +89,35 @@ on_both_stacks! {
         let delivery = &deliveries(app).await[0];
         assert_eq!(delivery["id"], json!(received[0].header("webhook-id")));
         assert_eq!((&delivery["state"], &delivery["status"]), (&json!("DELIVERED"), &json!(204)));
+    }
+
+    async fn of_how_people_get_in_nobody_is_told(app: App) {
+        let receiver = Receiver::start(|_| Act::Answer(204)).await;
+        endpoint(app, &receiver.url("/all"), &[]).await;
+        endpoint(app, &receiver.url("/named"), &["customer.created"]).await;
+        for kind in event::Kind::iter() {
+            let input = json!({ "input": { "url": receiver.url("/"), "kinds": [kind.to_value()] } });
+            let payload = as_admin(app, CREATE, input).await["createWebhookEndpoint"].clone();
+            assert_eq!(payload["userErrors"] == json!([]), kind.is_public(), "{kind:?}: {payload}");
+            if kind.is_public() {
+                let off = json!({ "id": payload["webhookEndpoint"]["id"], "input": { "active": false } });
+                made(app, "updateWebhookEndpoint", UPDATE_ENDPOINT, off).await;
+            } else {
+                let message = payload["userErrors"][0]["message"].as_str().expect("a message");
+                assert!(message.contains("payment.recorded") && !message.contains(", user.invited"), "{message}");
+            }
+        }
+        // As an endpoint may say that was made before these were nobody's business.
+        let kinds = r#"UPDATE webhook_endpoint SET kinds = '["password.reset_requested", "user.invited"]' WHERE url LIKE '%/named'"#;
+        app.execute(kinds).await;
+        let input = json!({ "email": "new@rapport.example", "name": "New", "roleId": Role::Sales.id().global() });
+        made(app, "inviteUser", INVITE, json!({ "input": input })).await;
+        request(app, EMAIL).await;
+        customer(app, "Lan", "vi", "VND").await;
+        app.drain().await;
+        assert_eq!(app.mailbox.mails().len(), 2, "both have their mails");
+        let received: Vec<_> = receiver.received().iter().map(|one| one.json()["type"].clone()).collect();
+        assert_eq!(received, ["customer.created"]);
     }
 
     async fn what_is_not_taken_is_sent_again_in_order(app: App) {

@@ -193,7 +193,8 @@ pub struct CustomerMergeMutation;
 #[Object]
 impl CustomerMergeMutation {
     /// Makes several records of one customer one: invoices, payments, messages, contacts and all else
-    /// move to the kept one, and its balance on every day is theirs together. The ids of the others give
+    /// move to the kept one, also shares, what people follow and their favourites, and what filters of saved
+    /// views name; and its balance on every day is theirs together. The ids of the others give
     /// the kept one from then on. A merge cannot be undone.
     #[graphql(guard = "Can(Permission::WriteCustomers)")]
     async fn merge_customers(

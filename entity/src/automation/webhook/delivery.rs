@@ -124,10 +124,8 @@ pub async fn plan(
 ) -> Result<(), Error> {
     let endpoints =
         endpoint::Entity::find().filter(endpoint::Column::Active.eq(true)).all(txn).await?;
-    let is_wanted = |event: &&event::Model| {
-        let kind = event.kind.to_value();
-        endpoints.iter().any(|endpoint| endpoint.takes(&kind))
-    };
+    let is_wanted =
+        |event: &&event::Model| endpoints.iter().any(|endpoint| endpoint.takes(event.kind));
     let wanted: Vec<_> = events.iter().filter(is_wanted).collect();
     if wanted.is_empty() {
         return Ok(());
@@ -136,7 +134,7 @@ pub async fn plan(
     let mut rows = Vec::new();
     for (event, body) in wanted.into_iter().zip(bodies) {
         let kind = event.kind.to_value();
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.takes(&kind)) {
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.takes(event.kind)) {
             let row = planned(endpoint.id, &kind, event.subject_id, body.clone(), now);
             let (event_id, customer_id) = (Some(event.id), event.customer_id);
             rows.push(Model { event_id, customer_id, ..row }.into_active_model().reset_all());

@@ -1,6 +1,6 @@
 //! Where events are sent to.
 //!
-//! Invariant: a secret leaves the database for signing only. The one before it signs too, for a day after
+//! Invariant: nobody is sent events that are not public. A secret leaves the database for signing only. The one before it signs too, for a day after
 //! it was replaced, so that a receiver can change over without losing anything.
 
 use chrono::TimeDelta;
@@ -185,9 +185,10 @@ pub(super) async fn disable(
 impl Model {
     /// Whether events of the kind are sent to it.
     #[must_use]
-    pub fn takes(&self, kind: &str) -> bool {
+    pub fn takes(&self, kind: event::Kind) -> bool {
         let kinds = self.kinds.as_array().map(Vec::as_slice).unwrap_or_default();
-        kinds.is_empty() || kinds.iter().any(|wanted| wanted == kind)
+        let is_wanted = || kinds.iter().any(|wanted| *wanted == kind.to_value());
+        kind.is_public() && (kinds.is_empty() || is_wanted())
     }
 
     /// What a delivery is signed with at `now`.
@@ -217,9 +218,9 @@ fn parse_url(given: &str) -> Result<String, Error> {
 }
 
 fn parse_kinds(given: &[String]) -> Result<Json, Error> {
-    let known = |kind: &String| event::Kind::iter().any(|known| known.to_value() == *kind);
-    if let Some(unknown) = given.iter().find(|kind| !known(kind)) {
-        let known: Vec<_> = event::Kind::iter().map(|kind| kind.to_value()).collect();
+    let known = event::Kind::iter().filter(|kind| kind.is_public());
+    let known: Vec<_> = known.map(|kind| kind.to_value()).collect();
+    if let Some(unknown) = given.iter().find(|kind| !known.contains(kind)) {
         let message =
             format!("there are no events of the kind {unknown}; choose from {}", known.join(", "));
         return Err(Error::invalid("kinds", message));
