@@ -3,6 +3,7 @@
 mod everywhere;
 mod handing;
 mod keys;
+mod mirror;
 pub mod scopes;
 
 use entity::access::{Permission, Role};
