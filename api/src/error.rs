@@ -141,6 +141,11 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
     let (code, path): (_, &[&str]) = match &error {
         Error::Db(cause) if is_busy(cause) => return Err(Fault::busy(cause)),
         Error::Db(_) => return Err(Fault(async_graphql::Error::new_with_source(error))),
+        Error::Unsure(cause) => {
+            let cause = chain(cause);
+            tracing::warn!(cause, "the database was lost while it was written to");
+            return Err(Fault::coded(Code::Overloaded, error.to_string()));
+        }
         Error::Closed => return Err(Fault::coded(Code::Overloaded, error.to_string())),
         Error::Invalid(Refusals(refusals)) => {
             let refused = |Refusal { field, message }: &Refusal| {

@@ -14,13 +14,17 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{Connection, Executor};
 use sea_orm::{
     AccessMode, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, FromQueryResult, IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    DbErr, FromQueryResult, IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError,
+    Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::Semaphore;
 
 use crate::access::audit::{self, Origin};
 use crate::error::Error;
+
+mod ageing;
+
+use ageing::{Ageing, Asked};
 
 /// How often a write that lost a deadlock or a serialisation conflict is tried.
 const ATTEMPTS: u32 = 5;
@@ -28,11 +32,17 @@ const ATTEMPTS: u32 = 5;
 /// How long a connection counts as good after it was last heard of.
 const TESTED_FOR: Duration = Duration::from_secs(1);
 
+/// After which a connection that nobody uses is replaced: it is looked for as often, so that none lies idle for twice
+/// as long, and the earliest balancers of the great clouds drop it in silence after four minutes.
+const IDLE: Duration = Duration::from_secs(100);
+
 /// A pool of connections. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: DatabaseConnection,
     connections: u32,
+    /// Kept as long as the pool.
+    _ageing: Option<Arc<Ageing>>,
     /// SQLite has one writer. Waiting here is fair; waiting in SQLite's busy handler is not.
     writers: Arc<Semaphore>,
 }
@@ -48,7 +58,6 @@ impl Db {
             .max_connections(connections)
             .connect_timeout(Duration::from_secs(5))
             .acquire_timeout(Duration::from_secs(2))
-            // What [`Db::fill`] has opened stays open.
             .idle_timeout(None)
             .max_lifetime(None)
             // A connection is tested when it comes back. Testing it before each use, too, would make a
@@ -64,6 +73,18 @@ impl Db {
                 ("jit", "off"),
             ])
         });
+        let asked = Asked::default();
+        let ask = Asked::clone(&asked);
+        options.map_sqlx_postgres_pool_opts(move |pool| {
+            let ask = Asked::clone(&ask);
+            // For what is closed another one is opened, beside what else there is to do.
+            pool.min_connections(connections).idle_timeout(IDLE).after_release(move |_, known| {
+                let is_old = ageing::ends(&ask, known.age);
+                Box::pin(async move { Ok(!is_old) })
+            })
+        });
+        // Otherwise all of them would have to be there before anything else.
+        options.connect_lazy(url.starts_with("postgres"));
         options.map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| {
                 Box::pin(async move {
@@ -90,11 +111,13 @@ impl Db {
                 .map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))?;
         }
         let pool = Database::connect(options).await?;
-        let writers = match pool.get_database_backend() {
-            DbBackend::Sqlite => 1,
-            _ => Semaphore::MAX_PERMITS,
-        };
-        Ok(Self { pool, connections, writers: Arc::new(Semaphore::new(writers)) })
+        pool.ping().await?;
+        let is_postgres = pool.get_database_backend() == DbBackend::Postgres;
+        let ageing =
+            is_postgres.then(|| Ageing::of(pool.get_postgres_connection_pool().clone(), &asked));
+        let writers = if is_postgres { Semaphore::MAX_PERMITS } else { 1 };
+        let writers = Arc::new(Semaphore::new(writers));
+        Ok(Self { pool, connections, _ageing: ageing, writers })
     }
 
     /// Opens all connections that the pool may have, before there is anything to do.
@@ -174,7 +197,11 @@ impl Db {
                 Ok(value)
             };
             let outcome = match done.await {
-                Ok(value) => txn.commit().await.map(|()| value).map_err(Error::from),
+                Ok(value) => match txn.commit().await {
+                    Ok(()) => Ok(value),
+                    Err(error) if is_lost(&error) => Err(Error::Unsure(error)),
+                    Err(error) => Err(error.into()),
+                },
                 Err(error) => {
                     txn.rollback().await?;
                     Err(error)
@@ -248,6 +275,19 @@ pub fn is_busy(error: &DbErr) -> bool {
     matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
         || matches!(code(error).as_deref(), Some("53300" | "55P03"))
         || is_conflict(error)
+        || is_lost(error)
+}
+
+/// Whether the connection ended in the middle: the server has gone, or ends what it does since it goes.
+fn is_lost(error: &DbErr) -> bool {
+    let broke = match error {
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => matches!(**cause, SqlxError::Io(_)),
+        _ => false,
+    };
+    // 57P01 to 57P03: somebody stops it, it has crashed, it is not up yet.
+    broke || code(error).is_some_and(|code| code.starts_with("57P0"))
 }
 
 /// Whether the database asks to try the transaction again: `40001`, `40P01`, or a busy SQLite.

@@ -49,6 +49,11 @@ pub enum Error {
     /// The process is stopping.
     #[error("the server is stopping; try again")]
     Closed,
+    /// The database went away while it wrote down that all is done.
+    #[error(
+        "the database was lost in the middle of this; look whether it was done, or repeat it with the same idempotencyKey"
+    )]
+    Unsure(#[source] DbErr),
     /// The database failed. A fault, not a refusal.
     #[error("the database failed")]
     Db(#[source] DbErr),

@@ -25,6 +25,7 @@ mod live;
 mod managing;
 mod node;
 mod notifications;
+mod outage;
 mod passwords;
 mod payments;
 mod products;
