@@ -1,4 +1,5 @@
-//! Loading a plan: one statement for each relation and level, whatever the number of rows.
+//! Loading a plan: one statement for each relation and level, whatever the number of rows, one after the
+//! other over one connection.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -6,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use entity::access::Viewer;
 use entity::catalog::{self, Batched, Datum};
+use entity::db::Line;
 use futures::FutureExt;
-use futures::future::{BoxFuture, try_join_all};
+use futures::future::BoxFuture;
 use sea_orm::sea_query::{Expr, ExprTrait, SelectStatement};
-use sea_orm::{Condition, ConnectionTrait, DatabaseConnection, DbErr, QueryResult};
+use sea_orm::{Condition, DatabaseConnection, DbErr, QueryResult};
 use serde_json::Value as Json;
 use uuid::Uuid;
 use worker::document::Documents;
@@ -20,7 +22,9 @@ use super::timeline::Items;
 
 /// Reads for a viewer.
 pub(super) struct Reader<'a> {
-    /// The pool.
+    /// What the statements go over.
+    pub line: Line<'a>,
+    /// The pool, for what code makes of rows.
     pub db: &'a DatabaseConnection,
     /// Who asks.
     pub viewer: &'a Viewer,
@@ -128,20 +132,20 @@ fn within(
 
 impl Reader<'_> {
     /// Runs a statement.
-    pub async fn query(&self, statement: &SelectStatement) -> Result<Vec<QueryResult>, DbErr> {
+    pub async fn query(&mut self, statement: &SelectStatement) -> Result<Vec<QueryResult>, DbErr> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        self.db.query_all(statement).await
+        self.line.query(statement).await
     }
 
     /// The records with the ids that the viewer sees, in any order.
-    pub async fn by_ids(&self, plan: &Rows<'_>, ids: &[Uuid]) -> Result<Level, DbErr> {
+    pub async fn by_ids(&mut self, plan: &Rows<'_>, ids: &[Uuid]) -> Result<Level, DbErr> {
         self.by_keys(plan, "id", ids, None).await
     }
 
     /// The records with the ids that the viewer sees, and which row is whose. A record that became part of
     /// another one is the other one; `merged` is the cell that says so.
     pub async fn current(
-        &self,
+        &mut self,
         plan: &Rows<'_>,
         merged: Option<usize>,
         ids: &[Uuid],
@@ -171,24 +175,22 @@ impl Reader<'_> {
     }
 
     /// A page of a list.
-    pub async fn page(&self, plan: &Connection<'_>) -> Result<(Level, Found), DbErr> {
+    pub async fn page(&mut self, plan: &Connection<'_>) -> Result<(Level, Found), DbErr> {
         let Connection { rows, paging, .. } = plan;
         let statement = catalog::page(rows.record, self.viewer, &rows.cells, &paging.page);
-        let found = async {
-            let mut found = self.query(&statement).await?;
-            let more = found.len() > paging.size;
-            found.truncate(paging.size);
-            if paging.page.backwards {
-                found.reverse();
-            }
-            Ok::<_, DbErr>((self.level(rows, found).await?, more))
-        };
-        let ((level, more), total) = futures::try_join!(found, self.total(plan))?;
+        let mut found = self.query(&statement).await?;
+        let more = found.len() > paging.size;
+        found.truncate(paging.size);
+        if paging.page.backwards {
+            found.reverse();
+        }
+        let level = self.level(rows, found).await?;
+        let total = self.total(plan).await?;
         let found = Found { rows: 0..level.rows.len(), more, total };
         Ok((level, found))
     }
 
-    async fn total(&self, plan: &Connection<'_>) -> Result<i64, DbErr> {
+    async fn total(&mut self, plan: &Connection<'_>) -> Result<i64, DbErr> {
         if !plan.counts() {
             return Ok(0);
         }
@@ -198,7 +200,7 @@ impl Reader<'_> {
     }
 
     async fn by_keys(
-        &self,
+        &mut self,
         plan: &Rows<'_>,
         column: &'static str,
         keys: &[Uuid],
@@ -207,29 +209,35 @@ impl Reader<'_> {
         if keys.is_empty() {
             return Ok(Level { rows: Vec::new(), children: Vec::new() });
         }
-        let backend = self.db.get_database_backend();
-        let keys = (column, keys);
+        let (backend, keys) = (self.line.backend(), (column, keys));
         let statement =
             catalog::by_keys(backend, plan.record, self.viewer, &plan.cells, keys, order);
         let rows = self.query(&statement).await?;
         self.level(plan, rows).await
     }
 
-    /// The rows with all that belongs to them; what belongs to one level is loaded at once.
+    /// The rows with all that belongs to them.
     pub fn level<'s>(
-        &'s self,
+        &'s mut self,
         plan: &'s Rows<'_>,
         rows: Vec<QueryResult>,
     ) -> BoxFuture<'s, Result<Level, DbErr>> {
+        if rows.is_empty() || !plan.has_children() {
+            return std::future::ready(Ok(Level { rows, children: Vec::new() })).boxed();
+        }
         async move {
-            let ids = match plan.has_children() && !rows.is_empty() {
-                true => references(&rows, 0)?,
-                false => return Ok(Level { rows, children: Vec::new() }),
-            };
-            let selections = plan.selections.iter().map(|selection| {
-                try_join_all(selection.iter().map(|field| self.guarded(plan, field, &rows, &ids)))
-            });
-            let children = try_join_all(selections).await?;
+            let ids = references(&rows, 0)?;
+            let mut children = Vec::with_capacity(plan.selections.len());
+            for selection in &plan.selections {
+                let mut own = Vec::with_capacity(selection.len());
+                for field in selection {
+                    own.push(match field.is_cells() {
+                        true => Child::Cells,
+                        false => self.guarded(plan, field, &rows, &ids).await?,
+                    });
+                }
+                children.push(own);
+            }
             Ok(Level { rows, children })
         }
         .boxed()
@@ -237,7 +245,7 @@ impl Reader<'_> {
 
     /// What belongs to the rows, and to which of them the viewer may see it.
     async fn guarded(
-        &self,
+        &mut self,
         plan: &Rows<'_>,
         field: &Selected<'_>,
         rows: &[QueryResult],
@@ -251,74 +259,66 @@ impl Reader<'_> {
 
     /// Which of the rows meet a condition.
     async fn which(
-        &self,
+        &mut self,
         plan: &Rows<'_>,
         ids: &[Uuid],
         condition: Condition,
     ) -> Result<HashSet<Uuid>, DbErr> {
-        let backend = self.db.get_database_backend();
-        let keys = ("id", ids);
+        let (backend, keys) = (self.line.backend(), ("id", ids));
         let mut statement =
             catalog::by_keys(backend, plan.record, self.viewer, &["id"], keys, None);
         statement.cond_where(condition);
         Ok(references(&self.query(&statement).await?, 0)?.into_iter().collect())
     }
 
-    fn child<'s>(
-        &'s self,
-        plan: &'s Rows<'_>,
-        what: &'s What<'_>,
-        rows: &'s [QueryResult],
-        ids: &'s [Uuid],
-    ) -> BoxFuture<'s, Result<Child, DbErr>> {
-        match what {
-            What::One(cell, plan) => async {
+    async fn child(
+        &mut self,
+        plan: &Rows<'_>,
+        what: &What<'_>,
+        rows: &[QueryResult],
+        ids: &[Uuid],
+    ) -> Result<Child, DbErr> {
+        Ok(match what {
+            What::One(cell, plan) => {
                 let level = self.by_ids(plan, &references(rows, *cell)?).await?;
                 let at = places(&level.rows)?;
-                Ok(Child::One(level, at))
+                Child::One(level, at)
             }
-            .boxed(),
-            What::Single(column, only, plan) => self.single(plan, column, *only, ids).boxed(),
-            What::List(column, order, plan) => async {
+            What::Single(column, only, plan) => self.single(plan, column, *only, ids).await?,
+            What::List(column, order, plan) => {
                 let level = self.by_keys(plan, column, ids, Some(order)).await?;
-                let found = ranges(&level.rows, plan.index(column));
-                Ok(Child::List(level, found?))
+                let found = ranges(&level.rows, plan.index(column))?;
+                Child::List(level, found)
             }
-            .boxed(),
-            What::Many(column, plan) => self.many(column, plan, ids).boxed(),
-            What::Custom(_, plan) => async {
+            What::Many(column, plan) => self.many(column, plan, ids).await?,
+            What::Custom(_, plan) => {
                 let level = self.by_ids(&plan.definitions, &plan.ids()).await?;
                 let at = places(&level.rows)?;
-                Ok(Child::One(level, at))
+                Child::One(level, at)
             }
-            .boxed(),
-            What::Timeline(asked) => {
-                async { Ok(Child::Timeline(self.timeline(asked, ids).await?)) }.boxed()
-            }
-            What::Batch(run, arguments, _) => self.batch(*run, arguments, rows).boxed(),
-            What::Reach(needed) => async {
+            What::Timeline(asked) => Child::Timeline(self.timeline(asked, ids).await?),
+            What::Batch(run, arguments, _) => self.batch(*run, arguments, rows).await?,
+            What::Reach(needed) => {
                 let changeable = plan.record.changeable(self.viewer, *needed);
-                Ok(Child::Reach(self.which(plan, ids, changeable).await?))
+                Child::Reach(self.which(plan, ids, changeable).await?)
             }
-            .boxed(),
             What::Typename
             | What::Forbidden
             | What::Truth(_)
             | What::Kept(_)
             | What::Scalar(..)
-            | What::Money(..) => std::future::ready(Ok(Child::Cells)).boxed(),
-        }
+            | What::Money(..) => Child::Cells,
+        })
     }
 
     async fn single(
-        &self,
+        &mut self,
         plan: &Rows<'_>,
         column: &'static str,
         (which, value): (&'static str, &'static str),
         ids: &[Uuid],
     ) -> Result<Child, DbErr> {
-        let backend = self.db.get_database_backend();
-        let keys = (column, ids);
+        let (backend, keys) = (self.line.backend(), (column, ids));
         let mut statement =
             catalog::by_keys(backend, plan.record, self.viewer, &plan.cells, keys, Some("id"));
         statement.and_where(plan.record.column(which).eq(Expr::val(value)));
@@ -332,46 +332,32 @@ impl Reader<'_> {
     }
 
     async fn many(
-        &self,
+        &mut self,
         column: &'static str,
         plan: &Connection<'_>,
         ids: &[Uuid],
     ) -> Result<Child, DbErr> {
-        let backend = self.db.get_database_backend();
         let Connection { rows, paging, .. } = plan;
-        let parents = (column, ids);
-        let found = async {
-            let statement = catalog::pages(
-                backend,
-                rows.record,
-                self.viewer,
-                &rows.cells,
-                parents,
-                &paging.page,
-            );
-            let parent = rows.index(column);
-            let (mut found, more) = within(self.query(&statement).await?, parent, paging.size)?;
-            if paging.page.backwards {
-                found.reverse();
-            }
-            Ok::<_, DbErr>((self.level(rows, found).await?, more))
-        };
-        let totals = async {
-            if !plan.counts() {
-                return Ok(HashMap::new());
-            }
-            let statement =
-                catalog::counts(backend, rows.record, self.viewer, parents, &paging.counted);
-            let mut totals = HashMap::with_capacity(ids.len());
+        let (backend, viewer, parents) = (self.line.backend(), self.viewer, (column, ids));
+        let statement =
+            catalog::pages(backend, rows.record, viewer, &rows.cells, parents, &paging.page);
+        let parent = rows.index(column);
+        let (mut found, more) = within(self.query(&statement).await?, parent, paging.size)?;
+        if paging.page.backwards {
+            found.reverse();
+        }
+        let level = self.level(rows, found).await?;
+        let mut totals = HashMap::new();
+        if plan.counts() {
+            let counted = &paging.counted;
+            let statement = catalog::counts(backend, rows.record, viewer, parents, counted);
             for row in self.query(&statement).await? {
                 if let Some(parent) = reference(&row, 0)? {
                     totals.insert(parent, row.try_get_by_index(1)?);
                 }
             }
-            Ok(totals)
-        };
-        let ((level, more), totals) = futures::try_join!(found, totals)?;
-        let mut ranges = ranges(&level.rows, rows.index(column))?;
+        }
+        let mut ranges = ranges(&level.rows, parent)?;
         let pages = ids.iter().map(|id| {
             let page = Found {
                 rows: ranges.remove(id).unwrap_or_default(),
@@ -384,7 +370,7 @@ impl Reader<'_> {
     }
 
     async fn batch(
-        &self,
+        &mut self,
         run: Batched,
         arguments: &Json,
         rows: &[QueryResult],

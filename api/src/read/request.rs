@@ -22,15 +22,17 @@ pub(super) fn viewer(ctx: &ContextSelectionSet<'_>, pos: Pos) -> ServerResult<Vi
     ctx.viewer().map_err(|fault| failed(fault, pos))
 }
 
-/// Reads for the viewer.
+/// Reads for the viewer, over one connection.
 pub(super) fn reader<'a>(ctx: &'a ContextSelectionSet<'_>, viewer: &'a Viewer) -> Reader<'a> {
     let session: &Session = ctx.data_unchecked();
-    Reader { db: ctx.reader(), viewer, statements: &session.statements, words: &ctx.shared().words }
-}
-
-/// Writes the field's value.
-pub(super) fn writer(ctx: &ContextSelectionSet<'_>) -> Writer {
-    Writer::at(ctx.set_error_path(ServerError::new("", None)).path)
+    let shared = ctx.shared();
+    Reader {
+        line: shared.db.line(),
+        db: shared.db.reader(),
+        viewer,
+        statements: &session.statements,
+        words: &shared.words,
+    }
 }
 
 /// The written value, or null; what failed on the way is noted.
@@ -39,13 +41,45 @@ pub(super) fn nullable(
     writer: Writer,
     written: &Result<bool, Failed>,
 ) -> Value {
-    for error in writer.errors {
+    let (json, errors) = written_at(ctx, writer);
+    for error in errors {
         ctx.add_error(error);
     }
     match written {
-        Ok(true) => Value::Binary(writer.out.into()),
+        Ok(true) => Value::Binary(json.into()),
         Ok(false) | Err(Failed) => Value::Null,
     }
+}
+
+/// The written value, which is never null: what cannot be written takes what is around it with it.
+pub(super) fn required(
+    ctx: &ContextSelectionSet<'_>,
+    writer: Writer,
+    written: &Result<(), Failed>,
+) -> ServerResult<Value> {
+    let (json, errors) = written_at(ctx, writer);
+    let mut errors = errors.into_iter();
+    let first = if written.is_err() { errors.next() } else { None };
+    for error in errors {
+        ctx.add_error(error);
+    }
+    match first {
+        Some(error) => Err(error),
+        None => Ok(Value::Binary(json.into())),
+    }
+}
+
+/// What was written at the place of the field, and what failed on the way.
+fn written_at(ctx: &ContextSelectionSet<'_>, writer: Writer) -> (Vec<u8>, Vec<ServerError>) {
+    let Writer { out, mut errors } = writer;
+    if !errors.is_empty() {
+        let around = ctx.set_error_path(ServerError::new("", None)).path;
+        for error in &mut errors {
+            let within = std::mem::replace(&mut error.path, around.clone());
+            error.path.extend(within.into_iter().rev());
+        }
+    }
+    (out, errors)
 }
 
 /// The plan that `ask` makes; once more with the custom fields if it misses them.

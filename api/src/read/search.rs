@@ -13,7 +13,8 @@ use sea_orm::DbErr;
 use super::load::Level;
 use super::plan::{Planner, Rows, argument, asked};
 use super::register::{enumeration, meta_field, meta_input, page_cost};
-use super::request::{failed, nullable, planned, reader, viewer, writer};
+use super::request::{failed, nullable, planned, reader, viewer};
+use super::write::Writer;
 use crate::error::Fault;
 
 /// How many records are found unless it is said, and at most.
@@ -71,12 +72,12 @@ pub(super) async fn resolve(
         let mut given = types.as_array().into_iter().flatten();
         record.is_readable(&viewer) && (types.is_null() || given.any(|given| given == name))
     };
-    let reader = reader(ctx, &viewer);
     let load = async |record: &'static Record| {
         let ask = |planner| Planner::rows(planner, record, &asked(ctx));
         let plan: Rows<'_> = planned(ctx, &viewer, ask).await?;
         let scope = Planner::new(ctx, &viewer).scope;
         let statement = catalog::found(record, scope, &plan.cells, &text, first as u64);
+        let mut reader = reader(ctx, &viewer);
         let rows = reader.query(&statement).await?;
         let rank = plan.cells.len();
         let ranks = rows.iter().map(|row| row.try_get_by_index::<i32>(rank));
@@ -98,7 +99,7 @@ pub(super) async fn resolve(
         .collect();
     hits.sort_by_key(|(rank, _)| *rank);
     hits.truncate(first);
-    let mut writer = writer(ctx);
-    writer.nodes(hits.into_iter().map(|(_, hit)| Some(hit)));
-    Ok(nullable(ctx, writer, &Ok(true)))
+    let mut writer = Writer::new();
+    let written = writer.nodes(hits.into_iter().map(|(_, hit)| Some(hit)));
+    Ok(nullable(ctx, writer, &written.map(|()| true)))
 }

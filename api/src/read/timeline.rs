@@ -12,7 +12,6 @@ use async_graphql::parser::types::SelectionSet;
 use async_graphql::registry::{MetaField, MetaType, Registry};
 use chrono::{DateTime, Utc};
 use entity::catalog::{Branch, Cursor, Timeline, merged, place, placed};
-use futures::future::try_join_all;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
@@ -129,8 +128,8 @@ impl<'a> Planner<'a> {
 
 impl Reader<'_> {
     /// The timelines of all parents.
-    pub async fn timeline(&self, asked: &Asked<'_>, parents: &[Uuid]) -> Result<Items, DbErr> {
-        let backend = self.db.get_database_backend();
+    pub async fn timeline(&mut self, asked: &Asked<'_>, parents: &[Uuid]) -> Result<Items, DbErr> {
+        let backend = self.line.backend();
         let branches: Vec<_> = asked.branches.iter().map(|(branch, _)| *branch).collect();
         let (after, most) = (asked.after.as_ref(), asked.size + 1);
         let limit = u64::try_from(most).unwrap_or(u64::MAX);
@@ -151,16 +150,13 @@ impl Reader<'_> {
                 own.end = items.len();
             }
         }
-        let levels = asked.branches.iter().enumerate().map(|(number, (_, rows))| {
+        let mut levels = Vec::with_capacity(asked.branches.len());
+        for (number, (_, rows)) in asked.branches.iter().enumerate() {
             let ids = items.iter().filter(|item| item.branch == number).map(|item| item.id);
-            let ids: Vec<_> = ids.collect();
-            async move {
-                let level = self.by_ids(rows, &ids).await?;
-                let at = places(&level.rows)?;
-                Ok::<_, DbErr>((level, at))
-            }
-        });
-        let levels = try_join_all(levels).await?;
+            let level = self.by_ids(rows, &ids.collect::<Vec<_>>()).await?;
+            let at = places(&level.rows)?;
+            levels.push((level, at));
+        }
         Ok(Items { all: items, of, levels })
     }
 }

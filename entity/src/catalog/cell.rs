@@ -148,6 +148,18 @@ pub fn read_money(
     Ok(Some(Money::new(minor, currency)))
 }
 
+/// Writes an amount as JSON: a text with exactly the currency's number of decimals.
+pub fn write_amount(amount: Money, out: &mut Vec<u8>) {
+    let sign = if amount.minor < 0 { "-" } else { "" };
+    let (minor, places) = (amount.minor.unsigned_abs(), amount.currency.exponent());
+    let unit = 10_u64.pow(places);
+    let (whole, part, width) = (minor / unit, minor % unit, places as usize);
+    let _ = match places {
+        0 => write!(out, "\"{sign}{whole}\""),
+        _ => write!(out, "\"{sign}{whole}.{part:0width$}\""),
+    };
+}
+
 /// The JSON at `index`; null when there is none.
 ///
 /// # Errors
@@ -213,6 +225,19 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) -> Result<(), DbErr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_is_written_as_its_decimal() {
+        for code in ["VND", "EUR", "KWD", "CLF"] {
+            let currency = code.parse().unwrap();
+            for minor in [0, 1, -1, 9, -10, 99, 100, -1_005, 123_456, i64::MAX, i64::MIN] {
+                let (amount, mut out) = (Money::new(minor, currency), Vec::new());
+                write_amount(amount, &mut out);
+                let decimal = format!("\"{}\"", amount.to_decimal());
+                assert_eq!(String::from_utf8(out).unwrap(), decimal);
+            }
+        }
+    }
 
     #[test]
     fn an_id_is_written_in_its_outward_form() {

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use sea_orm::{ActiveEnum, ColumnTrait, DatabaseConnection, DbErr, Iterable};
 use uuid::Uuid;
 
-use super::{Cataloged, Target, Timeline, camel};
+use super::{Cataloged, Target, Timeline, camel, screaming};
 use crate::access::{Permission, Viewer};
 use crate::collaboration::notification::Notice;
 use crate::id::Id;
@@ -19,6 +19,8 @@ use crate::money::Money;
 pub struct Field {
     /// Its name, such as `displayName`.
     pub name: String,
+    /// The same as a value of an enum, such as `DISPLAY_NAME`.
+    pub constant: String,
     /// What it is, its unit, and when it is null.
     pub about: String,
     /// How it is read.
@@ -178,6 +180,7 @@ impl Field {
     pub(super) fn new(shape: Shape, nullable: bool) -> Self {
         Self {
             name: String::new(),
+            constant: String::new(),
             about: String::new(),
             shape,
             nullable,
@@ -193,7 +196,8 @@ impl Field {
     /// The same with its name and what it is.
     #[must_use]
     pub fn named(self, name: &str, about: String) -> Self {
-        Self { name: camel(name.trim_start_matches("r#")), about, ..self }
+        let name = camel(name.trim_start_matches("r#"));
+        Self { constant: screaming(&name), name, about, ..self }
     }
 
     /// The same, and lists can be filtered by it.
@@ -245,10 +249,11 @@ impl Field {
 
     /// Its column where it is a scalar or an amount.
     #[must_use]
-    pub fn column(&self) -> Option<(&'static str, Scalar)> {
+    pub fn column(&self) -> Option<(&'static str, &Scalar)> {
+        static MINOR: Scalar = Scalar::Long;
         match &self.shape {
-            Shape::Scalar { column, scalar } => Some((column, scalar.clone())),
-            Shape::Money { amount, .. } => Some((amount, Scalar::Long)),
+            Shape::Scalar { column, scalar } => Some((column, scalar)),
+            Shape::Money { amount, .. } => Some((amount, &MINOR)),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::period::{self, Unit};
 use super::select::base;
-use super::{CatalogError, Field, Key, Record, Scalar, Scope, Shape, cell, screaming, undecodable};
+use super::{CatalogError, Field, Key, Record, Scalar, Scope, Shape, cell, undecodable};
 use crate::money::{Currency, Money};
 
 /// By how many fields records are grouped at most.
@@ -74,7 +74,7 @@ impl GroupKey {
     ) -> Result<Self, CatalogError> {
         let name = given["field"].as_str().unwrap_or_default();
         let mut fields = record.fields.iter().filter(|field| field.grouped);
-        let Some(field) = fields.find(|field| screaming(&field.name) == name) else {
+        let Some(field) = fields.find(|field| field.constant == name) else {
             return invalid(at, format!("{} is not grouped by {name}", record.name));
         };
         if !scope.sees(field) {
@@ -120,7 +120,7 @@ impl GroupKey {
         let column = record.column(self.column);
         let Some((unit, zone)) = self.period else { return column };
         let Some((_, scalar)) = self.field.column() else { return column };
-        period::first_day(scope.backend, column, &scalar, (unit, zone.unwrap_or(Tz::UTC)))
+        period::first_day(scope.backend, column, scalar, (unit, zone.unwrap_or(Tz::UTC)))
     }
 }
 

@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order as Way, SelectStatement};
 use sea_orm::{Condition, DbErr, QueryResult};
 use serde_json::Value as Json;
 
-use super::{CatalogError, Cursor, Key, Record, Scalar, Scope, cell, custom, screaming};
+use super::{CatalogError, Cursor, Key, Record, Scalar, Scope, cell, custom};
 
 /// By how many fields a list is ordered at most.
 const MOST: usize = 4;
@@ -75,7 +75,7 @@ impl Order {
                 return custom::ordering(scope, entry, at);
             }
             let mut fields = record.fields.iter().filter(|field| field.ordered);
-            let field = fields.find(|field| screaming(&field.name) == name);
+            let field = fields.find(|field| field.constant == name);
             let (field, (column, scalar)) = field
                 .and_then(|field| Some((field, field.column()?)))
                 .ok_or_else(|| invalid(format!("{} is not ordered by {name}", record.name)))?;
@@ -84,7 +84,7 @@ impl Order {
             }
             Ok(Ordering {
                 column,
-                scalar,
+                scalar: scalar.clone(),
                 nullable: field.nullable,
                 descending: entry["direction"] == "DESC",
                 nulls_first: entry["nulls"] == "FIRST",

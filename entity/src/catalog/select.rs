@@ -116,11 +116,13 @@ pub fn pages(
     (column, parents): (&'static str, &[Uuid]),
     page: &Page,
 ) -> SelectStatement {
-    let mut window = WindowStatement::partition_by_custom(format!("\"{column}\""));
-    for (expression, way) in page.order.terms(record, page.backwards) {
-        window.order_by_expr(expression, way);
+    if let [parent] = parents {
+        let mut one = self::page(record, viewer, cells, page);
+        one.and_where(record.column(column).eq(*parent));
+        return one;
     }
-    let name = |index: usize| Alias::new(format!("c{index}"));
+    let mut window = WindowStatement::partition_by_custom(format!("\"{column}\""));
+    let name = |letter: char, index: usize| Alias::new(format!("{letter}{index}"));
     let mut inner = Query::select();
     inner
         .from(record.table)
@@ -128,16 +130,22 @@ pub fn pages(
         .and_where(among(backend, record.column(column), parents))
         .cond_where(page.filter.clone());
     for (index, cell) in cells.iter().enumerate() {
-        inner.expr_as(record.column(cell), name(index));
+        inner.expr_as(record.column(cell), name('c', index));
     }
-    inner.expr_window_as(Expr::cust("row_number()"), window, Alias::new("place"));
     let parent = cells.iter().position(|cell| *cell == column).unwrap_or_default();
     let mut outer = Query::select();
-    outer.columns((0..cells.len()).map(name)).from_subquery(inner, Alias::new("page"));
     outer
+        .columns((0..cells.len()).map(|index| name('c', index)))
         .and_where(Expr::col(Alias::new("place")).lte(page.limit))
-        .order_by(name(parent), Way::Asc)
-        .order_by(Alias::new("place"), Way::Asc);
+        .order_by(name('c', parent), Way::Asc);
+    // The window has sorted the rows by these already, which PostgreSQL notices.
+    for (index, (term, way)) in page.order.terms(record, page.backwards).into_iter().enumerate() {
+        window.order_by_expr(term.clone(), way.clone());
+        inner.expr_as(term, name('o', index));
+        outer.order_by(name('o', index), way);
+    }
+    inner.expr_window_as(Expr::cust("row_number()"), window, Alias::new("place"));
+    outer.from_subquery(inner, Alias::new("page"));
     outer
 }
 

@@ -14,8 +14,9 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::load::{Level, Reader, places};
-use super::plan::{Planner, Rows, asked};
-use super::request::{admit, failed, planned, reader, viewer, writer};
+use super::plan::{Planner, asked};
+use super::request::{admit, failed, planned, reader, required, viewer};
+use super::write::Writer;
 use crate::context::Ask;
 use crate::error::Fault;
 use plan::GroupPlan;
@@ -49,7 +50,7 @@ pub(super) async fn resolve(
             let zone = zone.zone();
             plan.keys = plan.keys.into_iter().map(|key| key.in_zone(zone)).collect();
         }
-        let reader = reader(ctx, &viewer);
+        let mut reader = reader(ctx, &viewer);
         let scope = Planner::new(ctx, &viewer).scope;
         let statement = catalog::groups(record, scope, &plan.keys, &plan.sums, &plan.filter);
         let rows = reader.query(&statement).await?;
@@ -59,30 +60,23 @@ pub(super) async fn resolve(
             )));
         }
         let groups = catalog::read_groups(&rows, &plan.keys, plan.sums.len())?;
-        let related = related(&reader, &plan, &groups).await?;
+        let related = related(&mut reader, &plan, &groups).await?;
         Ok::<_, Fault>((plan, groups, related))
     };
     let (plan, groups, related) = found.await.map_err(|fault| failed(fault, pos))?;
-    let mut writer = writer(ctx);
+    let mut writer = Writer::new();
     let written = writer.groups(&plan, &groups, &related);
-    let mut errors = writer.errors.into_iter();
-    let first = if written.is_err() { errors.next() } else { None };
-    for error in errors {
-        ctx.add_error(error);
-    }
-    match first {
-        Some(error) => Err(error),
-        None => Ok(Value::Binary(writer.out.into())),
-    }
+    required(ctx, writer, &written)
 }
 
 /// The records that keys refer to.
 async fn related(
-    reader: &Reader<'_>,
+    reader: &mut Reader<'_>,
     plan: &GroupPlan<'_>,
     groups: &[Group],
 ) -> Result<Vec<Related>, Fault> {
-    let load = async |(key, rows): &(usize, Rows<'_>)| {
+    let mut found = Vec::with_capacity(plan.related.len());
+    for (key, rows) in &plan.related {
         let ids = groups.iter().filter_map(|group| match group.keys[*key] {
             Some(Key::Id(id)) => Some(id),
             _ => None,
@@ -92,7 +86,7 @@ async fn related(
         ids.dedup();
         let level = reader.by_ids(rows, &ids).await?;
         let at = places(&level.rows)?;
-        Ok::<_, Fault>(Related { level, at })
-    };
-    futures::future::try_join_all(plan.related.iter().map(load)).await
+        found.push(Related { level, at });
+    }
+    Ok(found)
 }

@@ -1,7 +1,7 @@
 //! The types of groups, from the catalogue.
 
 use async_graphql::registry::{MetaField, MetaInputValue, Registry};
-use entity::catalog::{MOST_GROUPS, Record, Scalar, Shape, screaming};
+use entity::catalog::{MOST_GROUPS, Record, Scalar, Shape};
 
 use crate::read::register::{
     enumeration, input, many_cost, meta_field, meta_input, object, scalar_type,
@@ -17,7 +17,7 @@ pub(in crate::read) fn register(registry: &mut Registry, record: &Record) -> Met
     shared(registry);
     let grouped: Vec<_> = record.fields.iter().filter(|field| field.grouped).collect();
     let values: Vec<_> =
-        grouped.iter().map(|field| (screaming(&field.name), field.about.as_str())).collect();
+        grouped.iter().map(|field| (field.constant.clone(), field.about.as_str())).collect();
     let values = values.iter().map(|(name, about)| (name.as_str(), *about));
     let about = format!("What a list of `{}` can be grouped by.", record.name);
     enumeration(registry, &name(record, "GroupField"), &about, values);

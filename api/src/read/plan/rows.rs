@@ -92,8 +92,7 @@ impl Rows<'_> {
 
     /// Whether anything has to be loaded that is not in the rows themselves.
     pub fn has_children(&self) -> bool {
-        let needs = |field: &Selected<'_>| field.guard.is_some() || !field.what.is_cells();
-        self.selections.iter().flatten().any(needs)
+        self.selections.iter().flatten().any(|field| !field.is_cells())
     }
 
     /// Where in a row a cell is that was planned.
@@ -102,18 +101,19 @@ impl Rows<'_> {
     }
 }
 
-impl What<'_> {
+impl Selected<'_> {
     /// Whether it is made of the row's own cells, if of any.
-    fn is_cells(&self) -> bool {
-        matches!(
-            self,
-            Self::Typename
-                | Self::Forbidden
-                | Self::Truth(_)
-                | Self::Kept(_)
-                | Self::Scalar(..)
-                | Self::Money(..)
-        )
+    pub fn is_cells(&self) -> bool {
+        let is_cells = matches!(
+            self.what,
+            What::Typename
+                | What::Forbidden
+                | What::Truth(_)
+                | What::Kept(_)
+                | What::Scalar(..)
+                | What::Money(..)
+        );
+        is_cells && self.guard.is_none()
     }
 }
 

@@ -1,9 +1,7 @@
 //! The inputs of lists: by what they are filtered, and in which order they come.
 
 use async_graphql::registry::{MetaInputValue, Registry};
-use entity::catalog::{
-    AMOUNT_OPERATORS, CUSTOM_FIELD, Record, Scalar, Shape, operators, screaming,
-};
+use entity::catalog::{AMOUNT_OPERATORS, CUSTOM_FIELD, Record, Scalar, Shape, operators};
 
 use super::meta::{enumeration, input, meta_input};
 use super::scalar_type;
@@ -13,7 +11,7 @@ use crate::read::custom;
 pub(super) fn order(registry: &mut Registry, record: &Record) {
     let fields = record.fields.iter().filter(|field| field.ordered);
     let values: Vec<_> =
-        fields.map(|field| (screaming(&field.name), field.about.as_str())).collect();
+        fields.map(|field| (field.constant.clone(), field.about.as_str())).collect();
     let values = values.iter().map(|(name, about)| (name.as_str(), *about));
     let by_custom = record.has_custom_fields();
     let about = "The custom field that `customField` names.";

@@ -13,7 +13,8 @@ use crate::context::Ask;
 use crate::error::Fault;
 use crate::read::plan::{Planner, argument, asked};
 use crate::read::register;
-use crate::read::request::{admit, failed, planned, reader, viewer, writer};
+use crate::read::request::{admit, failed, planned, reader, required, viewer};
+use crate::read::write::Writer;
 
 /// The field that gives a page of a record's list.
 pub(super) fn field(record: &Record) -> MetaField {
@@ -46,18 +47,9 @@ pub(super) async fn page(
     let plan = planned(ctx, &viewer, ask).await.map_err(|fault| failed(fault, pos))?;
     let (level, found) =
         reader(ctx, &viewer).page(&plan).await.map_err(|error| failed(error, pos))?;
-    let mut writer = writer(ctx);
+    let mut writer = Writer::new();
     let written = writer.connection(&plan, &level, &found, pos);
-    let mut errors = writer.errors.into_iter();
-    // A list is never null: what cannot be written takes the whole answer with it.
-    let first = if written.is_err() { errors.next() } else { None };
-    for error in errors {
-        ctx.add_error(error);
-    }
-    match first {
-        Some(error) => Err(error),
-        None => Ok(Value::Binary(writer.out.into())),
-    }
+    required(ctx, writer, &written)
 }
 
 /// The saved view by which a list is asked for.

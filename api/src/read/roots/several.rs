@@ -15,7 +15,8 @@ use crate::error::Fault;
 use crate::read::load::Level;
 use crate::read::plan::{Planner, Rows, argument, asked};
 use crate::read::register;
-use crate::read::request::{failed, nullable, planned, reader, viewer, writer};
+use crate::read::request::{failed, nullable, planned, reader, viewer};
+use crate::read::write::Writer;
 
 /// How many records are read at once.
 const MOST_NODES: usize = 100;
@@ -124,23 +125,22 @@ async fn several(
     for (record, id) in ids.iter().flatten() {
         kinds.entry(record.prefix).or_insert_with(|| (record, Vec::new())).1.push(*id);
     }
-    let reader = reader(ctx, viewer);
     let load = async |record: &'static Record, ids: Vec<Uuid>| {
         let ask = |planner| Planner::rows(planner, record, &asked(ctx));
         let mut plan = planned(ctx, viewer, ask).await?;
         let merged = record.merged.map(|column| plan.cell(column));
-        let (level, at) = reader.current(&plan, merged, &ids).await?;
+        let (level, at) = reader(ctx, viewer).current(&plan, merged, &ids).await?;
         Ok::<_, Fault>((record.prefix, (plan, level, at)))
     };
     let kinds = kinds.into_values().map(|(record, ids)| load(record, ids));
     let found = futures::future::try_join_all(kinds).await;
     let found: HashMap<&str, (Rows<'_>, Level, HashMap<Uuid, usize>)> =
         found.map_err(|fault| failed(fault, pos))?.into_iter().collect();
-    let mut writer = writer(ctx);
-    writer.nodes(ids.iter().map(|id| {
+    let mut writer = Writer::new();
+    let written = writer.nodes(ids.iter().map(|id| {
         let (record, id) = (*id)?;
         let (plan, level, at) = found.get(record.prefix)?;
         Some((plan, level, *at.get(&id)?))
     }));
-    Ok(nullable(ctx, writer, &Ok(true)))
+    Ok(nullable(ctx, writer, &written.map(|()| true)))
 }

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::error::Fault;
 use crate::read::plan::{Planner, argument, asked};
 use crate::read::register;
-use crate::read::request::{admit, failed, nullable, planned, reader, viewer, writer};
+use crate::read::request::{admit, failed, nullable, planned, reader, viewer};
+use crate::read::write::Writer;
 
 /// The field that gives a record of a kind by its id.
 pub(super) fn field(record: &Record) -> MetaField {
@@ -113,7 +114,7 @@ async fn seen(
         }
     };
     let value = |(id, row): (Uuid, usize)| {
-        let mut writer = writer(ctx);
+        let mut writer = Writer::new();
         let written = writer.row(&plan, 0, &level, row).map(|()| true);
         (id, nullable(ctx, writer, &written))
     };

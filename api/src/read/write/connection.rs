@@ -23,24 +23,14 @@ impl Writer {
                     writer.text(&format!("{}Connection", plan.rows.record.name));
                 }
                 ConnectionPart::TotalCount => writer.put(&found.total.to_string()),
-                ConnectionPart::Nodes(selection) => {
-                    writer.out.push(b'[');
-                    for (position, index) in found.rows.clone().enumerate() {
-                        writer.item(position);
-                        writer.row(&plan.rows, *selection, level, index)?;
-                        writer.path.pop();
-                    }
-                    writer.out.push(b']');
-                }
-                ConnectionPart::Edges(parts) => {
-                    writer.out.push(b'[');
-                    for (position, index) in found.rows.clone().enumerate() {
-                        writer.item(position);
-                        writer.edge(plan, parts, level, index, pos)?;
-                        writer.path.pop();
-                    }
-                    writer.out.push(b']');
-                }
+                ConnectionPart::Nodes(selection) => writer
+                    .list(found.rows.clone(), |writer, index| {
+                        writer.row(&plan.rows, *selection, level, index)
+                    })?,
+                ConnectionPart::Edges(parts) => writer
+                    .list(found.rows.clone(), |writer, index| {
+                        writer.edge(plan, parts, level, index, pos)
+                    })?,
                 ConnectionPart::PageInfo(parts) => {
                     writer.page_info(plan, parts, level, found, pos)?;
                 }

@@ -7,7 +7,7 @@ mod connection;
 
 use async_graphql::{Name, PathSegment, Pos, ServerError};
 use chrono::{DateTime, Utc};
-use entity::catalog::{Datum, read_money, write_cell, write_text};
+use entity::catalog::{Datum, read_money, write_amount, write_cell, write_text};
 use entity::money::Money;
 use sea_orm::QueryResult;
 
@@ -26,35 +26,39 @@ type Written = Result<bool, Failed>;
 pub(in crate::read) struct Writer {
     /// The JSON so far.
     pub out: Vec<u8>,
-    /// What failed.
+    /// What failed. The paths are put together on the way back, innermost step first: most answers are
+    /// right, and pay nothing for them.
     pub errors: Vec<ServerError>,
-    /// Where the answer lies.
-    at: Vec<PathSegment>,
-    /// Where in the answer the writer is.
-    path: Vec<Step>,
-}
-
-/// A step within an answer. Most answers are right, so that a place is put into words only for an error.
-enum Step {
-    Key(Name),
-    Item(usize),
 }
 
 impl Writer {
-    /// A writer for the value of the field at `path`.
-    pub fn at(at: Vec<PathSegment>) -> Self {
-        Self { out: Vec::with_capacity(2048), errors: Vec::new(), at, path: Vec::new() }
+    /// A writer with nothing written.
+    pub fn new() -> Self {
+        Self { out: Vec::with_capacity(2048), errors: Vec::new() }
     }
 
     fn fail(&mut self, mut error: ServerError, pos: Pos) -> Failed {
         error.locations = vec![pos];
-        let steps = self.path.iter().map(|step| match step {
-            Step::Key(key) => PathSegment::Field(key.to_string()),
-            Step::Item(position) => PathSegment::Index(*position),
-        });
-        error.path = self.at.iter().cloned().chain(steps).collect();
+        error.path.clear();
         self.errors.push(error);
         Failed
+    }
+
+    /// Writes what is one step further in.
+    fn step<T>(
+        &mut self,
+        step: impl FnOnce() -> PathSegment,
+        inner: impl FnOnce(&mut Self) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let before = self.errors.len();
+        let written = inner(self);
+        if self.errors.len() > before {
+            let step = step();
+            for error in &mut self.errors[before..] {
+                error.path.push(step.clone());
+            }
+        }
+        written
     }
 
     fn broken(&mut self, cause: &impl std::fmt::Display, pos: Pos) -> Failed {
@@ -82,13 +86,6 @@ impl Writer {
         write_text(text, &mut self.out);
     }
 
-    fn item(&mut self, position: usize) {
-        if position > 0 {
-            self.out.push(b',');
-        }
-        self.path.push(Step::Item(position));
-    }
-
     /// An object of plain parts.
     pub(in crate::read) fn object<T>(
         &mut self,
@@ -97,9 +94,7 @@ impl Writer {
     ) -> Result<(), Failed> {
         for (position, (key, one)) in parts.iter().enumerate() {
             self.key(key, position == 0);
-            self.path.push(Step::Key((*key).clone()));
-            part(self, one)?;
-            self.path.pop();
+            self.step(|| PathSegment::Field(key.to_string()), |writer| part(writer, one))?;
         }
         self.put(if parts.is_empty() { "{}" } else { "}" });
         Ok(())
@@ -108,14 +103,15 @@ impl Writer {
     /// A list of `items`.
     pub(in crate::read) fn list<T>(
         &mut self,
-        items: &[T],
-        mut item: impl FnMut(&mut Self, &T) -> Result<(), Failed>,
+        items: impl IntoIterator<Item = T>,
+        mut item: impl FnMut(&mut Self, T) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
         self.out.push(b'[');
-        for (position, one) in items.iter().enumerate() {
-            self.item(position);
-            item(self, one)?;
-            self.path.pop();
+        for (position, one) in items.into_iter().enumerate() {
+            if position > 0 {
+                self.out.push(b',');
+            }
+            self.step(|| PathSegment::Index(position), |writer| item(writer, one))?;
         }
         self.out.push(b']');
         Ok(())
@@ -125,20 +121,16 @@ impl Writer {
     pub fn nodes<'p>(
         &mut self,
         found: impl Iterator<Item = Option<(&'p Rows<'p>, &'p Level, usize)>>,
-    ) {
-        self.out.push(b'[');
-        for (position, found) in found.enumerate() {
-            self.item(position);
-            let (start, depth) = (self.out.len(), self.path.len());
-            let written = found.map(|(plan, level, row)| self.row(plan, 0, level, row));
+    ) -> Result<(), Failed> {
+        self.list(found, |writer, found| {
+            let start = writer.out.len();
+            let written = found.map(|(plan, level, row)| writer.row(plan, 0, level, row));
             if !matches!(written, Some(Ok(()))) {
-                self.path.truncate(depth);
-                self.out.truncate(start);
-                self.put("null");
+                writer.out.truncate(start);
+                writer.put("null");
             }
-            self.path.pop();
-        }
-        self.out.push(b']');
+            Ok(())
+        })
     }
 
     /// What a selection makes of a row.
@@ -153,28 +145,39 @@ impl Writer {
         let children = level.children.get(selection);
         for (position, field) in fields.iter().enumerate() {
             self.key(field.key, position == 0);
-            self.path.push(Step::Key(field.key.clone()));
-            let (start, depth) = (self.out.len(), self.path.len());
             let child = children.and_then(|children| children.get(position));
             let child = child.unwrap_or(&Child::Cells);
-            let written = self.value(plan, field, &level.rows[row], row, child);
-            match written {
-                Ok(true) => {}
-                Ok(false) | Err(Failed) if field.nullable => {
-                    self.path.truncate(depth);
-                    self.out.truncate(start);
-                    self.put("null");
-                }
-                Ok(false) => {
-                    let cause = format!("{} is null", field.key);
-                    return Err(self.broken(&cause, field.ask.pos));
-                }
-                Err(Failed) => return Err(Failed),
-            }
-            self.path.pop();
+            self.step(
+                || PathSegment::Field(field.key.to_string()),
+                |writer| writer.field(plan, field, level, row, child),
+            )?;
         }
         self.put(if fields.is_empty() { "{}" } else { "}" });
         Ok(())
+    }
+
+    fn field(
+        &mut self,
+        plan: &Rows<'_>,
+        field: &Selected<'_>,
+        level: &Level,
+        row: usize,
+        child: &Child,
+    ) -> Result<(), Failed> {
+        let start = self.out.len();
+        match self.value(plan, field, &level.rows[row], row, child) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(Failed) if field.nullable => {
+                self.out.truncate(start);
+                self.put("null");
+                Ok(())
+            }
+            Ok(false) => {
+                let cause = format!("{} is null", field.key);
+                Err(self.broken(&cause, field.ask.pos))
+            }
+            Err(Failed) => Err(Failed),
+        }
     }
 
     fn value(
@@ -240,13 +243,7 @@ impl Writer {
             (What::List(_, _, inner), Child::List(level, at)) => {
                 let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 let found = key.and_then(|key| at.get(&key)).cloned().unwrap_or_default();
-                self.out.push(b'[');
-                for (position, index) in found.enumerate() {
-                    self.item(position);
-                    self.row(inner, 0, level, index)?;
-                    self.path.pop();
-                }
-                self.out.push(b']');
+                self.list(found, |writer, index| writer.row(inner, 0, level, index))?;
                 Ok(true)
             }
             (What::Many(_, connection), Child::Many(level, pages)) => {
@@ -264,13 +261,7 @@ impl Writer {
             (What::Batch(_, _, parts), Child::Batch(data)) => match data.get(position) {
                 Some(Datum::Money(amount)) => self.money(*amount, parts).map(|()| true),
                 Some(Datum::Amounts(amounts)) => {
-                    self.out.push(b'[');
-                    for (position, amount) in amounts.iter().enumerate() {
-                        self.item(position);
-                        self.money(*amount, parts)?;
-                        self.path.pop();
-                    }
-                    self.out.push(b']');
+                    self.list(amounts, |writer, amount| writer.money(*amount, parts))?;
                     Ok(true)
                 }
                 Some(Datum::Json(value)) => {
@@ -296,7 +287,7 @@ impl Writer {
         self.object(parts, |writer, part| {
             match part {
                 Part::Typename => writer.text("Money"),
-                Part::Amount => writer.text(&amount.to_decimal().to_string()),
+                Part::Amount => write_amount(amount, &mut writer.out),
                 Part::Currency => writer.text(amount.currency.code()),
             }
             Ok(())

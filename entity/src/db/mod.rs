@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -23,8 +24,12 @@ use crate::access::audit::{self, Origin};
 use crate::error::Error;
 
 mod ageing;
+mod line;
+
+pub use line::Line;
 
 use ageing::{Ageing, Asked};
+use line::Lines;
 
 /// How often a write that lost a deadlock or a serialisation conflict is tried.
 const ATTEMPTS: u32 = 5;
@@ -36,6 +41,9 @@ const TESTED_FOR: Duration = Duration::from_secs(1);
 /// as long, and the earliest balancers of the great clouds drop it in silence after four minutes.
 const IDLE: Duration = Duration::from_secs(100);
 
+/// How long one waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(2);
+
 /// A pool of connections. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -43,8 +51,11 @@ pub struct Db {
     connections: u32,
     /// Kept as long as the pool.
     _ageing: Option<Arc<Ageing>>,
+    lines: Arc<Lines>,
     /// SQLite has one writer. Waiting here is fair; waiting in SQLite's busy handler is not.
     writers: Arc<Semaphore>,
+    /// How many writes have ended.
+    writes: Arc<AtomicU64>,
 }
 
 impl Db {
@@ -57,7 +68,7 @@ impl Db {
         options
             .max_connections(connections)
             .connect_timeout(Duration::from_secs(5))
-            .acquire_timeout(Duration::from_secs(2))
+            .acquire_timeout(ACQUIRE)
             .idle_timeout(None)
             .max_lifetime(None)
             // A connection is tested when it comes back. Testing it before each use, too, would make a
@@ -117,7 +128,8 @@ impl Db {
             is_postgres.then(|| Ageing::of(pool.get_postgres_connection_pool().clone(), &asked));
         let writers = if is_postgres { Semaphore::MAX_PERMITS } else { 1 };
         let writers = Arc::new(Semaphore::new(writers));
-        Ok(Self { pool, connections, _ageing: ageing, writers })
+        let lines = Arc::new(Lines::new(connections));
+        Ok(Self { pool, connections, _ageing: ageing, lines, writers, writes: Arc::default() })
     }
 
     /// Opens all connections that the pool may have, before there is anything to do.
@@ -162,6 +174,18 @@ impl Db {
         self.begin(options).await
     }
 
+    /// One connection for several reads one after the other.
+    #[must_use]
+    pub fn line(&self) -> Line<'_> {
+        self.lines.line(&self.pool)
+    }
+
+    /// A number that changes with every write through this handle or a clone of it.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
+    }
+
     /// Runs `work` in one transaction and commits it; any error rolls everything back. A lost
     /// deadlock or serialisation conflict is tried again, so `work` must do nothing but write rows.
     ///
@@ -197,11 +221,15 @@ impl Db {
                 Ok(value)
             };
             let outcome = match done.await {
-                Ok(value) => match txn.commit().await {
-                    Ok(()) => Ok(value),
-                    Err(error) if is_lost(&error) => Err(Error::Unsure(error)),
-                    Err(error) => Err(error.into()),
-                },
+                Ok(value) => {
+                    let committed = txn.commit().await;
+                    self.writes.fetch_add(1, Ordering::Release);
+                    match committed {
+                        Ok(()) => Ok(value),
+                        Err(error) if is_lost(&error) => Err(Error::Unsure(error)),
+                        Err(error) => Err(error.into()),
+                    }
+                }
                 Err(error) => {
                     txn.rollback().await?;
                     Err(error)
@@ -255,6 +283,7 @@ impl Db {
     /// # Errors
     /// [`DbErr`] when a connection cannot be closed cleanly.
     pub async fn close(self) -> Result<(), DbErr> {
+        self.lines.clear();
         self.pool.close().await
     }
 }
