@@ -11,9 +11,10 @@ use entity::access::Viewer;
 use entity::db::Db;
 use metrics_exporter_prometheus::PrometheusHandle;
 use object_store::ObjectStore;
+use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::access::{self, known::Known};
+use crate::access::known::{self, Known, Lately};
 use crate::context::{Session, Shared};
 use crate::files::{self, Files};
 use crate::http::admission::Admission;
@@ -22,7 +23,7 @@ use crate::http::console::{Example, Login, Offer};
 use crate::http::documents::Documents;
 use crate::http::failure::Failure;
 use crate::http::graphql::{Authenticate, Endpoint};
-use crate::http::guard::Limits;
+use crate::http::guard::{Library, Limits};
 use crate::http::health::Checks;
 use crate::http::request::{Observer, Peer};
 use crate::http::server::Stop;
@@ -87,13 +88,19 @@ pub enum RouteError {
 }
 
 /// Finds out who asks by `Authorization: Bearer`.
-struct Access(Shared);
+struct Access {
+    shared: Shared,
+    lately: Lately,
+}
 
 impl Authenticate for Access {
     type Viewer = Session;
 
     async fn authenticate(&self, headers: &HeaderMap, _: Peer) -> Result<Session, Failure> {
-        let known = known(&self.0, headers).await?;
+        let known = match bearer(headers)? {
+            Some(bearer) => Some(told(self.lately.known(&self.shared, bearer).await)?),
+            None => None,
+        };
         let (viewer, login) = known.map(|known| (known.viewer, known.session)).unzip();
         let credentials = headers.get(AUTHORIZATION).into_iter();
         let credentials = credentials.map(|value| (AUTHORIZATION, value.clone())).collect();
@@ -112,34 +119,39 @@ impl Authenticate for Access {
     }
 }
 
-/// Who asks; `None` when the request carries no token.
+/// Who asks right now; `None` when the request carries no token.
 ///
 /// # Errors
 /// A token that is not good, or a database that cannot tell.
 pub async fn viewer(shared: &Shared, headers: &HeaderMap) -> Result<Option<Viewer>, Failure> {
-    Ok(known(shared, headers).await?.map(|known| known.viewer))
+    let Some(bearer) = bearer(headers)? else { return Ok(None) };
+    Ok(Some(told(known::known(shared, bearer).await)?.viewer))
 }
 
-/// Who asks, and how that is known; `None` when the request carries no token.
-///
-/// # Errors
-/// A token that is not good, or a database that cannot tell.
-async fn known(shared: &Shared, headers: &HeaderMap) -> Result<Option<Known>, Failure> {
+/// What stands behind `Authorization: Bearer`.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let refused = || Failure::unauthenticated("The token is not good (any more); log in again.");
     let text = header.to_str().map_err(|_| refused())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(refused)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Failure::unauthenticated("Send the token as `Authorization: Bearer …`."));
     }
-    match access::known::known(shared, token.trim()).await {
-        Ok(Some(known)) => Ok(Some(known)),
-        Ok(None) => Err(refused()),
+    Ok(Some(token.trim()))
+}
+
+/// Who asks, if that was found out.
+fn told(found: Result<Option<Known>, DbErr>) -> Result<Known, Failure> {
+    match found {
+        Ok(known) => known.ok_or_else(refused),
         Err(error) => {
             tracing::warn!(%error, "nobody could be authenticated");
             Err(Failure::overloaded(Duration::from_secs(1)))
         }
     }
+}
+
+fn refused() -> Failure {
+    Failure::unauthenticated("The token is not good (any more); log in again.")
 }
 
 /// All routes, and what stops them.
@@ -158,9 +170,11 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
     };
     let executor = schema.data(shared.clone()).finish();
     let ready = readiness(shared.db.clone()).until(stop.asked.clone());
-    let access = Access(shared.clone());
+    let access = Access { shared: shared.clone(), lately: Lately::default() };
     let (documents, budget, timeout) = (parts.documents, parts.budget, TIMEOUT);
-    let endpoint = Endpoint { executor, access, documents, budget, limits, admission, timeout };
+    let library = Library::default();
+    let endpoint =
+        Endpoint { executor, access, documents, budget, library, limits, admission, timeout };
     let endpoint = Arc::new(endpoint);
     let origins = Origins::new(parts.cors_origins.iter().cloned());
     let sockets = socket::router(Arc::clone(&endpoint), origins, parts.sockets, stop.clone());

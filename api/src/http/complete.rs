@@ -6,26 +6,28 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{
-    Directive, ExecutableDocument, Field, FragmentDefinition, OperationType, Selection,
-    SelectionSet,
+    Directive, Field, FragmentDefinition, OperationType, Selection, SelectionSet,
 };
 use async_graphql::registry::{MetaType, MetaTypeName, Registry};
 use async_graphql::{Name, Positioned, Value, Variables};
 
+use super::guard::Document;
+
 /// What a request asks for.
 pub(super) struct Asked {
-    document: ExecutableDocument,
+    document: Arc<Document>,
     truths: HashMap<Name, bool>,
 }
 
 impl Asked {
     /// What `document` asks for with `variables`.
-    pub fn new(document: &ExecutableDocument, variables: &Variables) -> Self {
+    pub fn new(document: &Arc<Document>, variables: &Variables) -> Self {
         let mut truths = HashMap::new();
-        for (_, operation) in document.operations.iter() {
+        for (_, operation) in document.parsed.operations.iter() {
             for definition in &operation.node.variable_definitions {
                 let name = &definition.node.name.node;
                 let given = variables.get(name).or_else(|| definition.node.default_value());
@@ -34,12 +36,12 @@ impl Asked {
                 }
             }
         }
-        Self { document: document.clone(), truths }
+        Self { document: Arc::clone(document), truths }
     }
 
     /// Completes what the operation with the name (the only one without) has given.
     pub fn complete(&self, registry: &Registry, operation: Option<&str>, data: Value) -> Value {
-        let mut operations = self.document.operations.iter();
+        let mut operations = self.document.parsed.operations.iter();
         let chosen =
             operations.find(|(name, _)| operation.is_none() || name.map(Name::as_str) == operation);
         let Some((_, chosen)) = chosen else { return data };
@@ -52,8 +54,11 @@ impl Asked {
             Value::Object(fields) => fields,
             _ => IndexMap::new(),
         };
-        let completion =
-            Completion { registry, fragments: &self.document.fragments, truths: &self.truths };
+        let completion = Completion {
+            registry,
+            fragments: &self.document.parsed.fragments,
+            truths: &self.truths,
+        };
         let sets = [&chosen.node.selection_set.node];
         root.and_then(|root| completion.object(root, &sets, fields)).unwrap_or(Value::Null)
     }
@@ -198,7 +203,7 @@ mod tests {
         let mut registry = Registry::default();
         Query::create_type_info(&mut registry);
         registry.query_type = Query::type_name().into_owned();
-        let document = parse_query(query).unwrap();
+        let document = Arc::new(Document::new(parse_query(query).unwrap(), 0));
         let asked = Asked::new(&document, &Variables::from_json(variables));
         asked.complete(&registry, None, data).to_string()
     }

@@ -17,7 +17,7 @@ use async_graphql::{
 use super::budget::{Meter, Rate};
 use super::complete::Asked;
 use super::errors::{Code, coded, conceal, error};
-use super::guard::{Admitted, Limits, admit};
+use super::guard::{Admitted, Library, Limits, Shape, admit};
 use super::request::RequestId;
 use crate::context::Session;
 
@@ -43,6 +43,7 @@ impl ExtensionFactory for Surface {
             cost: OnceLock::new(),
             rate: OnceLock::new(),
             asked: OnceLock::new(),
+            shape: OnceLock::new(),
             statements: OnceLock::new(),
         })
     }
@@ -53,6 +54,7 @@ struct Guarded {
     cost: OnceLock<Value>,
     rate: OnceLock<Rate>,
     asked: OnceLock<Asked>,
+    shape: OnceLock<Option<Shape>>,
     statements: OnceLock<usize>,
 }
 
@@ -109,7 +111,8 @@ impl Extension for Guarded {
         mut request: Request,
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
-        admit(&mut request, &self.limits)?;
+        // Whoever has a library has admitted it before.
+        admit(&mut request, &self.limits, &Library::default())?;
         next.run(ctx, request).await
     }
 
@@ -123,7 +126,10 @@ impl Extension for Guarded {
         // The document is parsed already, so only async-graphql's own limits can refuse it here.
         let parsed = next.run(ctx, query, variables).await;
         let document = parsed.map_err(|refused| coded(refused, Code::TooComplex))?;
-        self.asked.get_or_init(|| Asked::new(&document, variables));
+        if let Some(admitted) = ctx.data_opt::<Admitted>() {
+            self.asked.get_or_init(|| Asked::new(&admitted.document, variables));
+            self.shape.get_or_init(|| admitted.document.shape(variables));
+        }
         Ok(document)
     }
 
@@ -132,11 +138,21 @@ impl Extension for Guarded {
         ctx: &ExtensionContext<'_>,
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        let cost = next.run(ctx).await.map_err(|errors| {
-            let with_code = errors.into_iter().map(|found| coded(found, Code::ValidationFailed));
-            with_code.collect::<Vec<_>>()
-        })?;
-        let tokens = ctx.data_opt::<Admitted>().map_or(0, |admitted| admitted.tokens);
+        let document = ctx.data_opt::<Admitted>().map(|admitted| &admitted.document);
+        let known = document.zip(self.shape.get().and_then(Option::as_ref));
+        let cost = if let Some(cost) = known.and_then(|(document, shape)| document.valid(shape)) {
+            cost
+        } else {
+            let cost = next.run(ctx).await.map_err(|errors| {
+                let with_code = |found| coded(found, Code::ValidationFailed);
+                errors.into_iter().map(with_code).collect::<Vec<_>>()
+            })?;
+            if let Some((document, shape)) = known {
+                document.remember(shape.clone(), cost);
+            }
+            cost
+        };
+        let tokens = document.map_or(0, |document| document.tokens);
         self.cost.get_or_init(|| self.announce(cost, tokens));
         self.check_cost(cost)?;
         if let Some(meter) = ctx.data_opt::<Arc<Meter>>() {

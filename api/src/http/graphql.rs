@@ -1,8 +1,9 @@
 //! `/graphql`: the GraphQL over HTTP specification (<https://graphql.github.io/graphql-over-http/draft/>).
 //!
-//! Invariant: a change that was begun is finished. Every operation runs in a task of its own; a client that
-//! leaves or a time limit ends a query's task, never a mutation's.
+//! Invariant: a change that was begun is finished. A mutation runs in a task of its own, which ends neither
+//! when the client leaves nor at the time limit; a query ends with its request.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use tokio_util::task::AbortOnDropHandle;
+use futures::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -25,7 +26,7 @@ use super::budget::{Budget, Meter};
 use super::documents::{Documents, Fresh};
 use super::errors::{Code, error, has_code};
 use super::failure::Failure;
-use super::guard::{Limits, admit};
+use super::guard::{Admitted, Library, Limits, admit, admitted};
 use super::negotiate::{Media, require_json};
 use super::params;
 use super::request::{Peer, RequestId};
@@ -49,6 +50,10 @@ pub trait Authenticate: Send + Sync + 'static {
     fn account(viewer: &Self::Viewer) -> Option<Uuid>;
 }
 
+/// An operation has panicked.
+#[derive(Debug)]
+pub(super) struct Panicked;
+
 /// The GraphQL endpoint of a schema.
 pub struct Endpoint<E, A> {
     /// The schema, built with [`Surface`](super::extension::Surface) of the same limits.
@@ -59,6 +64,8 @@ pub struct Endpoint<E, A> {
     pub documents: Documents,
     /// What each account may ask for in a minute.
     pub budget: Budget,
+    /// The documents that were read before.
+    pub library: Library,
     /// What one request may cost.
     pub limits: Limits,
     /// What all requests together may cost.
@@ -117,7 +124,7 @@ impl<E: Executor, A: Authenticate> Endpoint<E, A> {
         request: &mut GraphqlRequest,
     ) -> Result<(OperationType, Option<Fresh>), ServerError> {
         let fresh = self.documents.find(request).await?;
-        Ok((admit(request, &self.limits)?.operation, fresh))
+        Ok((admit(request, &self.limits, &self.library)?.operation, fresh))
     }
 
     /// The request with who asks, and what else its resolvers find in it.
@@ -133,32 +140,40 @@ impl<E: Executor, A: Authenticate> Endpoint<E, A> {
         // What nobody in particular sends does not push out what others use.
         let account = A::account(&viewer);
         let meter = Arc::new(self.budget.meter(account, peer));
-        if let (Some(fresh), Some(_)) = (fresh, account) {
-            self.documents.keep(fresh).await;
+        if account.is_some() {
+            if let Some(Admitted { document, .. }) = admitted(&request) {
+                self.library.keep(&request.query, document);
+            }
+            if let Some(fresh) = fresh {
+                self.documents.keep(fresh).await;
+            }
         }
         let request = request.data(viewer).data(id.clone()).data(peer).data(Arc::clone(&meter));
         Ok((request, meter))
     }
 
-    /// Executes in a task of its own, which keeps its `place` until it has ended.
+    /// Executes, and keeps its `place` until that has ended.
     pub(super) async fn run(
         &self,
         operation: OperationType,
         request: GraphqlRequest,
         place: impl Send + 'static,
-    ) -> Result<GraphqlResponse, tokio::task::JoinError> {
+    ) -> Result<GraphqlResponse, Panicked> {
         let executor = self.executor.clone();
         let work = async move {
             let response = executor.execute(request).await;
             drop(place);
             response
         };
-        let task = self.admission.running().spawn(work.in_current_span());
-        if operation == OperationType::Mutation {
-            task.await
-        } else {
-            AbortOnDropHandle::new(task).await
-        }
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let work = self.admission.running().track_future(work);
+        let response = match operation {
+            OperationType::Mutation => {
+                tokio::spawn(work.in_current_span()).await.map_err(|_| Panicked)?
+            }
+            OperationType::Query | OperationType::Subscription => work.await,
+        };
+        response.map_err(|_| Panicked)
     }
 }
 

@@ -5,14 +5,18 @@
 //! deeply nested argument overflows its parser's stack, and a chain of fragments that each spread the next one
 //! twice doubles the work of its validation with every link.
 
+mod document;
 mod measure;
 mod scan;
+
+use std::sync::Arc;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, ServerError, Value, Variables};
 
 use super::errors::{Code, coded, error};
+pub use document::{Document, Library, Shape};
 
 /// What one request may cost. The defaults leave room for every screen of a real frontend and for
 /// the introspection query.
@@ -70,39 +74,54 @@ impl Default for Limits {
 }
 
 /// Proof that a request has passed [`admit`]; lies in the request's data.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Admitted {
     /// What the selected operation does.
     pub operation: OperationType,
-    /// Tokens of the document.
-    pub tokens: usize,
+    /// What it is in.
+    pub document: Arc<Document>,
 }
 
-/// Checks a request and leaves its parsed document in it. A request that was admitted before passes.
+/// Checks a request and leaves its parsed document in it. A request that was admitted before passes, and a
+/// document of `library` has been looked at before.
 ///
 /// # Errors
 /// `TOO_COMPLEX` with the limit that was passed and what to do; `GRAPHQL_PARSE_FAILED`; `BAD_REQUEST` where
 /// the operation or a required variable is missing.
-pub fn admit(request: &mut Request, limits: &Limits) -> Result<Admitted, ServerError> {
+pub fn admit(
+    request: &mut Request,
+    limits: &Limits,
+    library: &Library,
+) -> Result<Admitted, ServerError> {
     if let Some(admitted) = admitted(request) {
-        return Ok(admitted);
+        return Ok(admitted.clone());
     }
     check_variables(&request.variables, limits)?;
-    let tokens = scan::tokens(&request.query, limits)?;
-    let document = parse_query(&request.query).map_err(|err| unreadable(err.into()))?;
-    measure::check(&document, limits)?;
-    let operation = select(&document, request.operation_name.as_deref())?;
+    let document = match library.get(&request.query) {
+        Some(document) => document,
+        None => Arc::new(read(&request.query, limits)?),
+    };
+    let operation = select(&document.parsed, request.operation_name.as_deref())?;
     require_variables(operation, &request.variables)?;
 
-    let admitted = Admitted { operation: operation.ty, tokens };
-    request.set_parsed_query(document);
-    request.data.insert(admitted);
+    let operation = operation.ty;
+    request.set_parsed_query(document.parsed.clone());
+    let admitted = Admitted { operation, document };
+    request.data.insert(admitted.clone());
     Ok(admitted)
 }
 
-fn admitted(request: &Request) -> Option<Admitted> {
-    let data = request.data.get(&std::any::TypeId::of::<Admitted>())?;
-    data.downcast_ref().copied()
+fn read(text: &str, limits: &Limits) -> Result<Document, ServerError> {
+    let tokens = scan::tokens(text, limits)?;
+    let parsed = parse_query(text).map_err(|err| unreadable(err.into()))?;
+    measure::check(&parsed, limits)?;
+    Ok(Document::new(parsed, tokens))
+}
+
+/// What [`admit`] has left in a request.
+#[must_use]
+pub fn admitted(request: &Request) -> Option<&Admitted> {
+    request.data.get(&std::any::TypeId::of::<Admitted>())?.downcast_ref()
 }
 
 fn too_complex(what: &str, limit: usize, advice: &str) -> ServerError {

@@ -24,7 +24,7 @@ use super::documents::{Documents, Shelf};
 use super::extension::Surface;
 use super::failure::Failure;
 use super::graphql::{Authenticate, Endpoint};
-use super::guard::Limits;
+use super::guard::{Library, Limits};
 use super::request::{Observer, Peer, RequestId};
 use super::server::Stop;
 use super::socket::{self, Origins, Rules};
@@ -203,6 +203,7 @@ pub fn toy_of(admission: Admission, timeout: Duration, rules: Rules) -> Toy {
         access,
         documents,
         budget,
+        library: Library::default(),
         limits,
         admission: admission.clone(),
         timeout,

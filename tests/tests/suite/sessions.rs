@@ -6,6 +6,7 @@ use api::access::hashing::Hashing;
 use chrono::TimeDelta;
 use entity::access::session::GRACE;
 use entity::access::{Role, password};
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use tests::app::{App, PASSWORD};
 use tests::graphql::{self, Reply, Unanswered};
@@ -164,6 +165,15 @@ on_both_stacks! {
         assert!(!opens(app, &access).await);
         assert_eq!(refresh(app, &token).await, Err("INVALID_TOKEN".to_owned()));
         assert_eq!(login(app, EMAIL, PASSWORD).await["userErrors"][0]["code"], "WRONG_CREDENTIALS");
+    }
+
+    async fn what_another_process_has_written_counts_within_a_second(app: App) {
+        let (access, _) = tokens(app).await;
+        assert!(opens(app, &access).await);
+        let disable = "UPDATE user_account SET disabled_at = created_at";
+        app.db.reader().execute_unprepared(disable).await.expect("an update");
+        tokio::time::sleep(Duration::from_millis(1_001)).await;
+        assert!(!opens(app, &access).await);
     }
 
     async fn a_password_is_worked_on_whoevers_it_is_said_to_be(app: App) {

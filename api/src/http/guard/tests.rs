@@ -7,7 +7,7 @@ use super::*;
 
 fn refusal(document: &str) -> String {
     let mut request = Request::new(document);
-    let refused = admit(&mut request, &Limits::default()).unwrap_err();
+    let refused = admit(&mut request, &Limits::default(), &Library::default()).unwrap_err();
     let Some(Value::String(code)) = refused.extensions.unwrap().get("code").cloned() else {
         panic!("a refusal without a code");
     };
@@ -15,7 +15,7 @@ fn refusal(document: &str) -> String {
 }
 
 fn passes(document: &str) {
-    let admitted = admit(&mut Request::new(document), &Limits::default());
+    let admitted = admit(&mut Request::new(document), &Limits::default(), &Library::default());
     assert!(admitted.is_ok(), "{document}: {admitted:?}");
 }
 
@@ -24,7 +24,7 @@ fn time_to_refuse(document: &str) -> Duration {
     let times = (0..50).map(|_| {
         let mut request = Request::new(document);
         let started = Instant::now();
-        assert!(admit(&mut request, &Limits::default()).is_err());
+        assert!(admit(&mut request, &Limits::default(), &Library::default()).is_err());
         started.elapsed()
     });
     times.min().unwrap()
@@ -119,6 +119,7 @@ fn variables_are_bounded_in_depth_and_number() {
         admit(
             &mut Request::new("query($x: X) { a(x: $x) }").variables(variables),
             &Limits::default(),
+            &Library::default(),
         )
     };
     assert!(with(nested(31)).is_ok());
@@ -141,7 +142,7 @@ fn no_text_has_the_character_nul() {
     let with = |value| {
         let request = Request::new("query($x: X) { a(x: $x) }");
         let variables = Variables::from_json(serde_json::json!({ "x": value }));
-        admit(&mut request.variables(variables), &Limits::default())
+        admit(&mut request.variables(variables), &Limits::default(), &Library::default())
     };
     assert!(with(serde_json::json!([{ "a": "b" }])).is_ok());
     for hidden in [serde_json::json!([{ "a": "\0" }]), serde_json::json!([{ "a\0": 1 }])] {
@@ -186,7 +187,7 @@ fn what_the_guard_lets_through_does_not_overflow_the_stack() {
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for document in deepest {
-            admit(&mut Request::new(&document), &limits).unwrap();
+            admit(&mut Request::new(&document), &limits, &Library::default()).unwrap();
             runtime.block_on(schema.execute(document));
         }
     });
