@@ -296,12 +296,14 @@ where
             Ok(Ok(id))
         }
         Err(error) => {
-            let is_unreached = matches!(
-                error,
-                entity::Error::Access(AccessError::NotFound | AccessError::Forbidden)
-            );
+            let is_about = |touched: &Touched| match &error {
+                entity::Error::NoSuch { kind, at: [] } => touched.record.name == *kind,
+                entity::Error::Access(AccessError::Forbidden) => true,
+                _ => false,
+            };
+            let touched = touched.first().filter(|only| touched.len() == 1 && is_about(only));
             let mut refused = refused(error)?;
-            if let ([touched], [only], true) = (&*touched, refused.as_mut_slice(), is_unreached) {
+            if let (Some(touched), [only]) = (touched, refused.as_mut_slice()) {
                 only.field = Some(touched.path.iter().map(|&step| step.to_owned()).collect());
             }
             Ok(Err(refused))

@@ -14,7 +14,6 @@ use entity::collaboration::CollaborationError;
 use entity::customers::CustomersError;
 use entity::db::is_busy;
 use entity::finance::FinanceError;
-use entity::sales::SalesError;
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use worker::relay::chain;
@@ -162,12 +161,14 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
             let path: Vec<_> = at.split('.').collect();
             return Ok(vec![UserError::new(ErrorCode::Forbidden, &error, &path)]);
         }
+        Error::NoSuch { at, .. } => (ErrorCode::NotFound, at),
+        Error::NotUnique { field, .. } => {
+            return Ok(vec![UserError::new(ErrorCode::NotUnique, &error, &["input", field])]);
+        }
         Error::StaleVersion { .. } => (ErrorCode::StaleVersion, &["expectedVersion"]),
         Error::Access(error) => access(error),
         Error::Customers(error) => customers(error),
         Error::Finance(error) => finance(error),
-        Error::Sales(SalesError::NoSuchProduct) => (ErrorCode::NotFound, &["id"]),
-        Error::Sales(SalesError::CodeTaken) => (ErrorCode::NotUnique, &["input", "code"]),
         Error::Automation(error) => automation(error),
         Error::Collaboration(error) => collaboration(error),
     };
@@ -189,16 +190,11 @@ pub fn fault(error: Error) -> Fault {
 fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
     match error {
         AccessError::WrongCredentials => (ErrorCode::WrongCredentials, &[]),
-        AccessError::EmailTaken => (ErrorCode::NotUnique, &["input", "email"]),
         AccessError::PasswordTooShort(_) => (ErrorCode::Invalid, &["input", "password"]),
-        AccessError::NotFound => (ErrorCode::NotFound, &[]),
         AccessError::Forbidden | AccessError::BeyondYourRole | AccessError::BeyondYourReach => {
             (ErrorCode::Forbidden, &[])
         }
-        AccessError::NoSuchTeam => (ErrorCode::NotFound, &["input", "teamId"]),
-        AccessError::NoSuchRole => (ErrorCode::NotFound, &["input", "roleId"]),
-        AccessError::NoSuchUser | AccessError::NoSuchPosition => (ErrorCode::NotFound, &["input"]),
-        AccessError::NameTaken => (ErrorCode::NotUnique, &["input", "name"]),
+        AccessError::NoSuchUser => (ErrorCode::NotFound, &["input"]),
         AccessError::ReportsToItself => (ErrorCode::Invalid, &["input", "reportsToId"]),
         AccessError::NoOrganisation
         | AccessError::SystemRole
@@ -221,16 +217,10 @@ fn access(error: &AccessError) -> (ErrorCode, &'static [&'static str]) {
 
 fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
     match error {
-        CustomersError::NotFound
-        | CustomersError::NothingToErase
-        | CustomersError::NoSuchContact
-        | CustomersError::NoSuchAddress
-        | CustomersError::NoSuchField => (ErrorCode::NotFound, &[]),
+        CustomersError::NothingToErase => (ErrorCode::NotFound, &[]),
         CustomersError::NoSuchOwner => (ErrorCode::NotFound, &["input", "ownerId"]),
         CustomersError::OwnerCannotRead => (ErrorCode::Invalid, &["input", "ownerId"]),
         CustomersError::OwnerOutOfReach => (ErrorCode::Forbidden, &["input", "ownerId"]),
-        CustomersError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
-        CustomersError::FieldKeyTaken => (ErrorCode::NotUnique, &["input", "key"]),
         CustomersError::FieldInUse => (ErrorCode::InvalidState, &["input", "type"]),
         CustomersError::ChoiceInUse => (ErrorCode::InvalidState, &["input", "choices"]),
         CustomersError::CurrencyInUse => (ErrorCode::InvalidState, &["input", "currency"]),
@@ -243,7 +233,6 @@ fn customers(error: &CustomersError) -> (ErrorCode, &'static [&'static str]) {
         | CustomersError::TooManyFields(_)
         | CustomersError::BuiltOn(_)
         | CustomersError::MatchDeleted => (ErrorCode::InvalidState, &[]),
-        CustomersError::NoSuchTemplate => (ErrorCode::NotFound, &["input", "templateId"]),
         CustomersError::NoMatchKey(_) => (ErrorCode::Invalid, &[]),
         CustomersError::Ambiguous(_) | CustomersError::RowTwice => (ErrorCode::NotUnique, &[]),
     }
@@ -255,10 +244,7 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
             (ErrorCode::Invalid, &["input", "amount"])
         }
         FinanceError::WrongCurrency { .. } => (ErrorCode::WrongCurrency, &["input"]),
-        FinanceError::InvoiceNotFound | FinanceError::PaymentNotFound | FinanceError::NoReceipt => {
-            (ErrorCode::NotFound, &[])
-        }
-        FinanceError::NumberTaken => (ErrorCode::NotUnique, &["input", "number"]),
+        FinanceError::NoReceipt => (ErrorCode::NotFound, &[]),
         FinanceError::OtherCustomersInvoice { .. } | FinanceError::InvoiceTwice => {
             (ErrorCode::Invalid, &["input", "allocations"])
         }
@@ -274,15 +260,11 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
 
 fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static str]) {
     match error {
-        CollaborationError::NoSuchNote
-        | CollaborationError::NoSuchFavourite
-        | CollaborationError::NoSuchView
-        | CollaborationError::NoSuchNotification
-        | CollaborationError::NoSuchRecord => (ErrorCode::NotFound, &["id"]),
-        CollaborationError::SubjectNotFound => (ErrorCode::NotFound, &["input", "record"]),
-        CollaborationError::DocumentNotFound | CollaborationError::UploadNotFound => {
-            (ErrorCode::NotFound, &[])
+        CollaborationError::NoSuchFavourite | CollaborationError::NoSuchView => {
+            (ErrorCode::NotFound, &["id"])
         }
+        CollaborationError::SubjectNotFound => (ErrorCode::NotFound, &["input", "record"]),
+        CollaborationError::UploadNotFound => (ErrorCode::NotFound, &[]),
         CollaborationError::NobodysView
         | CollaborationError::TooManyFavourites(_)
         | CollaborationError::TooManyDocuments(_)
@@ -299,14 +281,10 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         }
         AutomationError::IdempotencyKeyMalformed => (ErrorCode::Invalid, &["idempotencyKey"]),
         AutomationError::TooManyCopies(_) => (ErrorCode::RateLimited, &[]),
-        AutomationError::JobNotFound => (ErrorCode::NotFound, &[]),
         AutomationError::StillOnItsWay
         | AutomationError::JobStarted
         | AutomationError::JobEnded
         | AutomationError::NotCancellable => (ErrorCode::InvalidState, &[]),
-        AutomationError::NoSuchEndpoint | AutomationError::NoSuchDelivery => {
-            (ErrorCode::NotFound, &["id"])
-        }
         AutomationError::EndpointInactive | AutomationError::DeliveryOnItsWay => {
             (ErrorCode::InvalidState, &[])
         }

@@ -17,9 +17,6 @@ use crate::id::{CustomerId, Id};
 
 /// A row that people change; the macro `edited!` says what it takes.
 pub trait Edited: ModelTrait + Sync {
-    /// The failure of an id that names none.
-    fn missing() -> Error;
-
     /// Its version.
     fn version(&self) -> i32;
 
@@ -77,7 +74,8 @@ pub trait Restorable: Form {
 
 /// A kind of row all of whose fields people may set.
 pub trait Editable:
-    EntityTrait<
+    Cataloged
+    + EntityTrait<
         Model: Form<Entity = Self> + IntoActiveModel<Self::ActiveModel>,
         ActiveModel: ActiveModelBehavior + TryIntoModel<Self::Model> + Clone + Send + Sync,
         PrimaryKey: PrimaryKeyTrait<ValueType = <Self::Model as Form>::Id>,
@@ -86,7 +84,8 @@ pub trait Editable:
 }
 
 impl<E> Editable for E where
-    E: EntityTrait<
+    E: Cataloged
+        + EntityTrait<
             Model: Form<Entity = E> + IntoActiveModel<E::ActiveModel>,
             ActiveModel: ActiveModelBehavior + TryIntoModel<E::Model> + Clone + Send + Sync,
             PrimaryKey: PrimaryKeyTrait<ValueType = <E::Model as Form>::Id>,
@@ -100,15 +99,11 @@ pub type IdOf<E> = <<E as EntityTrait>::Model as Form>::Id;
 type ActiveModelOf<M> = <<M as ModelTrait>::Entity as EntityTrait>::ActiveModel;
 type KeyOf<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
 
-/// Declares a row that people change, by the failure of an id that names none. With the type of its id and
-/// the events it also says how a new row is stamped, with what its other columns have to begin with.
+/// Declares a row that people change. With the type of its id and the events it also says how a new row is
+/// stamped, with what its other columns have to begin with.
 macro_rules! edited {
-    ($missing:expr) => {
+    () => {
         impl $crate::edit::Edited for Model {
-            fn missing() -> $crate::Error {
-                $missing.into()
-            }
-
             fn version(&self) -> i32 {
                 self.version
             }
@@ -120,10 +115,10 @@ macro_rules! edited {
             }
         }
     };
-    ($missing:expr, $id:ty, $created:ident / $updated:ident / $deleted:ident,
+    ($id:ty, $created:ident / $updated:ident / $deleted:ident,
         { $($field:ident: $value:expr),* } $(, part of $customer:ident)?
         $(, deleted by $deleted_at:ident / $restored:ident)?) => {
-        $crate::edit::edited!($missing);
+        $crate::edit::edited!();
 
         impl $crate::edit::Form for Model {
             type Id = $id;
@@ -187,9 +182,9 @@ pub async fn lock<E>(
     expected_version: Option<i32>,
 ) -> Result<E::Model, Error>
 where
-    E: EntityTrait<Model: Edited>,
+    E: EntityTrait<Model: Edited> + Cataloged,
 {
-    let row = E::find_by_id(id).lock_exclusive().one(txn).await?.ok_or_else(E::Model::missing)?;
+    let row = E::find_by_id(id).lock_exclusive().one(txn).await?.ok_or_else(missing::<E>)?;
     unchanged(&row, expected_version)?;
     Ok(row)
 }
@@ -311,7 +306,7 @@ where
 {
     let row = lock::<E>(txn, id, expected_version).await?;
     if row.is_deleted() {
-        return Err(E::Model::missing());
+        return Err(missing::<E>());
     }
     hold(txn, &row).await?;
     let mut row = row.into_active_model();
@@ -388,6 +383,11 @@ where
     let mut row = E::Model::stamp(row, actor, now).try_into_model()?;
     Form::check(&mut row, check);
     Ok(row)
+}
+
+/// The failure of an id that names none, which is the argument `id` of whatever changes it.
+fn missing<E: Cataloged>() -> Error {
+    Error::no_such::<E>().at(&["id"])
 }
 
 async fn hold(txn: &impl ConnectionTrait, row: &impl Form) -> Result<(), Error> {

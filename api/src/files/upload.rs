@@ -120,6 +120,7 @@ fn refusal(error: Error, request: &RequestId) -> Failure {
         Error::Access(AccessError::Forbidden) => {
             return Failure::new(StatusCode::FORBIDDEN, Code::Forbidden, error.to_string());
         }
+        Error::NoSuch { .. } => return not_found(),
         _ => return fault(&error, request),
     };
     let (status, code) = match refused {

@@ -3,7 +3,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 
-use super::{AccessError, Viewer, grant, user};
+use super::{Viewer, grant, user};
 use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{AbsenceId, Id, UserId};
@@ -48,8 +48,8 @@ catalog! {
 /// Plans an absence.
 ///
 /// # Errors
-/// `Invalid` unless it ends after it starts and somebody else stands in, [`AccessError::NoSuchUser`];
-/// [`AccessError::BeyondYourReach`] for another user's.
+/// `Invalid` unless it ends after it starts and somebody else stands in, [`super::AccessError::NoSuchUser`];
+/// [`super::AccessError::BeyondYourReach`] for another user's.
 pub async fn create(
     txn: &impl ConnectionTrait,
     (user, deputy): (UserId, UserId),
@@ -90,10 +90,10 @@ pub async fn find(db: &impl ConnectionTrait, id: AbsenceId) -> Result<Option<Mod
 /// Takes an absence back.
 ///
 /// # Errors
-/// [`AccessError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn delete(txn: &impl ConnectionTrait, id: AbsenceId) -> Result<(), Error> {
     match Entity::delete_by_id(id).exec(txn).await?.rows_affected {
-        0 => Err(AccessError::NotFound.into()),
+        0 => Err(Error::no_such::<Entity>()),
         _ => Ok(()),
     }
 }

@@ -184,7 +184,7 @@ pub async fn touch(
 /// Revokes one of a user's keys; one that is revoked stays as it is.
 ///
 /// # Errors
-/// [`AccessError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn revoke(
     txn: &impl ConnectionTrait,
     owner: UserId,
@@ -192,7 +192,7 @@ pub async fn revoke(
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let found = Entity::find_by_id(key).filter(Column::UserId.eq(owner)).one(txn).await?;
-    found.ok_or(AccessError::NotFound)?;
+    found.ok_or_else(Error::no_such::<Entity>)?;
     close(txn, Column::Id.eq(key), now).await
 }
 

@@ -38,7 +38,7 @@ pub struct Model {
     pub version: i32,
 }
 
-edited!(AccessError::NotFound);
+edited!();
 
 catalog! {
     /// A position in the reporting line.
@@ -60,7 +60,7 @@ catalog! {
 /// Adds a position.
 ///
 /// # Errors
-/// `Invalid`, [`AccessError::NoSuchPosition`].
+/// `Invalid`, [`Error::NoSuch`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     title: &str,
@@ -87,7 +87,7 @@ pub async fn create(
 /// Changes a position. The outer `None` keeps to which it reports, the inner one puts it at the top.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchPosition`],
+/// [`Error::NoSuch`], [`Error::StaleVersion`], `Invalid`, [`Error::NoSuch`],
 /// [`AccessError::ReportsToItself`], [`AccessError::BeyondYourReach`].
 pub async fn update(
     txn: &impl ConnectionTrait,
@@ -100,7 +100,8 @@ pub async fn update(
 ) -> Result<Model, Error> {
     // All of them, since two changes at once could close a circle that neither sees.
     let all = Entity::find().lock_exclusive().all(txn).await?;
-    let mut row = all.iter().find(|row| row.id == id).cloned().ok_or(AccessError::NotFound)?;
+    let mut row =
+        all.iter().find(|row| row.id == id).cloned().ok_or_else(Error::no_such::<Entity>)?;
     unchanged(&row, expected_version)?;
     if let Some(title) = title {
         row.title = parse_required("title", &title, 100)?;
@@ -109,7 +110,7 @@ pub async fn update(
         grant::ensure_all(txn, viewer).await?;
         let above_of = |id: PositionId| all.iter().find(|row| row.id == id)?.reports_to_id;
         if above.is_some_and(|above| all.iter().all(|row| row.id != above)) {
-            return Err(AccessError::NoSuchPosition.into());
+            return Err(Error::no_such::<Entity>().at(&["input"]));
         }
         if std::iter::successors(above, |above| above_of(*above)).any(|above| above == id) {
             return Err(AccessError::ReportsToItself.into());
@@ -122,10 +123,10 @@ pub async fn update(
 /// Removes a position that nobody holds; those below report to the one above.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`AccessError::PositionInUse`].
+/// [`Error::NoSuch`], [`AccessError::PositionInUse`].
 pub async fn delete(txn: &impl ConnectionTrait, id: PositionId) -> Result<(), Error> {
     let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    let row = row.ok_or(AccessError::NotFound)?;
+    let row = row.ok_or_else(Error::no_such::<Entity>)?;
     let users = user::Entity::find().filter(user::Column::PositionId.eq(id));
     if users.one(txn).await?.is_some() {
         return Err(AccessError::PositionInUse.into());
@@ -137,10 +138,10 @@ pub async fn delete(txn: &impl ConnectionTrait, id: PositionId) -> Result<(), Er
 }
 
 /// # Errors
-/// [`AccessError::NoSuchPosition`].
+/// [`Error::NoSuch`].
 pub(super) async fn ensure(txn: &impl ConnectionTrait, id: PositionId) -> Result<(), Error> {
     let found = Entity::find_by_id(id).one(txn).await?;
-    found.map(|_| ()).ok_or(AccessError::NoSuchPosition.into())
+    found.map(|_| ()).ok_or_else(|| Error::no_such::<Entity>().at(&["input"]))
 }
 
 /// Whose records are a user's own, and whose are their teams'.

@@ -96,7 +96,7 @@ pub struct Model {
     pub version: i32,
 }
 
-edited!(AccessError::NotFound);
+edited!();
 
 catalog! {
     /// A role: what its users may do, and with whose records.
@@ -108,7 +108,7 @@ catalog! {
     /// Which of the roles that Rapport brings along, which cannot be changed; null for one of your own.
     key: choice::<Role>("RoleKey", Column::Key).filtered(),
     /// What it is called.
-    name: text(Column::Name).filtered().ordered(),
+    name: text(Column::Name).filtered().ordered().unique(),
     /// What it lets its users do. What is missing it does not.
     grants: list::<grant::Entity, _>(grant::Column::RoleId, grant::Column::Permission, 10),
     /// Who has it.
@@ -158,7 +158,7 @@ fn ensure_within(grants: &Grants, viewer: &Viewer) -> Result<(), AccessError> {
 /// Makes sure that there are all of `roles`.
 ///
 /// # Errors
-/// [`AccessError::NoSuchRole`].
+/// [`Error::NoSuch`].
 pub async fn ensure_all(txn: &impl ConnectionTrait, roles: &[RoleId]) -> Result<(), Error> {
     if roles.is_empty() {
         return Ok(());
@@ -166,20 +166,23 @@ pub async fn ensure_all(txn: &impl ConnectionTrait, roles: &[RoleId]) -> Result<
     let known = Entity::find().filter(Column::Id.is_in(roles.iter().copied())).all(txn).await?;
     match roles.iter().all(|id| known.iter().any(|role| role.id == *id)) {
         true => Ok(()),
-        false => Err(AccessError::NoSuchRole.into()),
+        false => Err(Error::no_such::<Entity>().at(&["input", "roleId"])),
     }
 }
 
 /// Makes sure that there is a role, and that the viewer may do all that it lets do.
 ///
 /// # Errors
-/// [`AccessError::NoSuchRole`], [`AccessError::BeyondYourRole`].
+/// [`Error::NoSuch`], [`AccessError::BeyondYourRole`].
 pub(super) async fn ensure(
     txn: &impl ConnectionTrait,
     id: RoleId,
     viewer: &Viewer,
 ) -> Result<(), Error> {
-    Entity::find_by_id(id).one(txn).await?.ok_or(AccessError::NoSuchRole)?;
+    Entity::find_by_id(id)
+        .one(txn)
+        .await?
+        .ok_or_else(|| Error::no_such::<Entity>().at(&["input", "roleId"]))?;
     Ok(ensure_within(&grant::of(txn, id).await?, viewer)?)
 }
 
@@ -205,7 +208,7 @@ async fn replace(txn: &impl ConnectionTrait, role: &Model, grants: &Grants) -> R
 /// Adds a role.
 ///
 /// # Errors
-/// `Invalid`, [`AccessError::NameTaken`], [`AccessError::BeyondYourRole`].
+/// `Invalid`, [`Error::NotUnique`], [`AccessError::BeyondYourRole`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     name: &str,
@@ -232,7 +235,7 @@ pub async fn create(
 /// Changes one of the organisation's own roles. `grants` replace those it has.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`AccessError::SystemRole`], [`AccessError::BeyondYourRole`],
+/// [`Error::NoSuch`], [`AccessError::SystemRole`], [`AccessError::BeyondYourRole`],
 /// [`Error::StaleVersion`], `Invalid`.
 pub async fn update(
     txn: &impl ConnectionTrait,
@@ -259,7 +262,7 @@ pub async fn update(
 /// Removes one of the organisation's own roles that nobody has.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`AccessError::SystemRole`], [`AccessError::RoleInUse`].
+/// [`Error::NoSuch`], [`AccessError::SystemRole`], [`AccessError::RoleInUse`].
 pub async fn delete(txn: &impl ConnectionTrait, id: RoleId) -> Result<(), Error> {
     own(txn, id).await?;
     let users = user::Entity::find().filter(user::Column::RoleId.eq(id));
@@ -273,7 +276,7 @@ pub async fn delete(txn: &impl ConnectionTrait, id: RoleId) -> Result<(), Error>
 
 async fn own(txn: &impl ConnectionTrait, id: RoleId) -> Result<Model, Error> {
     let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    match row.ok_or(AccessError::NotFound)? {
+    match row.ok_or_else(Error::no_such::<Entity>)? {
         row if row.key.is_some() => Err(AccessError::SystemRole.into()),
         row => Ok(row),
     }

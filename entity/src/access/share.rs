@@ -6,7 +6,7 @@ use sea_orm::sea_query::{
     Alias, ExprTrait, Order, OverStatement, Query, SelectStatement, WindowStatement,
 };
 
-use super::{AccessError, Actor, Scope, Viewer, membership, team, user};
+use super::{Actor, Scope, Viewer, membership, team, user};
 use crate::catalog::{Record, catalog};
 use crate::collaboration::notification;
 use crate::error::Error;
@@ -60,7 +60,7 @@ pub enum With {
 /// Shares a record, and tells with whom; or changes whether it may be changed by those it is shared with already.
 ///
 /// # Errors
-/// [`AccessError::NoSuchUser`], [`AccessError::NoSuchTeam`].
+/// [`super::AccessError::NoSuchUser`], [`Error::NoSuch`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     record: (&'static Record, Uuid),
@@ -76,7 +76,7 @@ pub async fn create(
     user::ensure_all(txn, user_id.as_slice()).await?;
     if let Some(team) = team_id {
         let found = team::Entity::find_by_id(team).one(txn).await?;
-        found.ok_or(AccessError::NoSuchTeam)?;
+        found.ok_or_else(|| Error::no_such::<team::Entity>().at(&["input", "teamId"]))?;
     }
     let same = Entity::find().filter(Column::RecordId.eq(record.1));
     let same = match with {
@@ -104,11 +104,11 @@ pub async fn create(
 /// Ends a share.
 ///
 /// # Errors
-/// [`AccessError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn delete(txn: &impl ConnectionTrait, record: Uuid, id: ShareId) -> Result<(), Error> {
     let share = Entity::delete_by_id(id).filter(Column::RecordId.eq(record));
     match share.exec(txn).await?.rows_affected {
-        0 => Err(AccessError::NotFound.into()),
+        0 => Err(Error::no_such::<Entity>()),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 
-use super::{AccessError, Actor, Viewer, grant, membership, share, user};
+use super::{Actor, Viewer, grant, membership, share, user};
 use crate::catalog::catalog;
 use crate::customers::parse_required;
 use crate::edit::{edited, lock, save};
@@ -33,7 +33,7 @@ pub struct Model {
     pub version: i32,
 }
 
-edited!(AccessError::NotFound);
+edited!();
 
 catalog! {
     /// A team: users who look after each other's customers.
@@ -43,7 +43,7 @@ catalog! {
     /// Counts up with every change; give it back as `expectedVersion`.
     version: whole(Column::Version),
     /// What it is called.
-    name: text(Column::Name).filtered().ordered(),
+    name: text(Column::Name).filtered().ordered().unique(),
     /// Who is in it.
     members: list::<membership::Entity, _>(membership::Column::TeamId, membership::Column::Id, 10)
         .filtered(),
@@ -52,7 +52,7 @@ catalog! {
 /// Adds a team with its members.
 ///
 /// # Errors
-/// `Invalid`, [`AccessError::NameTaken`], [`AccessError::NoSuchUser`], [`AccessError::BeyondYourReach`].
+/// `Invalid`, [`Error::NotUnique`], [`super::AccessError::NoSuchUser`], [`super::AccessError::BeyondYourReach`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     name: &str,
@@ -78,8 +78,8 @@ pub async fn create(
 /// Renames a team, and replaces its members where some are given.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`Error::StaleVersion`], `Invalid`, [`AccessError::NoSuchUser`],
-/// [`AccessError::BeyondYourReach`].
+/// [`Error::NoSuch`], [`Error::StaleVersion`], `Invalid`, [`super::AccessError::NoSuchUser`],
+/// [`super::AccessError::BeyondYourReach`].
 pub async fn update(
     txn: &impl ConnectionTrait,
     id: TeamId,
@@ -105,12 +105,12 @@ pub async fn update(
 /// Dissolves a team. What was shared with it is no longer.
 ///
 /// # Errors
-/// [`AccessError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn delete(txn: &impl ConnectionTrait, id: TeamId) -> Result<(), Error> {
     membership::Entity::delete_many().filter(membership::Column::TeamId.eq(id)).exec(txn).await?;
     share::Entity::delete_many().filter(share::Column::TeamId.eq(id)).exec(txn).await?;
     match Entity::delete_by_id(id).exec(txn).await?.rows_affected {
-        0 => Err(AccessError::NotFound.into()),
+        0 => Err(Error::no_such::<Entity>()),
         _ => Ok(()),
     }
 }

@@ -60,7 +60,7 @@ pub struct Model {
     pub version: i32,
 }
 
-edited!(AccessError::NotFound);
+edited!();
 
 catalog! {
     /// A user of Rapport: somebody who works in the organisation.
@@ -70,7 +70,7 @@ catalog! {
     /// What they are called.
     name: text(Column::Name).filtered().ordered(),
     /// What they log in with.
-    email: text(Column::Email).filtered(),
+    email: text(Column::Email).filtered().unique(),
     /// Counts up with every change; give it back as `expectedVersion`.
     version: whole(Column::Version),
     /// What they may do.
@@ -128,8 +128,8 @@ pub struct Change {
 /// Adds a user.
 ///
 /// # Errors
-/// `Invalid` for a malformed address or language, [`AccessError::EmailTaken`],
-/// [`AccessError::NoSuchRole`], [`AccessError::NoSuchPosition`].
+/// `Invalid` for a malformed address or language, [`Error::NotUnique`],
+/// [`Error::NoSuch`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     new: NewUser,
@@ -170,7 +170,7 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &str) -> Result<Option<M
 /// them in by another address, where the change does that. Without a user it is about one who is to be added.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`AccessError::NoSuchRole`], [`AccessError::BeyondYourRole`], [`AccessError::BeyondYourReach`].
+/// [`Error::NoSuch`], [`AccessError::BeyondYourRole`], [`AccessError::BeyondYourReach`].
 pub async fn ensure_manageable(
     txn: &impl ConnectionTrait,
     user: Option<UserId>,
@@ -178,7 +178,9 @@ pub async fn ensure_manageable(
     viewer: &Viewer,
 ) -> Result<(), Error> {
     let user = match user {
-        Some(id) => Some(Entity::find_by_id(id).one(txn).await?.ok_or(AccessError::NotFound)?),
+        Some(id) => {
+            Some(Entity::find_by_id(id).one(txn).await?.ok_or_else(Error::no_such::<Entity>)?)
+        }
         None => None,
     };
     let roles = user.as_ref().map(|user| user.role_id).into_iter().chain(change.role);
@@ -199,7 +201,7 @@ pub async fn ensure_manageable(
 /// they may not log in any more, the links that they were sent for choosing a password are void.
 ///
 /// # Errors
-/// [`AccessError::NotFound`], [`Error::StaleVersion`], [`AccessError::LastAdministrator`], and those of
+/// [`Error::NoSuch`], [`Error::StaleVersion`], [`AccessError::LastAdministrator`], and those of
 /// [`create`].
 pub async fn update(
     txn: &impl ConnectionTrait,
@@ -251,7 +253,10 @@ async fn ensure_place(
     position: Option<PositionId>,
 ) -> Result<(), Error> {
     if let Some(role) = role {
-        role::Entity::find_by_id(role).one(txn).await?.ok_or(AccessError::NoSuchRole)?;
+        role::Entity::find_by_id(role)
+            .one(txn)
+            .await?
+            .ok_or_else(|| Error::no_such::<role::Entity>().at(&["input", "roleId"]))?;
     }
     if let Some(position) = position {
         position::ensure(txn, position).await?;
@@ -280,7 +285,7 @@ pub async fn ensure_all(txn: &impl ConnectionTrait, users: &[UserId]) -> Result<
 /// tells who it was.
 ///
 /// # Errors
-/// [`AccessError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn end_sessions(
     txn: &impl ConnectionTrait,
     id: UserId,

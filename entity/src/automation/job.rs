@@ -282,14 +282,14 @@ pub async fn viewer(
 /// Starts a job that waits for it. Only who asked for it can.
 ///
 /// # Errors
-/// [`AutomationError::JobNotFound`], [`AutomationError::JobStarted`].
+/// [`Error::NoSuch`], [`AutomationError::JobStarted`].
 pub async fn start(
     txn: &impl ConnectionTrait,
     id: JobId,
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let row = own(txn, id, viewer).await?.ok_or(AutomationError::JobNotFound)?;
+    let row = own(txn, id, viewer).await?.ok_or_else(Error::no_such::<Entity>)?;
     if row.state != State::Preview {
         return Err(AutomationError::JobStarted.into());
     }
@@ -302,7 +302,7 @@ pub async fn start(
 /// can, and who manages users.
 ///
 /// # Errors
-/// [`AutomationError::JobNotFound`], [`AutomationError::JobEnded`],
+/// [`Error::NoSuch`], [`AutomationError::JobEnded`],
 /// [`AutomationError::NotCancellable`].
 pub async fn cancel(
     txn: &impl ConnectionTrait,
@@ -314,7 +314,7 @@ pub async fn cancel(
         true => Entity::find_by_id(id).lock_exclusive().one(txn).await?,
         false => own(txn, id, viewer).await?,
     };
-    let row = row.ok_or(AutomationError::JobNotFound)?;
+    let row = row.ok_or_else(Error::no_such::<Entity>)?;
     match (row.state, row.kind) {
         (State::Succeeded | State::Failed | State::Cancelled, _) => {
             return Err(AutomationError::JobEnded.into());

@@ -23,9 +23,6 @@ pub enum AutomationError {
     /// Enough for a day.
     #[error("{0} copies of this receipt were sent within a day; that is the most")]
     TooManyCopies(usize),
-    /// No job has the id.
-    #[error("there is no such job")]
-    JobNotFound,
     /// It cannot be started twice.
     #[error("the job was started already")]
     JobStarted,
@@ -38,12 +35,6 @@ pub enum AutomationError {
     /// No file has the id.
     #[error("there is no such file; upload it to /files first")]
     FileNotFound,
-    /// No endpoint has the id.
-    #[error("there is no such endpoint")]
-    NoSuchEndpoint,
-    /// No delivery has the id.
-    #[error("there is no such delivery")]
-    NoSuchDelivery,
     /// Nothing is sent to it.
     #[error("the endpoint is switched off; switch it on first")]
     EndpointInactive,

@@ -116,7 +116,7 @@ impl Record {
     /// Makes sure that the viewer may do with a row what needs `permission` and changes it.
     ///
     /// # Errors
-    /// [`AccessError::NotFound`] for what they do not see, [`AccessError::Forbidden`] for what they see only.
+    /// [`Error::NoSuch`] for what they do not see, [`AccessError::Forbidden`] for what they see only.
     pub async fn ensure(
         &self,
         db: &impl ConnectionTrait,
@@ -143,7 +143,7 @@ impl Record {
         match is_reached {
             true => Ok(()),
             false if exists(self.visible(viewer)).await? => Err(AccessError::Forbidden.into()),
-            false => Err(AccessError::NotFound.into()),
+            false => Err(Error::NoSuch { kind: self.name, at: &[] }),
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Field {
     pub summed: bool,
     /// Whether it is only compared, never shown.
     pub hidden: bool,
+    /// Whether no two records have the same value.
+    pub unique: bool,
 }
 
 /// What a column holds, and how it is written.
@@ -190,6 +192,7 @@ impl Field {
             grouped: false,
             summed: false,
             hidden: false,
+            unique: false,
         }
     }
 
@@ -228,6 +231,12 @@ impl Field {
     #[must_use]
     pub fn hidden(self) -> Self {
         Self { hidden: true, filtered: true, ..self }
+    }
+
+    /// The same, and no two records have the same value: the table has a constraint `table_column_key`.
+    #[must_use]
+    pub fn unique(self) -> Self {
+        Self { unique: true, ..self }
     }
 
     /// The same for those alone who have the permission.

@@ -226,6 +226,18 @@ pub fn screaming(name: &str) -> String {
     })
 }
 
+/// A name in words: `displayName` becomes `display name`.
+#[must_use]
+pub fn words(name: &str) -> String {
+    name.chars().fold(String::with_capacity(name.len() + 4), |mut words, c| {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+        words
+    })
+}
+
 /// The lines of a doc comment as a text.
 #[must_use]
 pub fn prose(lines: &[&'static str]) -> String {

@@ -105,7 +105,7 @@ catalog! {
     updated_at: instant(Column::UpdatedAt).filtered().ordered(),
 }
 
-edited!(CollaborationError::DocumentNotFound);
+edited!();
 
 /// What people say about a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,10 +161,10 @@ pub fn parse_folder(given: &str) -> Result<String, Error> {
 /// The document, unless it is deleted.
 ///
 /// # Errors
-/// [`CollaborationError::DocumentNotFound`].
+/// [`Error::NoSuch`].
 pub async fn get(db: &impl ConnectionTrait, id: DocumentId) -> Result<Model, Error> {
     let row = Entity::find_by_id(id).filter(Column::DeletedAt.is_null()).one(db).await?;
-    Ok(row.ok_or(CollaborationError::DocumentNotFound)?)
+    row.ok_or_else(Error::no_such::<Entity>)
 }
 
 /// Adds a document with its first version.
@@ -209,7 +209,7 @@ pub(super) async fn create(
 /// Adds the next version.
 ///
 /// # Errors
-/// [`CollaborationError::DocumentNotFound`], [`CollaborationError::TooManyVersions`].
+/// [`Error::NoSuch`], [`CollaborationError::TooManyVersions`].
 pub(super) async fn add_version(
     txn: &impl ConnectionTrait,
     id: DocumentId,
@@ -219,7 +219,7 @@ pub(super) async fn add_version(
 ) -> Result<file::Model, Error> {
     let mut row = edit::lock::<Entity>(txn, id, None).await?;
     if row.deleted_at.is_some() {
-        return Err(CollaborationError::DocumentNotFound.into());
+        return Err(Error::no_such::<Entity>());
     }
     let number = file::newest(txn, id).await? + 1;
     if number > MOST_VERSIONS {
@@ -234,7 +234,7 @@ pub(super) async fn add_version(
 /// Changes what people say about a document, if it still has `expected_version` (where one is given).
 ///
 /// # Errors
-/// As [`Subject::ensure`], [`Error::StaleVersion`], `Invalid`, [`CollaborationError::DocumentNotFound`].
+/// As [`Subject::ensure`], [`Error::StaleVersion`], `Invalid`, [`Error::NoSuch`].
 pub async fn update(
     txn: &impl ConnectionTrait,
     id: DocumentId,
@@ -246,7 +246,7 @@ pub async fn update(
     let mut row = edit::lock::<Entity>(txn, id, None).await?;
     row.ensure(txn, viewer).await?;
     if row.deleted_at.is_some() {
-        return Err(CollaborationError::DocumentNotFound.into());
+        return Err(Error::no_such::<Entity>());
     }
     edit::unchanged(&row, expected_version)?;
     let Change { title, folder, tags } = change;
@@ -269,7 +269,7 @@ pub async fn update(
 /// Deletes a document, or restores it. Doing so again changes nothing.
 ///
 /// # Errors
-/// As [`Subject::ensure`], [`CollaborationError::DocumentNotFound`],
+/// As [`Subject::ensure`], [`Error::NoSuch`],
 /// [`CollaborationError::TooManyDocuments`] when there is no room for a restored one.
 pub async fn set_deleted(
     txn: &impl ConnectionTrait,
@@ -338,9 +338,7 @@ impl Model {
     pub async fn ensure(&self, db: &impl ConnectionTrait, viewer: &Viewer) -> Result<(), Error> {
         let ensured = self.subject()?.ensure(db, viewer).await;
         ensured.map_err(|error| match error {
-            Error::Collaboration(CollaborationError::SubjectNotFound) => {
-                CollaborationError::DocumentNotFound.into()
-            }
+            Error::Collaboration(CollaborationError::SubjectNotFound) => Error::no_such::<Entity>(),
             other => other,
         })
     }

@@ -65,7 +65,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Puts a mark on a record; nothing happens when it is there already.
 ///
 /// # Errors
-/// [`CollaborationError::NoSuchRecord`], [`CollaborationError::TooManyFavourites`].
+/// [`Error::NoSuch`], [`CollaborationError::TooManyFavourites`].
 pub async fn put(
     txn: &impl ConnectionTrait,
     kind: Kind,
@@ -77,11 +77,12 @@ pub async fn put(
         Some(user) => user::viewer(txn, user, now).await?,
         None => None,
     };
-    let viewer = viewer.ok_or(CollaborationError::NoSuchRecord)?;
+    let missing = || Error::NoSuch { kind: record.name, at: &["id"] };
+    let viewer = viewer.ok_or_else(missing)?;
     let keys = ("id", &[id][..]);
     let seen = by_keys(txn.get_database_backend(), record, &viewer, &["id"], keys, None);
     if txn.query_one(&seen).await?.is_none() {
-        return Err(CollaborationError::NoSuchRecord.into());
+        return Err(missing());
     }
     let row = ActiveModel {
         user_id: Set(viewer.user),

@@ -24,24 +24,12 @@ pub enum CollaborationError {
     /// A view belongs to a user.
     #[error("a view is saved by a user who can log in")]
     NobodysView,
-    /// No record has the id, or it may not be seen.
-    #[error("there is no such record")]
-    NoSuchRecord,
     /// What is to be moved, or what it is to stand before, is no favourite.
     #[error("this is none of your favourites; add it first")]
     NoSuchFavourite,
     /// There are as many as there can be.
     #[error("you have {0} favourites, which is the most; remove one first")]
     TooManyFavourites(u64),
-    /// No notification of one's own has the id.
-    #[error("you have no such notification")]
-    NoSuchNotification,
-    /// No note has the id, or it is deleted.
-    #[error("there is no such note")]
-    NoSuchNote,
-    /// No document has the id.
-    #[error("there is no such document")]
-    DocumentNotFound,
     /// No record that could have documents has the id.
     #[error("there is no such record that documents are kept with")]
     SubjectNotFound,

@@ -2,7 +2,6 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::CollaborationError;
 use crate::access::{Permission, audit, user};
 use crate::catalog::catalog;
 use crate::check::Check;
@@ -65,7 +64,7 @@ catalog! {
 }
 
 edited!(
-    CollaborationError::NoSuchNote, NoteId, NoteCreated / NoteUpdated / NoteDeleted,
+    NoteId, NoteCreated / NoteUpdated / NoteDeleted,
     { deleted_at: None }, part of customer_id, deleted by deleted_at / NoteRestored
 );
 

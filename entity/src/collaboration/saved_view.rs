@@ -60,7 +60,7 @@ pub struct Model {
     pub version: i32,
 }
 
-edited!(CollaborationError::NoSuchView);
+edited!();
 
 catalog! {
     /// A list's filter, order and columns under a name: one's own, or one that somebody shares with all.

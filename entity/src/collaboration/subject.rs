@@ -93,7 +93,7 @@ impl Target {
     /// Makes sure that it exists and that `viewer` may put a file there.
     ///
     /// # Errors
-    /// As [`Subject::ensure`], and [`CollaborationError::DocumentNotFound`].
+    /// As [`Subject::ensure`], and [`Error::NoSuch`].
     pub async fn ensure(self, db: &impl ConnectionTrait, viewer: &Viewer) -> Result<(), Error> {
         match self {
             Self::New(subject) => subject.ensure(db, viewer).await,

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
-use super::{CustomersError, customer, parse_text};
+use super::{customer, parse_text};
 use crate::access::Permission;
 use crate::catalog::catalog;
 use crate::check::Check;
@@ -82,7 +82,7 @@ catalog! {
 }
 
 edited!(
-    CustomersError::NoSuchAddress, AddressId, AddressCreated / AddressUpdated / AddressDeleted,
+    AddressId, AddressCreated / AddressUpdated / AddressDeleted,
     {}, part of customer_id
 );
 

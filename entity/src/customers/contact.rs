@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{CustomersError, customer, parse_email_if_any, parse_required, parse_text};
+use super::{customer, parse_email_if_any, parse_required, parse_text};
 use crate::access::Permission;
 use crate::catalog::catalog;
 use crate::check::Check;
@@ -69,7 +69,7 @@ catalog! {
 }
 
 edited!(
-    CustomersError::NoSuchContact, ContactId, ContactCreated / ContactUpdated / ContactDeleted,
+    ContactId, ContactCreated / ContactUpdated / ContactDeleted,
     { search_text: String::new() }, part of customer_id
 );
 

@@ -9,7 +9,7 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
-use super::{CustomersError, address, contact, timeline};
+use super::{address, contact, timeline};
 use crate::access::{Permission, audit, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
@@ -189,7 +189,7 @@ catalog! {
     /// Counts up with every change; give it back as `expectedVersion`.
     version: whole(Column::Version),
     /// The number that people and other systems know it by; null when it has none.
-    number: text(Column::Number).filtered().ordered(),
+    number: text(Column::Number).filtered().ordered().unique(),
     /// What kind of party it is.
     kind: choice::<Kind>("CustomerKind", Column::Kind).filtered().grouped(),
     /// How far the relation has come.
@@ -264,25 +264,25 @@ catalog! {
     updated_at: instant(Column::UpdatedAt).filtered().ordered(),
 }
 
-edited!(CustomersError::NotFound);
+edited!();
 
 /// The customer, unless it is deleted.
 ///
 /// # Errors
-/// [`CustomersError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn get(db: &impl ConnectionTrait, id: CustomerId) -> Result<Model, Error> {
     let row = Entity::find_by_id(id).filter(Column::DeletedAt.is_null()).one(db).await?;
-    Ok(row.ok_or(CustomersError::NotFound)?)
+    row.ok_or_else(Error::no_such::<Entity>)
 }
 
 /// The customer, unless it is deleted, and held until the transaction ends: it is neither deleted nor
 /// merged away while something that refers to it is being written.
 ///
 /// # Errors
-/// [`CustomersError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn hold(txn: &impl ConnectionTrait, id: CustomerId) -> Result<Model, Error> {
     let row = Entity::find_by_id(id).filter(Column::DeletedAt.is_null()).lock(LockType::KeyShare);
-    Ok(row.one(txn).await?.ok_or(CustomersError::NotFound)?)
+    row.one(txn).await?.ok_or_else(Error::no_such::<Entity>)
 }
 
 /// The customers with the `ids`, deleted or not, locked in the order of their ids.
@@ -300,7 +300,7 @@ async fn lock(
     id: CustomerId,
     expected_version: Option<i32>,
 ) -> Result<Model, Error> {
-    let row = lock_all(txn, [id]).await?.pop().ok_or(CustomersError::NotFound)?;
+    let row = lock_all(txn, [id]).await?.pop().ok_or_else(Error::no_such::<Entity>)?;
     unchanged(&row, expected_version)?;
     Ok(row)
 }

@@ -19,9 +19,6 @@ pub use field::{
 /// What the rules about customers refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CustomersError {
-    /// No customer has the id, or it is deleted.
-    #[error("there is no such customer")]
-    NotFound,
     /// No user has the id.
     #[error("there is no such user to own the customer")]
     NoSuchOwner,
@@ -33,9 +30,6 @@ pub enum CustomersError {
         "your role lets you add customers for yourself or your teams only; name one of these, or nobody"
     )]
     OwnerOutOfReach,
-    /// Another customer has the number.
-    #[error("another customer has this number; leave it empty or choose another one")]
-    NumberTaken,
     /// Its records are in its currency.
     #[error("the customer has invoices or payments, so its currency stays as it is")]
     CurrencyInUse,
@@ -64,12 +58,6 @@ pub enum CustomersError {
     /// Nothing about a customer was removed that has the id.
     #[error("nothing about a customer was removed that has this id, or its history is erased")]
     NothingToErase,
-    /// No contact has the id.
-    #[error("there is no such contact")]
-    NoSuchContact,
-    /// No address has the id.
-    #[error("there is no such address")]
-    NoSuchAddress,
     /// A row of a batch does not say by what it is found.
     #[error(
         "the row has no {0}, by which rows are matched; fill it in, or match on something else"
@@ -84,18 +72,9 @@ pub enum CustomersError {
     /// An import cannot be taken back any more.
     #[error("the import cannot be undone any more: {0}")]
     BuiltOn(String),
-    /// No template has the id.
-    #[error("there is no such template")]
-    NoSuchTemplate,
     /// What a row describes is deleted.
     #[error("the customer that matches is deleted; restore it first")]
     MatchDeleted,
-    /// No custom field has the id, or it is archived.
-    #[error("there is no such custom field")]
-    NoSuchField,
-    /// Another custom field has the key, or had it before it was archived.
-    #[error("another custom field has this key, or had it; choose another one")]
-    FieldKeyTaken,
     /// Its values are of its type.
     #[error(
         "customers have values of this field, so its type stays; archive it and define another one"

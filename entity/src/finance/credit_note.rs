@@ -7,7 +7,7 @@ use sea_orm::{FromQueryResult, QuerySelect};
 use super::counter::{self, Series};
 use super::invoice::{self, Settlement};
 use super::ledger::{self, Account, Source};
-use super::{FinanceError, totals};
+use super::totals;
 use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
@@ -71,7 +71,7 @@ catalog! {
 /// Takes back `amount` (tax included) of what is open of an invoice; `None` takes back all of it.
 ///
 /// # Errors
-/// `InvoiceNotFound`, `InvoiceNotOpen`, `ExceedsOpen`, `Invalid` without a reason.
+/// [`Error::NoSuch`], `InvoiceNotOpen`, `ExceedsOpen`, `Invalid` without a reason.
 pub async fn issue(
     txn: &impl ConnectionTrait,
     invoice: InvoiceId,
@@ -81,7 +81,7 @@ pub async fn issue(
     now: DateTimeUtc,
 ) -> Result<(Model, invoice::Model), Error> {
     let mut invoices = invoice::lock(txn, &[invoice]).await?;
-    let invoice = invoices.pop().ok_or(FinanceError::InvoiceNotFound)?;
+    let invoice = invoices.pop().ok_or_else(Error::no_such::<invoice::Entity>)?;
     issue_for(txn, invoice, amount, reason, actor, now).await
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn issue_for(
     let (currency, customer) = (invoice.currency, invoice.customer_id);
     let changed = Settlement { credited: total, ..Settlement::of(invoice) };
     let mut invoices = invoice::settle(txn, vec![changed], actor, now).await?;
-    let invoice = invoices.pop().ok_or(FinanceError::InvoiceNotFound)?;
+    let invoice = invoices.pop().ok_or_else(Error::no_such::<invoice::Entity>)?;
     let row = ActiveModel {
         id: Set(id),
         number: Set(counter::draw(txn, Series::CreditNote, issued_on).await?),

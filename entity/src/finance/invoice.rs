@@ -102,7 +102,7 @@ catalog! {
     /// Counts up with every change of what is paid or credited.
     version: whole(Column::Version),
     /// Its number: gapless in its year, or another system's for an imported one.
-    number: text(Column::Number).filtered().ordered(),
+    number: text(Column::Number).filtered().ordered().unique(),
     /// The id of who owes it.
     customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
     /// Who owes it; null when you may not see them.
@@ -211,7 +211,7 @@ pub struct NewInvoice {
 /// Issues an invoice: it gets its number and is owed from now on.
 ///
 /// # Errors
-/// `Invalid`, [`FinanceError`], [`crate::customers::CustomersError::NotFound`].
+/// `Invalid`, [`FinanceError`], [`Error::NoSuch`].
 pub async fn issue(
     txn: &impl ConnectionTrait,
     new: NewInvoice,
@@ -328,7 +328,7 @@ impl NewLine {
 /// Takes an invoice back as a whole, by a credit note.
 ///
 /// # Errors
-/// `InvoiceNotFound`, `InvoiceNotOpen`, `InvoiceHasPayments`, `Invalid` without a reason.
+/// [`Error::NoSuch`], `InvoiceNotOpen`, `InvoiceHasPayments`, `Invalid` without a reason.
 pub async fn void(
     txn: &impl ConnectionTrait,
     id: InvoiceId,
@@ -336,7 +336,7 @@ pub async fn void(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, credit_note::Model), Error> {
-    let invoice = lock(txn, &[id]).await?.pop().ok_or(FinanceError::InvoiceNotFound)?;
+    let invoice = lock(txn, &[id]).await?.pop().ok_or_else(Error::no_such::<Entity>)?;
     if invoice.paid > 0 {
         return Err(FinanceError::InvoiceHasPayments { number: invoice.number }.into());
     }
@@ -349,7 +349,7 @@ pub async fn void(
 /// Locks invoices in the order of their ids, which is the order for everybody.
 ///
 /// # Errors
-/// `InvoiceTwice`, `InvoiceNotFound`.
+/// `InvoiceTwice`, [`Error::NoSuch`].
 pub(super) async fn lock(
     txn: &impl ConnectionTrait,
     ids: &[InvoiceId],
@@ -364,7 +364,7 @@ pub(super) async fn lock(
         .all(txn)
         .await?;
     if found.len() < ids.len() {
-        return Err(FinanceError::InvoiceNotFound.into());
+        return Err(Error::no_such::<Entity>());
     }
     Ok(found)
 }

@@ -28,12 +28,6 @@ pub enum FinanceError {
         /// The record's own.
         expected: Currency,
     },
-    /// No invoice has the id.
-    #[error("there is no such invoice")]
-    InvoiceNotFound,
-    /// Another invoice has the number.
-    #[error("another invoice has this number")]
-    NumberTaken,
     /// The invoice belongs to somebody else.
     #[error("invoice {number} belongs to another customer")]
     OtherCustomersInvoice {
@@ -63,9 +57,6 @@ pub enum FinanceError {
     /// The same invoice stands there twice.
     #[error("the same invoice stands there twice; add the amounts up")]
     InvoiceTwice,
-    /// No payment has the id.
-    #[error("there is no such payment")]
-    PaymentNotFound,
     /// It was reversed already.
     #[error("the payment is reversed; record a new one")]
     PaymentReversed,

@@ -199,7 +199,7 @@ pub struct NewPayment {
 /// Records money received: it settles invoices, gets its receipt, and the customer hears of it.
 ///
 /// # Errors
-/// `Invalid`, [`FinanceError`], [`crate::customers::CustomersError::NotFound`].
+/// `Invalid`, [`FinanceError`], [`Error::NoSuch`].
 pub async fn record(
     txn: &impl ConnectionTrait,
     new: NewPayment,
@@ -257,7 +257,7 @@ pub async fn record(
 /// Lets unapplied cash of a payment settle invoices.
 ///
 /// # Errors
-/// `PaymentNotFound`, `PaymentReversed`, `ExceedsUnapplied`, and what an invoice refuses.
+/// [`Error::NoSuch`], `PaymentReversed`, `ExceedsUnapplied`, and what an invoice refuses.
 pub async fn allocate(
     txn: &impl ConnectionTrait,
     id: PaymentId,
@@ -294,7 +294,7 @@ pub async fn allocate(
 /// Takes a payment back: its invoices are open again, and its receipt is cancelled by a new document.
 ///
 /// # Errors
-/// `PaymentNotFound`, `PaymentReversed`, `Invalid` without a reason.
+/// [`Error::NoSuch`], `PaymentReversed`, `Invalid` without a reason.
 pub async fn reverse(
     txn: &impl ConnectionTrait,
     id: PaymentId,
@@ -335,7 +335,7 @@ pub async fn reverse(
 
 async fn lock(txn: &impl ConnectionTrait, id: PaymentId) -> Result<Model, Error> {
     let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    match row.ok_or(FinanceError::PaymentNotFound)? {
+    match row.ok_or_else(Error::no_such::<Entity>)? {
         row if row.state == State::Reversed => Err(FinanceError::PaymentReversed.into()),
         row => Ok(row),
     }

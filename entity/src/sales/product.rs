@@ -2,7 +2,6 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::SalesError;
 use crate::access::{Permission, audit};
 use crate::catalog::catalog;
 use crate::check::Check;
@@ -47,7 +46,7 @@ catalog! {
     /// Counts up with every change; give it back as `expectedVersion`.
     version: whole(Column::Version),
     /// What people and documents know it by; unique.
-    code: text(Column::Code).filtered().ordered(),
+    code: text(Column::Code).filtered().ordered().unique(),
     /// What it is called.
     name: text(Column::Name).filtered().ordered(),
     /// What there is to say about it; null when nothing is.
@@ -74,7 +73,7 @@ catalog! {
 }
 
 edited!(
-    SalesError::NoSuchProduct, ProductId, ProductCreated / ProductUpdated / ProductDeleted,
+    ProductId, ProductCreated / ProductUpdated / ProductDeleted,
     { search_text: String::new(), deleted_at: None }, deleted by deleted_at / ProductRestored
 );
 

@@ -18,7 +18,7 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{Condition, DeriveActiveEnum, EnumIter, QuerySelect, QueryTrait};
 
 use super::secret::Secret;
-use super::{AccessError, user};
+use super::user;
 use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{Id, SessionId, UserId};
@@ -168,7 +168,7 @@ pub(super) fn user_of(session: SessionId, now: DateTimeUtc) -> SelectStatement {
 /// Ends one of a user's sessions; one that has ended stays as it is.
 ///
 /// # Errors
-/// [`AccessError::NotFound`].
+/// [`Error::NoSuch`].
 pub async fn end(
     txn: &impl ConnectionTrait,
     user: UserId,
@@ -177,7 +177,7 @@ pub async fn end(
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let found = Entity::find_by_id(session).filter(Column::UserId.eq(user)).one(txn).await?;
-    found.ok_or(AccessError::NotFound)?;
+    found.ok_or_else(Error::no_such::<Entity>)?;
     close(txn, Condition::all().add(Column::Id.eq(session)), ending, now).await.map(|_| ())
 }
 

@@ -5,7 +5,7 @@ use sea_orm::EntityTrait;
 
 use super::*;
 use crate::access::secret::Purpose;
-use crate::access::{Actor, Role, throttle, user};
+use crate::access::{AccessError, Actor, Role, throttle, user};
 use crate::db::Db;
 
 async fn house() -> (tempfile::TempDir, Db, UserId, DateTimeUtc) {

@@ -148,7 +148,7 @@ pub async fn plan(
 /// Plans a delivery that only tries whether an endpoint takes anything.
 ///
 /// # Errors
-/// `NoSuchEndpoint`, `EndpointInactive`.
+/// [`Error::NoSuch`], `EndpointInactive`.
 pub async fn ping(
     txn: &impl ConnectionTrait,
     id: WebhookEndpointId,
@@ -165,14 +165,14 @@ pub async fn ping(
 /// Sends a delivery again that was settled, whatever came of it.
 ///
 /// # Errors
-/// `NoSuchDelivery`, `StillOnItsWay`, `EndpointInactive`.
+/// [`Error::NoSuch`], `StillOnItsWay`, `EndpointInactive`.
 pub async fn redeliver(
     txn: &impl ConnectionTrait,
     id: WebhookDeliveryId,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let found = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
-    let row = found.ok_or(AutomationError::NoSuchDelivery)?;
+    let row = found.ok_or_else(|| Error::no_such::<Entity>().at(&["id"]))?;
     active(txn, row.endpoint_id).await?;
     if row.settled_at.is_none() {
         return Err(AutomationError::DeliveryOnItsWay.into());

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::delivery;
 use crate::access::{Actor, Permission};
-use crate::automation::{AutomationError, event};
+use crate::automation::event;
 use crate::catalog::catalog;
 use crate::edit::{edited, lock, save};
 use crate::error::Error;
@@ -53,7 +53,7 @@ pub struct Model {
     pub version: i32,
 }
 
-edited!(AutomationError::NoSuchEndpoint);
+edited!();
 
 catalog! {
     /// Where events are sent to.
@@ -122,7 +122,7 @@ pub async fn create(
 /// endpoint that is switched off is given up.
 ///
 /// # Errors
-/// `NoSuchEndpoint`, [`Error::StaleVersion`], `Invalid`.
+/// [`Error::NoSuch`], [`Error::StaleVersion`], `Invalid`.
 pub async fn update(
     txn: &impl ConnectionTrait,
     id: WebhookEndpointId,
@@ -151,7 +151,7 @@ pub async fn update(
 /// Signs with another secret from now on, and with the present one too for a day.
 ///
 /// # Errors
-/// `NoSuchEndpoint`.
+/// [`Error::NoSuch`].
 pub async fn rotate(
     txn: &impl ConnectionTrait,
     id: WebhookEndpointId,

@@ -19,7 +19,6 @@ mod tell;
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, DeriveActiveEnum, EnumIter};
 
-use super::CollaborationError;
 use crate::access::{Actor, user};
 use crate::catalog::catalog;
 use crate::error::Error;
@@ -152,7 +151,7 @@ pub async fn read(
 /// Puts a notification away.
 ///
 /// # Errors
-/// [`CollaborationError::NoSuchNotification`].
+/// [`Error::NoSuch`].
 pub async fn delete(
     txn: &impl ConnectionTrait,
     id: NotificationId,
@@ -162,7 +161,7 @@ pub async fn delete(
     let put_away = settled(Condition::all().add(Column::Id.eq(id)), actor);
     let put_away = put_away.col_expr(Column::DeletedAt, Expr::val(now));
     match put_away.exec(txn).await?.rows_affected {
-        0 => Err(CollaborationError::NoSuchNotification.into()),
+        0 => Err(Error::no_such::<Entity>().at(&["id"])),
         _ => Ok(()),
     }
 }

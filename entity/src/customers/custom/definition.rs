@@ -110,7 +110,7 @@ pub struct Model {
     pub version: i32,
 }
 
-edited!(CustomersError::NoSuchField);
+edited!();
 
 catalog! {
     /// A custom field of customers: what its values are, why they are kept, and who sees them.
@@ -120,7 +120,7 @@ catalog! {
     /// Counts up with every change; give it back as `expectedVersion`.
     version: whole(Column::Version),
     /// What programs call it: a letter, then letters, digits and underscores. Never changes.
-    key: text(Column::Key).filtered().ordered(),
+    key: text(Column::Key).filtered().ordered().unique(),
     /// What people call it.
     label: text(Column::Label).ordered(),
     /// What people of other languages call it: an object of labels by language tag.
@@ -259,7 +259,7 @@ pub struct Change {
 /// Defines a custom field.
 ///
 /// # Errors
-/// `Invalid`, [`CustomersError::FieldKeyTaken`], [`CustomersError::TooManyFields`].
+/// `Invalid`, [`Error::NotUnique`], [`CustomersError::TooManyFields`].
 pub async fn create(
     txn: &impl ConnectionTrait,
     new: NewCustomField,
@@ -296,7 +296,7 @@ pub async fn create(
 /// Changes a custom field, if it still has `expected_version` (where one is given).
 ///
 /// # Errors
-/// `Invalid`, [`CustomersError::NoSuchField`], [`CustomersError::FieldInUse`],
+/// `Invalid`, [`Error::NoSuch`], [`CustomersError::FieldInUse`],
 /// [`CustomersError::ChoiceInUse`], [`Error::StaleVersion`].
 pub async fn update(
     txn: &impl ConnectionTrait,
@@ -326,7 +326,7 @@ pub async fn update(
 /// Archives a custom field: its values stay, but nobody sees or sets them any more.
 ///
 /// # Errors
-/// [`CustomersError::NoSuchField`].
+/// [`Error::NoSuch`].
 pub async fn archive(
     txn: &impl ConnectionTrait,
     id: CustomFieldId,
@@ -339,7 +339,7 @@ pub async fn archive(
 
 async fn lock(txn: &impl ConnectionTrait, id: CustomFieldId) -> Result<Model, Error> {
     let rows = Entity::find_by_id(id).filter(Column::ArchivedAt.is_null()).lock_exclusive();
-    Ok(rows.one(txn).await?.ok_or(CustomersError::NoSuchField)?)
+    rows.one(txn).await?.ok_or_else(Error::no_such::<Entity>)
 }
 
 /// Whether any customer, deleted or not, has a value, or one of the `choices`.

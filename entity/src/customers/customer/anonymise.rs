@@ -30,7 +30,7 @@ const TOGETHER: usize = 1_000;
 /// whatever else says so.
 ///
 /// # Errors
-/// [`CustomersError::NotFound`], [`CustomersError::NotDeleted`], [`CustomersError::Anonymised`],
+/// [`Error::NoSuch`], [`CustomersError::NotDeleted`], [`CustomersError::Anonymised`],
 /// [`CustomersError::NotSettled`], [`Error::StaleVersion`].
 pub async fn anonymise(
     txn: &impl ConnectionTrait,
@@ -71,7 +71,7 @@ pub async fn anonymise(
     audit::erase(txn, people.into_iter().map(Uuid::from), actor, now).await?;
     event::emit(txn, event::Kind::CustomerAnonymised, id.0, Some(id), actor, now).await?;
     let anonymised = rows.into_iter().find(|row| row.id == id);
-    Ok(anonymised.ok_or(CustomersError::NotFound)?)
+    anonymised.ok_or_else(Error::no_such::<Entity>)
 }
 
 impl Model {

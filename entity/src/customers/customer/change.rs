@@ -51,7 +51,7 @@ pub struct Change {
 /// Changes a customer, if it still has `expected_version` (where one is given).
 ///
 /// # Errors
-/// [`CustomersError::NotFound`], [`Error::StaleVersion`], `Invalid`; [`CustomersError::OwnerOutOfReach`] and
+/// [`Error::NoSuch`], [`Error::StaleVersion`], `Invalid`; [`CustomersError::OwnerOutOfReach`] and
 /// [`CustomersError::NoSuchOwner`] for whom it cannot be handed to.
 pub async fn update(
     txn: &impl ConnectionTrait,
@@ -63,7 +63,7 @@ pub async fn update(
 ) -> Result<Model, Error> {
     let mut row = lock(txn, id, expected_version).await?;
     if row.deleted_at.is_some() {
-        return Err(CustomersError::NotFound.into());
+        return Err(Error::no_such::<Entity>());
     }
     if let Some(owner) = change.owner_id.filter(|owner| *owner != row.owner_id) {
         owner::ensure(txn, owner, viewer).await?;

@@ -15,7 +15,6 @@ use super::{Column, Entity, Model, lock_all};
 use crate::access::{Actor, share};
 use crate::automation::event;
 use crate::collaboration::{mark, saved_view, upload};
-use crate::customers::CustomersError;
 use crate::customers::reference::{Move, REFERENCES};
 use crate::edit::{save, unchanged};
 use crate::error::Error;
@@ -84,7 +83,7 @@ pub struct Merge {
 /// Merges customers into one.
 ///
 /// # Errors
-/// `Invalid` for a choice that makes no sense, [`CustomersError::NotFound`], [`Error::StaleVersion`] when the
+/// `Invalid` for a choice that makes no sense, [`Error::NoSuch`], [`Error::StaleVersion`] when the
 /// kept one was changed since `expected_version`.
 pub async fn merge(
     txn: &impl ConnectionTrait,
@@ -104,7 +103,7 @@ pub async fn merge(
     let rows = lock_all(txn, merge.iter().copied().chain([keep])).await?;
     let find = |id: CustomerId| {
         let found = rows.iter().find(|row| row.id == id && row.deleted_at.is_none());
-        found.ok_or(CustomersError::NotFound)
+        found.ok_or_else(Error::no_such::<Entity>)
     };
     let mut kept = find(keep)?.clone();
     unchanged(&kept, expected_version)?;

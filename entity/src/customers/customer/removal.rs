@@ -20,7 +20,7 @@ use crate::id::CustomerId;
 /// Deletes a customer: lists leave it out, and nothing new is written about it. It can be restored.
 ///
 /// # Errors
-/// [`CustomersError::NotFound`], [`Error::StaleVersion`].
+/// [`Error::NoSuch`], [`Error::StaleVersion`].
 pub async fn delete(
     txn: &impl ConnectionTrait,
     id: CustomerId,
@@ -30,7 +30,7 @@ pub async fn delete(
 ) -> Result<Model, Error> {
     let mut row = lock(txn, id, expected_version).await?;
     if row.deleted_at.is_some() {
-        return Err(CustomersError::NotFound.into());
+        return Err(Error::no_such::<Entity>());
     }
     row.deleted_at = Some(now);
     event::emit(txn, event::Kind::CustomerDeleted, id.0, Some(id), actor, now).await?;
@@ -40,7 +40,7 @@ pub async fn delete(
 /// Takes the deletion of a customer back.
 ///
 /// # Errors
-/// [`CustomersError::NotFound`], [`CustomersError::NotDeleted`], [`CustomersError::Merged`],
+/// [`Error::NoSuch`], [`CustomersError::NotDeleted`], [`CustomersError::Merged`],
 /// [`CustomersError::Anonymised`], [`Error::StaleVersion`].
 pub async fn restore(
     txn: &impl ConnectionTrait,
@@ -67,7 +67,7 @@ pub async fn restore(
 /// Removes a deleted customer for good, with everything that belongs to it alone.
 ///
 /// # Errors
-/// [`CustomersError::NotFound`], [`CustomersError::NotDeleted`], [`CustomersError::HasRecords`],
+/// [`Error::NoSuch`], [`CustomersError::NotDeleted`], [`CustomersError::HasRecords`],
 /// [`Error::StaleVersion`].
 pub async fn purge(
     txn: &impl ConnectionTrait,

@@ -259,7 +259,7 @@ impl Batch {
         if let Some(number) = &customer.number {
             let holder = *self.numbers.entry(number.clone()).or_insert(customer.id);
             if holder != customer.id {
-                return Err(CustomersError::NumberTaken.into());
+                return Err(Error::not_unique::<Entity>("number"));
             }
         }
         let id = customer.id;

@@ -9,7 +9,7 @@ use super::mapping::known;
 use crate::access::{Actor, Permission};
 use crate::catalog::catalog;
 use crate::customers::custom::definition::in_use;
-use crate::customers::{CustomersError, parse_required};
+use crate::customers::parse_required;
 use crate::error::Error;
 use crate::id::{Id, ImportTemplateId, UserId};
 
@@ -91,11 +91,14 @@ pub async fn save(
 /// The mapping of a template.
 ///
 /// # Errors
-/// [`CustomersError::NoSuchTemplate`].
+/// [`Error::NoSuch`].
 pub async fn mapping(
     db: &impl ConnectionTrait,
     id: ImportTemplateId,
 ) -> Result<Vec<(String, String)>, Error> {
-    let row = Entity::find_by_id(id).one(db).await?.ok_or(CustomersError::NoSuchTemplate)?;
+    let row = Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .ok_or_else(|| Error::no_such::<Entity>().at(&["input", "templateId"]))?;
     Ok(serde_json::from_value(row.mapping).unwrap_or_default())
 }

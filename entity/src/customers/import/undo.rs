@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ActiveEnum, QuerySelect};
 
 use crate::access::{Actor, Viewer, audit};
-use crate::automation::{AutomationError, job};
+use crate::automation::job;
 use crate::customers::reference::{REFERENCES, Tie};
 use crate::customers::{CustomersError, customer};
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::id::JobId;
 /// changed of others stays. Gives the job under which that is on record.
 ///
 /// # Errors
-/// [`AutomationError::JobNotFound`] for what is no import of customers that has ended,
+/// [`Error::NoSuch`] for what is no import of customers that has ended,
 /// [`CustomersError::BuiltOn`] with the reasons.
 pub async fn undo(
     txn: &impl ConnectionTrait,
@@ -28,7 +28,7 @@ pub async fn undo(
     let import = job::Entity::find_by_id(id).lock_exclusive().one(txn).await?;
     let ended =
         import.filter(|job| job.kind == job::Kind::ImportCustomers && job.finished_at.is_some());
-    ended.ok_or(AutomationError::JobNotFound)?;
+    ended.ok_or_else(Error::no_such::<job::Entity>)?;
     let own = || customer::Entity::find().filter(customer::Column::ImportJobId.eq(id));
     let mut reasons = Vec::new();
     let touched = customer::Column::Version.gt(1).or(customer::Column::DeletedAt.is_not_null());

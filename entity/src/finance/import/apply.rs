@@ -24,7 +24,7 @@ const BINDS: usize = 32_766;
 /// Writes `plan`.
 ///
 /// # Errors
-/// `NumberTaken` when somebody else has added one of the customers or invoices meanwhile.
+/// [`Error::NotUnique`] when somebody else has added one of the customers or invoices meanwhile.
 pub async fn write(
     txn: &impl ConnectionTrait,
     terms: &Terms,

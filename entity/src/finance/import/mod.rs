@@ -39,10 +39,8 @@ use crate::access::{Actor, organisation};
 use crate::automation::lease::Leased;
 use crate::automation::{event, job};
 use crate::clock::Clock;
-use crate::customers::CustomersError;
 use crate::db::Db;
 use crate::error::Error;
-use crate::finance::FinanceError;
 use crate::id::JobId;
 
 /// How many rows are taken in one transaction. The widest table has 20 columns and the ledger gets
@@ -293,10 +291,7 @@ async fn take(
         match taken {
             Ok(outcome) => return outcome.ok_or(ImportError::LeaseLost),
             // Somebody else has just added a customer or an invoice of this chunk: now it is known.
-            Err(
-                Error::Customers(CustomersError::NumberTaken)
-                | Error::Finance(FinanceError::NumberTaken),
-            ) if attempt < ATTEMPTS => attempt += 1,
+            Err(Error::NotUnique { .. }) if attempt < ATTEMPTS => attempt += 1,
             Err(error) => return Err(error.into()),
         }
     }
