@@ -35,6 +35,7 @@ mod m20261125_000092_audit_erasure;
 mod m20261125_000093_erasure_lookup;
 mod m20261125_000094_webhook_share;
 mod m20261126_000095_anonymised;
+mod m20261126_000097_pages;
 mod search;
 
 /// Every step, oldest first.
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000093_erasure_lookup::Migration),
             Box::new(m20261125_000094_webhook_share::Migration),
             Box::new(m20261126_000095_anonymised::Migration),
+            Box::new(m20261126_000097_pages::Migration),
         ]
     }
 }

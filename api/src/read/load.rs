@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use entity::access::Viewer;
-use entity::catalog::{self, Batched, Datum};
+use entity::catalog::{self, Batched, Datum, read_id};
 use entity::db::Line;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -73,15 +73,10 @@ pub(super) struct Found {
     pub total: i64,
 }
 
-/// The value of a cell that refers.
-pub(super) fn reference(row: &QueryResult, cell: usize) -> Result<Option<Uuid>, DbErr> {
-    row.try_get_by_index(cell)
-}
-
 fn references(rows: &[QueryResult], cell: usize) -> Result<Vec<Uuid>, DbErr> {
     let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
-        keys.extend(reference(row, cell)?);
+        keys.extend(read_id(row, cell)?);
     }
     keys.sort_unstable();
     keys.dedup();
@@ -92,17 +87,21 @@ fn references(rows: &[QueryResult], cell: usize) -> Result<Vec<Uuid>, DbErr> {
 pub(super) fn places(rows: &[QueryResult]) -> Result<HashMap<Uuid, usize>, DbErr> {
     let mut at = HashMap::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
-        at.extend(reference(row, 0)?.map(|id| (id, index)));
+        at.extend(read_id(row, 0)?.map(|id| (id, index)));
     }
     Ok(at)
 }
 
-/// For each parent, which rows are its own; they lie together.
+/// For each parent, which rows are its own; they have to lie together.
 fn ranges(rows: &[QueryResult], parent: usize) -> Result<HashMap<Uuid, Range<usize>>, DbErr> {
     let mut found: HashMap<Uuid, Range<usize>> = HashMap::new();
     for (index, row) in rows.iter().enumerate() {
-        if let Some(key) = reference(row, parent)? {
-            found.entry(key).or_insert(index..index).end = index + 1;
+        if let Some(key) = read_id(row, parent)? {
+            let range = found.entry(key).or_insert(index..index);
+            if range.end != index {
+                return Err(DbErr::Custom(format!("the rows of {key} do not lie together")));
+            }
+            range.end = index + 1;
         }
     }
     Ok(found)
@@ -117,7 +116,7 @@ fn within(
     let (mut kept, mut more) = (Vec::with_capacity(rows.len()), HashSet::new());
     let (mut current, mut count) = (None, 0);
     for row in rows {
-        let key = reference(&row, parent)?;
+        let key = read_id(&row, parent)?;
         count = if key == current { count + 1 } else { 1 };
         current = key;
         match key {
@@ -155,7 +154,7 @@ impl Reader<'_> {
         let mut became = HashMap::new();
         if let Some(merged) = merged {
             for row in &level.rows {
-                if let (Some(id), Some(other)) = (reference(row, 0)?, reference(row, merged)?) {
+                if let (Some(id), Some(other)) = (read_id(row, 0)?, read_id(row, merged)?) {
                     became.insert(id, other);
                 }
             }
@@ -326,7 +325,7 @@ impl Reader<'_> {
         let level = self.level(plan, rows).await?;
         let mut at = HashMap::with_capacity(ids.len());
         for (index, row) in level.rows.iter().enumerate() {
-            at.extend(reference(row, plan.index(column))?.map(|key| (key, index)));
+            at.extend(read_id(row, plan.index(column))?.map(|key| (key, index)));
         }
         Ok(Child::One(level, at))
     }
@@ -352,7 +351,7 @@ impl Reader<'_> {
             let counted = &paging.counted;
             let statement = catalog::counts(backend, rows.record, viewer, parents, counted);
             for row in self.query(&statement).await? {
-                if let Some(parent) = reference(&row, 0)? {
+                if let Some(parent) = read_id(&row, 0)? {
                     totals.insert(parent, row.try_get_by_index(1)?);
                 }
             }
@@ -377,7 +376,7 @@ impl Reader<'_> {
     ) -> Result<Child, DbErr> {
         let mut ids = Vec::with_capacity(rows.len());
         for row in rows {
-            ids.push(reference(row, 0)?.unwrap_or_default());
+            ids.push(read_id(row, 0)?.unwrap_or_default());
         }
         self.statements.fetch_add(1, Ordering::Relaxed);
         let data = run(self.db, self.viewer, &ids, arguments).await?.into_iter();

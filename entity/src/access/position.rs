@@ -185,9 +185,9 @@ pub(super) async fn reach(
     let backend = db.get_database_backend();
     let among = match backend {
         sea_orm::DbBackend::Sqlite => "SELECT unhex(value) FROM json_each($1)",
-        _ => "SELECT unnest(CAST(CAST($1 AS text) AS uuid[]))",
+        _ => "SELECT unnest(CAST($1 AS uuid[]))",
     };
-    let values = [keys(backend, users).into(), now.into()];
+    let values = [keys(backend, users), now.into()];
     let sql = sql.replace("USERS", among);
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     let mut reached: HashMap<Uuid, Reached> = HashMap::with_capacity(users.len());

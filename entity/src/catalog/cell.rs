@@ -25,8 +25,11 @@ macro_rules! cell {
     };
 }
 
-/// The id at `index`.
-pub(super) fn id(row: &QueryResult, index: usize) -> Result<Option<Uuid>, DbErr> {
+/// The id at `index`, such as a reference to another record.
+///
+/// # Errors
+/// [`DbErr::Type`] for a cell that is none.
+pub fn read_id(row: &QueryResult, index: usize) -> Result<Option<Uuid>, DbErr> {
     cell!(row, index, Uuid)
 }
 
@@ -42,7 +45,7 @@ pub fn write_cell(
 ) -> Result<bool, DbErr> {
     match scalar {
         Scalar::Id(prefix) => {
-            let Some(id) = id(row, index)? else { return Ok(false) };
+            let Some(id) = read_id(row, index)? else { return Ok(false) };
             write_id(prefix, id, out);
         }
         Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {
@@ -112,7 +115,7 @@ pub fn global(prefix: &str, id: Uuid) -> String {
 /// [`DbErr::Type`] for a cell that is no `scalar`.
 pub(super) fn read(row: &QueryResult, index: usize, scalar: &Scalar) -> Result<Cell, DbErr> {
     let cell = match scalar {
-        Scalar::Id(prefix) => id(row, index)?.map(|id| Cell::Text(global(prefix, id))),
+        Scalar::Id(prefix) => read_id(row, index)?.map(|id| Cell::Text(global(prefix, id))),
         Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {
             cell!(row, index, &str)?.map(|text| Cell::Text(text.to_owned()))
         }
@@ -179,7 +182,7 @@ fn number(row: &QueryResult, index: usize) -> Result<Option<i64>, DbErr> {
 /// The cell at `index` as a part of a cursor.
 pub(super) fn key(row: &QueryResult, index: usize, scalar: &Scalar) -> Result<Option<Key>, DbErr> {
     Ok(match scalar {
-        Scalar::Id(_) => id(row, index)?.map(Key::Id),
+        Scalar::Id(_) => read_id(row, index)?.map(Key::Id),
         Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {
             cell!(row, index, &str)?.map(|text| Key::Text(text.to_owned()))
         }

@@ -124,7 +124,7 @@ impl Order {
     pub fn place(&self, row: &QueryResult, indexes: &[usize], id: usize) -> Result<Cursor, DbErr> {
         let keys = self.0.iter().zip(indexes);
         let keys = keys.map(|(order, index)| cell::key(row, *index, &order.scalar));
-        let id = cell::id(row, id)?.unwrap_or_default();
+        let id = cell::read_id(row, id)?.unwrap_or_default();
         Ok(Cursor { order: self.signature(), keys: keys.collect::<Result<_, _>>()?, id })
     }
 

@@ -4,16 +4,22 @@
 //! it is asked with, so that the database prepares it once.
 
 use sea_orm::sea_query::{
-    Alias, Asterisk, CaseStatement, Expr, ExprTrait, Order as Way, Query, SelectStatement,
-    WindowStatement,
+    Alias, Asterisk, CaseStatement, Expr, ExprTrait, Func, JoinType, Order as Way, Query,
+    SelectStatement, WindowStatement,
 };
-use sea_orm::{Condition, DbBackend};
+use sea_orm::{Condition, DbBackend, Value};
 use uuid::Uuid;
 
 use super::{Order, Record, Scope};
 use crate::access::Viewer;
 use crate::search::{containing, matches, starting};
 use crate::text::fold;
+
+/// What a row belongs to that is one of many.
+const PARENT: &str = "parent";
+
+/// Which of its parent's rows it is.
+const PLACE: &str = "place";
 
 /// Which page of a list.
 pub struct Page {
@@ -36,21 +42,15 @@ pub(super) fn base(record: &Record, viewer: &Viewer, cells: &[&'static str]) -> 
     query
 }
 
-/// `keys` as one value: the text of an array on PostgreSQL, of JSON on SQLite.
-pub(crate) fn keys(backend: DbBackend, keys: &[Uuid]) -> String {
-    use std::fmt::Write;
-    let mut list = String::with_capacity(keys.len() * 40);
-    let (open, close, quote) = match backend {
-        DbBackend::Postgres => ("{", "}", ""),
-        _ => ("[", "]", "\""),
-    };
-    list.push_str(open);
-    for (index, key) in keys.iter().enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        let _ = write!(list, "{comma}{quote}{}{quote}", key.simple());
+/// `keys` as one value: an array on PostgreSQL, JSON on SQLite.
+pub(crate) fn keys(backend: DbBackend, keys: &[Uuid]) -> Value {
+    match backend {
+        DbBackend::Postgres => keys.to_vec().into(),
+        _ => {
+            let keys = keys.iter().map(|key| format!("\"{}\"", key.simple()));
+            format!("[{}]", keys.collect::<Vec<_>>().join(",")).into()
+        }
     }
-    list.push_str(close);
-    list
 }
 
 /// Whether `column` is one of `keys`.
@@ -58,17 +58,11 @@ pub(crate) fn among(backend: DbBackend, column: Expr, keys: &[Uuid]) -> Expr {
     if let [key] = keys {
         return column.eq(*key);
     }
-    let list = self::keys(backend, keys);
-    match backend {
-        DbBackend::Postgres => Expr::cust_with_exprs(
-            "$1 = ANY(CAST(CAST($2 AS text) AS uuid[]))",
-            [column, Expr::val(list)],
-        ),
-        _ => Expr::cust_with_exprs(
-            "? IN (SELECT unhex(value) FROM json_each(?))",
-            [column, Expr::val(list)],
-        ),
-    }
+    let sql = match backend {
+        DbBackend::Postgres => "$1 = ANY($2)",
+        _ => "? IN (SELECT unhex(value) FROM json_each(?))",
+    };
+    Expr::cust_with_exprs(sql, [column, Expr::val(self::keys(backend, keys))])
 }
 
 /// The rows whose `column` is one of `keys`: in any order, or key by key in the order of another column.
@@ -105,8 +99,8 @@ pub fn page(
     query
 }
 
-/// A page for each of the `parents` to which the rows' `column` refers; parents one after the other,
-/// each in the page's order. The column is one of the cells.
+/// A page for each of the `parents` to which the rows' `column` refers. A parent's rows lie together, in the
+/// page's order; the parents come in any. The column is one of the cells.
 #[must_use]
 pub fn pages(
     backend: DbBackend,
@@ -116,37 +110,48 @@ pub fn pages(
     (column, parents): (&'static str, &[Uuid]),
     page: &Page,
 ) -> SelectStatement {
+    let mut own = base(record, viewer, &[]);
+    own.cond_where(page.filter.clone());
     if let [parent] = parents {
-        let mut one = self::page(record, viewer, cells, page);
-        one.and_where(record.column(column).eq(*parent));
-        return one;
+        for cell in cells {
+            own.expr(record.column(cell));
+        }
+        own.and_where(record.column(column).eq(*parent)).limit(page.limit);
+        page.order.apply(record, page.backwards, &mut own);
+        return own;
     }
-    let mut window = WindowStatement::partition_by_custom(format!("\"{column}\""));
-    let name = |letter: char, index: usize| Alias::new(format!("{letter}{index}"));
-    let mut inner = Query::select();
-    inner
-        .from(record.table)
-        .cond_where(record.visible(viewer))
-        .and_where(among(backend, record.column(column), parents))
-        .cond_where(page.filter.clone());
+    let name = |index: usize| Alias::new(format!("c{index}"));
     for (index, cell) in cells.iter().enumerate() {
-        inner.expr_as(record.column(cell), name('c', index));
+        own.expr_as(record.column(cell), name(index));
     }
-    let parent = cells.iter().position(|cell| *cell == column).unwrap_or_default();
-    let mut outer = Query::select();
-    outer
-        .columns((0..cells.len()).map(|index| name('c', index)))
-        .and_where(Expr::col(Alias::new("place")).lte(page.limit))
-        .order_by(name('c', parent), Way::Asc);
-    // The window has sorted the rows by these already, which PostgreSQL notices.
-    for (index, (term, way)) in page.order.terms(record, page.backwards).into_iter().enumerate() {
-        window.order_by_expr(term.clone(), way.clone());
-        inner.expr_as(term, name('o', index));
-        outer.order_by(name('o', index), way);
+    let mut all = Query::select();
+    all.columns((0..cells.len()).map(name));
+    match backend {
+        DbBackend::Postgres => {
+            // Each parent's page is the beginning of a range of an index.
+            own.and_where(record.column(column).eq(Expr::col((PARENT, PARENT)))).limit(page.limit);
+            page.order.apply(record, page.backwards, &mut own);
+            all.from_function(Func::cust("unnest").arg(keys(backend, parents)), PARENT)
+                .join_lateral(JoinType::InnerJoin, own, "page", Expr::cust("TRUE"));
+        }
+        _ => {
+            let parent = cells.iter().position(|cell| *cell == column).unwrap_or_default();
+            let mut window = WindowStatement::partition_by_custom(format!("\"{column}\""));
+            for (term, way) in page.order.terms(record, page.backwards) {
+                window.order_by_expr(term, way);
+            }
+            own.and_where(among(backend, record.column(column), parents)).expr_window_as(
+                Expr::cust("row_number()"),
+                window,
+                PLACE,
+            );
+            all.from_subquery(own, "page")
+                .and_where(Expr::col(PLACE).lte(page.limit))
+                .order_by(name(parent), Way::Asc)
+                .order_by(PLACE, Way::Asc);
+        }
     }
-    inner.expr_window_as(Expr::cust("row_number()"), window, Alias::new("place"));
-    outer.from_subquery(inner, Alias::new("page"));
-    outer
+    all
 }
 
 /// The rows that have every word of `text`, the best ones first: those that are it, that begin with it,

@@ -304,7 +304,7 @@ impl Table {
                 let related =
                     related(db, viewer, (*target)(), (index, found), (there, scalar)).await?;
                 for (cells, row) in rows {
-                    let there = cell::id(row, index)?.and_then(|id| related.get(&id).cloned());
+                    let there = cell::read_id(row, index)?.and_then(|id| related.get(&id).cloned());
                     cells.push(there.unwrap_or(Cell::Empty));
                 }
             }
@@ -316,7 +316,7 @@ impl Table {
                 }
             }
             Source::Batch(run) => {
-                let ids = found.iter().map(|row| Ok(cell::id(row, 0)?.unwrap_or_default()));
+                let ids = found.iter().map(|row| Ok(cell::read_id(row, 0)?.unwrap_or_default()));
                 let ids = ids.collect::<Result<Vec<Uuid>, DbErr>>()?;
                 let data = run(db, viewer, &ids, &json!({})).await?;
                 for ((cells, _), datum) in rows.zip(data) {
@@ -382,7 +382,7 @@ async fn related(
 ) -> Result<HashMap<Uuid, Cell>, DbErr> {
     let mut ids = Vec::with_capacity(found.len());
     for row in found {
-        ids.extend(cell::id(row, index)?);
+        ids.extend(cell::read_id(row, index)?);
     }
     ids.sort_unstable();
     ids.dedup();
@@ -393,7 +393,7 @@ async fn related(
     let backend = db.get_database_backend();
     let query = by_keys(backend, target, viewer, &["id", column], ("id", &ids), None);
     for row in db.query_all(&query).await? {
-        if let Some(id) = cell::id(&row, 0)? {
+        if let Some(id) = cell::read_id(&row, 0)? {
             related.insert(id, cell::read(&row, 1, scalar)?);
         }
     }

@@ -7,11 +7,11 @@ mod connection;
 
 use async_graphql::{Name, PathSegment, Pos, ServerError};
 use chrono::{DateTime, Utc};
-use entity::catalog::{Datum, read_money, write_amount, write_cell, write_text};
+use entity::catalog::{Datum, read_id, read_money, write_amount, write_cell, write_text};
 use entity::money::Money;
 use sea_orm::QueryResult;
 
-use super::load::{Child, Level, reference};
+use super::load::{Child, Level};
 use super::plan::{Part, Rows, Selected, What};
 use crate::error::Fault;
 
@@ -191,7 +191,7 @@ impl Writer {
         let pos = field.ask.pos;
         match (&field.what, child) {
             (_, Child::Within(reached, child)) => {
-                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let key = read_id(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 match key.is_some_and(|key| reached.contains(&key)) {
                     true => self.value(plan, field, row, position, child),
                     false => Err(self.forbidden(pos)),
@@ -217,7 +217,7 @@ impl Writer {
                 Ok(true)
             }
             (What::Reach(_), Child::Reach(reached)) => {
-                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let key = read_id(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 self.truth(key.is_some_and(|key| reached.contains(&key)));
                 Ok(true)
             }
@@ -227,27 +227,27 @@ impl Writer {
                 Err(cause) => Err(self.broken(&cause, pos)),
             },
             (What::One(cell, inner), Child::One(level, at)) => {
-                let key = reference(row, *cell).map_err(|cause| self.broken(&cause, pos))?;
+                let key = read_id(row, *cell).map_err(|cause| self.broken(&cause, pos))?;
                 match key.and_then(|key| at.get(&key)) {
                     Some(found) => self.row(inner, 0, level, *found).map(|()| true),
                     None => Ok(false),
                 }
             }
             (What::Single(_, _, inner), Child::One(level, at)) => {
-                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let key = read_id(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 match key.and_then(|key| at.get(&key)) {
                     Some(found) => self.row(inner, 0, level, *found).map(|()| true),
                     None => Ok(false),
                 }
             }
             (What::List(_, _, inner), Child::List(level, at)) => {
-                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let key = read_id(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 let found = key.and_then(|key| at.get(&key)).cloned().unwrap_or_default();
                 self.list(found, |writer, index| writer.row(inner, 0, level, index))?;
                 Ok(true)
             }
             (What::Many(_, connection), Child::Many(level, pages)) => {
-                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let key = read_id(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 let found = key.and_then(|key| pages.get(&key)).cloned().unwrap_or_default();
                 self.connection(connection, level, &found, pos).map(|()| true)
             }
@@ -255,7 +255,7 @@ impl Writer {
                 self.custom(plan, (row, *cell), (level, at)).map(|()| true)
             }
             (What::Timeline(asked), Child::Timeline(items)) => {
-                let key = reference(row, 0).map_err(|cause| self.broken(&cause, pos))?;
+                let key = read_id(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 self.timeline(asked, items, key.unwrap_or_default()).map(|()| true)
             }
             (What::Batch(_, _, parts), Child::Batch(data)) => match data.get(position) {
