@@ -36,7 +36,11 @@ impl MigrationTrait for Migration {
     }
 }
 
-async fn drop(manager: &SchemaManager<'_>, table: &'static str, columns: &[&str]) -> Result<(), DbErr> {
+async fn drop(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    columns: &[&str],
+) -> Result<(), DbErr> {
     let name = format!("{table}_{}_idx", columns.join("_"));
     manager.drop_index(Index::drop().table(table).name(name).to_owned()).await
 }

@@ -2,7 +2,6 @@
 //! other over one connection.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use entity::access::Viewer;
@@ -17,6 +16,7 @@ use uuid::Uuid;
 use worker::document::Documents;
 use worker::relay::chain;
 
+use super::keyed::{Found, pages, places, references};
 use super::plan::{Connection, ConnectionPart, Rows, Selected, What};
 use super::timeline::Items;
 
@@ -49,7 +49,7 @@ pub(super) enum Child {
     /// For a key, which row.
     One(Level, HashMap<Uuid, usize>),
     /// For a parent, which rows.
-    List(Level, HashMap<Uuid, Range<usize>>),
+    List(Level, HashMap<Uuid, Found>),
     /// For a parent, its page.
     Many(Level, HashMap<Uuid, Found>),
     /// For a parent, its items.
@@ -62,73 +62,6 @@ pub(super) enum Child {
     Within(HashSet<Uuid>, Box<Child>),
 }
 
-/// A page of a list, of the rows of a level.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Found {
-    /// Which rows.
-    pub rows: Range<usize>,
-    /// Whether more lie beyond it.
-    pub more: bool,
-    /// How many records the whole list has, if that is asked for.
-    pub total: i64,
-}
-
-fn references(rows: &[QueryResult], cell: usize) -> Result<Vec<Uuid>, DbErr> {
-    let mut keys = Vec::with_capacity(rows.len());
-    for row in rows {
-        keys.extend(read_id(row, cell)?);
-    }
-    keys.sort_unstable();
-    keys.dedup();
-    Ok(keys)
-}
-
-/// Which row is whose.
-pub(super) fn places(rows: &[QueryResult]) -> Result<HashMap<Uuid, usize>, DbErr> {
-    let mut at = HashMap::with_capacity(rows.len());
-    for (index, row) in rows.iter().enumerate() {
-        at.extend(read_id(row, 0)?.map(|id| (id, index)));
-    }
-    Ok(at)
-}
-
-/// For each parent, which rows are its own; they have to lie together.
-fn ranges(rows: &[QueryResult], parent: usize) -> Result<HashMap<Uuid, Range<usize>>, DbErr> {
-    let mut found: HashMap<Uuid, Range<usize>> = HashMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        if let Some(key) = read_id(row, parent)? {
-            let range = found.entry(key).or_insert(index..index);
-            if range.end != index {
-                return Err(DbErr::Custom(format!("the rows of {key} do not lie together")));
-            }
-            range.end = index + 1;
-        }
-    }
-    Ok(found)
-}
-
-/// Of each parent no more than `size` rows, which lie together, and which parents have more.
-fn within(
-    rows: Vec<QueryResult>,
-    parent: usize,
-    size: usize,
-) -> Result<(Vec<QueryResult>, HashSet<Uuid>), DbErr> {
-    let (mut kept, mut more) = (Vec::with_capacity(rows.len()), HashSet::new());
-    let (mut current, mut count) = (None, 0);
-    for row in rows {
-        let key = read_id(&row, parent)?;
-        count = if key == current { count + 1 } else { 1 };
-        current = key;
-        match key {
-            Some(key) if count > size => {
-                more.insert(key);
-            }
-            _ => kept.push(row),
-        }
-    }
-    Ok((kept, more))
-}
-
 impl Reader<'_> {
     /// Runs a statement.
     pub async fn query(&mut self, statement: &SelectStatement) -> Result<Vec<QueryResult>, DbErr> {
@@ -138,7 +71,12 @@ impl Reader<'_> {
 
     /// The records with the ids that the viewer sees, in any order.
     pub async fn by_ids(&mut self, plan: &Rows<'_>, ids: &[Uuid]) -> Result<Level, DbErr> {
-        self.by_keys(plan, "id", ids, None).await
+        if ids.is_empty() {
+            return Ok(Level { rows: Vec::new(), children: Vec::new() });
+        }
+        let statement = self.by_keys(plan, ("id", ids), None);
+        let rows = self.query(&statement).await?;
+        self.level(plan, rows).await
     }
 
     /// The records with the ids that the viewer sees, and which row is whose. A record that became part of
@@ -150,7 +88,7 @@ impl Reader<'_> {
         ids: &[Uuid],
     ) -> Result<(Level, HashMap<Uuid, usize>), DbErr> {
         let level = self.by_ids(plan, ids).await?;
-        let at = places(&level.rows)?;
+        let at = places(&level.rows, 0)?;
         let mut became = HashMap::new();
         if let Some(merged) = merged {
             for row in &level.rows {
@@ -164,7 +102,7 @@ impl Reader<'_> {
         }
         let ids = ids.iter().map(|id| *became.get(id).unwrap_or(id)).collect::<Vec<_>>();
         let level = self.by_ids(plan, &ids).await?;
-        let mut at = places(&level.rows)?;
+        let mut at = places(&level.rows, 0)?;
         for (id, other) in became {
             if let Some(index) = at.get(&other).copied() {
                 at.insert(id, index);
@@ -198,21 +136,14 @@ impl Reader<'_> {
         rows.first().map_or(Ok(0), |row| row.try_get_by_index(0))
     }
 
-    async fn by_keys(
-        &mut self,
+    fn by_keys(
+        &self,
         plan: &Rows<'_>,
-        column: &'static str,
-        keys: &[Uuid],
+        keys: (&'static str, &[Uuid]),
         order: Option<&'static str>,
-    ) -> Result<Level, DbErr> {
-        if keys.is_empty() {
-            return Ok(Level { rows: Vec::new(), children: Vec::new() });
-        }
-        let (backend, keys) = (self.line.backend(), (column, keys));
-        let statement =
-            catalog::by_keys(backend, plan.record, self.viewer, &plan.cells, keys, order);
-        let rows = self.query(&statement).await?;
-        self.level(plan, rows).await
+    ) -> SelectStatement {
+        let backend = self.line.backend();
+        catalog::by_keys(backend, plan.record, self.viewer, &plan.cells, keys, order)
     }
 
     /// The rows with all that belongs to them.
@@ -280,19 +211,20 @@ impl Reader<'_> {
         Ok(match what {
             What::One(cell, plan) => {
                 let level = self.by_ids(plan, &references(rows, *cell)?).await?;
-                let at = places(&level.rows)?;
+                let at = places(&level.rows, 0)?;
                 Child::One(level, at)
             }
             What::Single(column, only, plan) => self.single(plan, column, *only, ids).await?,
             What::List(column, order, plan) => {
-                let level = self.by_keys(plan, column, ids, Some(order)).await?;
-                let found = ranges(&level.rows, plan.index(column))?;
-                Child::List(level, found)
+                let statement = self.by_keys(plan, (column, ids), Some(order));
+                let rows = self.query(&statement).await?;
+                let (rows, found) = pages(rows, plan.index(column), usize::MAX, false)?;
+                Child::List(self.level(plan, rows).await?, found)
             }
             What::Many(column, plan) => self.many(column, plan, ids).await?,
             What::Custom(_, plan) => {
                 let level = self.by_ids(&plan.definitions, &plan.ids()).await?;
-                let at = places(&level.rows)?;
+                let at = places(&level.rows, 0)?;
                 Child::One(level, at)
             }
             What::Timeline(asked) => Child::Timeline(self.timeline(asked, ids).await?),
@@ -317,16 +249,11 @@ impl Reader<'_> {
         (which, value): (&'static str, &'static str),
         ids: &[Uuid],
     ) -> Result<Child, DbErr> {
-        let (backend, keys) = (self.line.backend(), (column, ids));
-        let mut statement =
-            catalog::by_keys(backend, plan.record, self.viewer, &plan.cells, keys, Some("id"));
+        let mut statement = self.by_keys(plan, (column, ids), Some("id"));
         statement.and_where(plan.record.column(which).eq(Expr::val(value)));
         let rows = self.query(&statement).await?;
         let level = self.level(plan, rows).await?;
-        let mut at = HashMap::with_capacity(ids.len());
-        for (index, row) in level.rows.iter().enumerate() {
-            at.extend(read_id(row, plan.index(column))?.map(|key| (key, index)));
-        }
+        let at = places(&level.rows, plan.index(column))?;
         Ok(Child::One(level, at))
     }
 
@@ -340,32 +267,20 @@ impl Reader<'_> {
         let (backend, viewer, parents) = (self.line.backend(), self.viewer, (column, ids));
         let statement =
             catalog::pages(backend, rows.record, viewer, &rows.cells, parents, &paging.page);
-        let parent = rows.index(column);
-        let (mut found, more) = within(self.query(&statement).await?, parent, paging.size)?;
-        if paging.page.backwards {
-            found.reverse();
-        }
+        let (size, backwards) = (paging.size, paging.page.backwards);
+        let found = self.query(&statement).await?;
+        let (found, mut pages) = pages(found, rows.index(column), size, backwards)?;
         let level = self.level(rows, found).await?;
-        let mut totals = HashMap::new();
         if plan.counts() {
             let counted = &paging.counted;
             let statement = catalog::counts(backend, rows.record, viewer, parents, counted);
             for row in self.query(&statement).await? {
                 if let Some(parent) = read_id(&row, 0)? {
-                    totals.insert(parent, row.try_get_by_index(1)?);
+                    pages.entry(parent).or_default().total = row.try_get_by_index(1)?;
                 }
             }
         }
-        let mut ranges = ranges(&level.rows, parent)?;
-        let pages = ids.iter().map(|id| {
-            let page = Found {
-                rows: ranges.remove(id).unwrap_or_default(),
-                more: more.contains(id),
-                total: totals.get(id).copied().unwrap_or_default(),
-            };
-            (*id, page)
-        });
-        Ok(Child::Many(level, pages.collect()))
+        Ok(Child::Many(level, pages))
     }
 
     async fn batch(

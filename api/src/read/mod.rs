@@ -14,6 +14,7 @@ mod exports;
 mod fetched;
 mod groups;
 mod input;
+mod keyed;
 mod load;
 mod plan;
 mod register;

@@ -15,7 +15,8 @@ use entity::catalog::{Branch, Cursor, Timeline, merged, place, placed};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::load::{Level, Reader, places};
+use super::keyed::places;
+use super::load::{Level, Reader};
 use super::plan::{Ask, DEFAULT, InfoPart, MOST, Planner, Rows, argument, invalid};
 use super::register::{self, enumeration, meta_field, meta_input, object, page_cost};
 use super::write::{Failed, Writer};
@@ -154,7 +155,7 @@ impl Reader<'_> {
         for (number, (_, rows)) in asked.branches.iter().enumerate() {
             let ids = items.iter().filter(|item| item.branch == number).map(|item| item.id);
             let level = self.by_ids(rows, &ids.collect::<Vec<_>>()).await?;
-            let at = places(&level.rows)?;
+            let at = places(&level.rows, 0)?;
             levels.push((level, at));
         }
         Ok(Items { all: items, of, levels })

@@ -1,6 +1,6 @@
 //! Orders of lists, and the places in them.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Order as Way, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Order as Way};
 use sea_orm::{Condition, DbErr, QueryResult};
 use serde_json::Value as Json;
 
@@ -126,13 +126,6 @@ impl Order {
         let keys = keys.map(|(order, index)| cell::key(row, *index, &order.scalar));
         let id = cell::read_id(row, id)?.unwrap_or_default();
         Ok(Cursor { order: self.signature(), keys: keys.collect::<Result<_, _>>()?, id })
-    }
-
-    /// Orders `query`, or the other way round when it goes `backwards`.
-    pub(super) fn apply(&self, record: &Record, backwards: bool, query: &mut SelectStatement) {
-        for (expression, way) in self.terms(record, backwards) {
-            query.order_by_expr(expression, way);
-        }
     }
 
     /// What rows are ordered by. Where a value can be missing, whether it is decides first, by a term of

@@ -16,10 +16,13 @@ use crate::search::{containing, matches, starting};
 use crate::text::fold;
 
 /// What a row belongs to that is one of many.
-const PARENT: &str = "parent";
+const PARENT: &str = "parent_of";
 
 /// Which of its parent's rows it is.
 const PLACE: &str = "place";
+
+/// The rows of a parent.
+const PAGE: &str = "page";
 
 /// Which page of a list.
 pub struct Page {
@@ -44,13 +47,11 @@ pub(super) fn base(record: &Record, viewer: &Viewer, cells: &[&'static str]) -> 
 
 /// `keys` as one value: an array on PostgreSQL, JSON on SQLite.
 pub(crate) fn keys(backend: DbBackend, keys: &[Uuid]) -> Value {
-    match backend {
-        DbBackend::Postgres => keys.to_vec().into(),
-        _ => {
-            let keys = keys.iter().map(|key| format!("\"{}\"", key.simple()));
-            format!("[{}]", keys.collect::<Vec<_>>().join(",")).into()
-        }
+    if backend == DbBackend::Postgres {
+        return keys.to_vec().into();
     }
+    let keys = keys.iter().map(|key| format!("\"{}\"", key.simple())).collect::<Vec<_>>();
+    format!("[{}]", keys.join(",")).into()
 }
 
 /// Whether `column` is one of `keys`.
@@ -95,8 +96,7 @@ pub fn page(
 ) -> SelectStatement {
     let mut query = base(record, viewer, cells);
     query.cond_where(page.filter.clone()).limit(page.limit);
-    page.order.apply(record, page.backwards, &mut query);
-    query
+    ordered(query, page.order.terms(record, page.backwards))
 }
 
 /// A page for each of the `parents` to which the rows' `column` refers. A parent's rows lie together, in the
@@ -112,46 +112,64 @@ pub fn pages(
 ) -> SelectStatement {
     let mut own = base(record, viewer, &[]);
     own.cond_where(page.filter.clone());
-    if let [parent] = parents {
-        for cell in cells {
-            own.expr(record.column(cell));
-        }
-        own.and_where(record.column(column).eq(*parent)).limit(page.limit);
-        page.order.apply(record, page.backwards, &mut own);
-        return own;
+    let names = (0..cells.len()).map(|index| format!("c{index}")).collect::<Vec<_>>();
+    for (cell, name) in cells.iter().zip(&names) {
+        own.expr_as(record.column(cell), name.clone());
     }
-    let name = |index: usize| Alias::new(format!("c{index}"));
-    for (index, cell) in cells.iter().enumerate() {
-        own.expr_as(record.column(cell), name(index));
-    }
+    let order = page.order.terms(record, page.backwards);
+    firsts(backend, record, own, &names, (column, parents), order, page.limit)
+}
+
+/// Of the rows of `own`, whose columns are `names`, the first ones of each of the `parents` to which their
+/// `column` refers. A parent's rows lie together, in their order; the parents come in any.
+pub(super) fn firsts(
+    backend: DbBackend,
+    record: &Record,
+    mut own: SelectStatement,
+    names: &[impl AsRef<str>],
+    (column, parents): (&'static str, &[Uuid]),
+    order: Vec<(Expr, Way)>,
+    limit: u64,
+) -> SelectStatement {
+    let names = names.iter().map(|name| Alias::new(name.as_ref()));
+    let parent = record.column(column);
     let mut all = Query::select();
-    all.columns((0..cells.len()).map(name));
-    match backend {
-        DbBackend::Postgres => {
-            // Each parent's page is the beginning of a range of an index.
-            own.and_where(record.column(column).eq(Expr::col((PARENT, PARENT)))).limit(page.limit);
-            page.order.apply(record, page.backwards, &mut own);
-            all.from_function(Func::cust("unnest").arg(keys(backend, parents)), PARENT)
-                .join_lateral(JoinType::InnerJoin, own, "page", Expr::cust("TRUE"));
+    match (parents, backend) {
+        ([one], _) => {
+            own.and_where(parent.eq(*one)).limit(limit);
+            ordered(own, order)
+        }
+        (_, DbBackend::Postgres) => {
+            // The beginning of a range of an index for each.
+            own.and_where(parent.eq(Expr::col((PARENT, PARENT)))).limit(limit);
+            all.columns(names.map(|name| (Alias::new(PAGE), name)))
+                .from_function(Func::cust("unnest").arg(keys(backend, parents)), PARENT)
+                .join_lateral(JoinType::InnerJoin, ordered(own, order), PAGE, Expr::cust("TRUE"));
+            all
         }
         _ => {
-            let parent = cells.iter().position(|cell| *cell == column).unwrap_or_default();
             let mut window = WindowStatement::partition_by_custom(format!("\"{column}\""));
-            for (term, way) in page.order.terms(record, page.backwards) {
+            for (term, way) in order {
                 window.order_by_expr(term, way);
             }
-            own.and_where(among(backend, record.column(column), parents)).expr_window_as(
-                Expr::cust("row_number()"),
-                window,
-                PLACE,
-            );
-            all.from_subquery(own, "page")
-                .and_where(Expr::col(PLACE).lte(page.limit))
-                .order_by(name(parent), Way::Asc)
+            own.and_where(among(backend, parent.clone(), parents))
+                .expr_window_as(Expr::cust("row_number()"), window, PLACE)
+                .expr_as(parent, PARENT);
+            all.columns(names)
+                .from_subquery(own, PAGE)
+                .and_where(Expr::col(PLACE).lte(limit))
+                .order_by(PARENT, Way::Asc)
                 .order_by(PLACE, Way::Asc);
+            all
         }
     }
-    all
+}
+
+fn ordered(mut query: SelectStatement, order: Vec<(Expr, Way)>) -> SelectStatement {
+    for (term, way) in order {
+        query.order_by_expr(term, way);
+    }
+    query
 }
 
 /// The rows that have every word of `text`, the best ones first: those that are it, that begin with it,

@@ -5,17 +5,18 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbBackend;
-use sea_orm::sea_query::{
-    Alias, Expr, ExprTrait, Order as Way, Query, SelectStatement, UnionType, WindowStatement,
-};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Order as Way, Query, SelectStatement, UnionType};
 use uuid::Uuid;
 
-use super::select::among;
+use super::select::firsts;
 use super::{CatalogError, Cursor, Field, Key, Scalar, Shape, Target};
 use crate::access::Viewer;
 
 /// The name of the order of timelines in cursors.
 const NEWEST_FIRST: &str = "timeline";
+
+/// What is read of each item.
+const COLUMNS: [&str; 4] = ["branch", "parent", "at", "id"];
 
 /// A timeline.
 pub struct Timeline {
@@ -79,7 +80,7 @@ pub fn merged(
     }
     let mut query = Query::select();
     query
-        .columns(["branch", "parent", "at", "id"].map(Alias::new))
+        .columns(COLUMNS.map(Alias::new))
         .from_subquery(union, Alias::new("item"))
         .order_by(Alias::new("parent"), Way::Asc)
         .order_by(Alias::new("at"), Way::Desc)
@@ -105,27 +106,15 @@ fn part(
         .expr_as(at.clone(), Alias::new("at"))
         .expr_as(id.clone(), Alias::new("id"))
         .cond_where(record.visible(viewer))
-        .cond_where(record.listed(&serde_json::Value::Null))
-        .and_where(among(backend, record.column(branch.column), parents));
+        .cond_where(record.listed(&serde_json::Value::Null));
     if let Some(Cursor { keys, id: last, .. }) = after
         && let [Some(key)] = keys.as_slice()
     {
         let last = Expr::tuple([Expr::val(key.clone()), Expr::val(*last)]);
         page.and_where(Expr::tuple([at.clone(), id.clone()]).lt(last));
     }
-    let mut outer = Query::select();
-    outer.columns(["branch", "parent", "at", "id"].map(Alias::new));
-    if parents.len() == 1 {
-        // The branch's index gives the page as it is.
-        page.order_by_expr(at, Way::Desc).order_by_expr(id, Way::Desc).limit(limit);
-        outer.from_subquery(page, Alias::new("page"));
-    } else {
-        let mut window = WindowStatement::partition_by_custom(format!("\"{}\"", branch.column));
-        window.order_by_expr(at, Way::Desc).order_by_expr(id, Way::Desc);
-        page.expr_window_as(Expr::cust("row_number()"), window, Alias::new("place"));
-        outer
-            .from_subquery(page, Alias::new("page"))
-            .and_where(Expr::col(Alias::new("place")).lte(limit));
-    }
-    outer
+    let (order, parents) = (vec![(at, Way::Desc), (id, Way::Desc)], (branch.column, parents));
+    let page = firsts(backend, record, page, &COLUMNS, parents, order, limit);
+    // The parts of a union cannot be ordered themselves.
+    Query::select().columns(COLUMNS.map(Alias::new)).from_subquery(page, Alias::new("page")).take()
 }

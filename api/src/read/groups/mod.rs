@@ -13,7 +13,8 @@ use entity::catalog::{self, Group, GroupKey, Key, MOST_GROUPS, Record};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-use super::load::{Level, Reader, places};
+use super::keyed::places;
+use super::load::{Level, Reader};
 use super::plan::{Planner, asked};
 use super::request::{admit, failed, planned, reader, required, viewer};
 use super::write::Writer;
@@ -85,7 +86,7 @@ async fn related(
         ids.sort_unstable();
         ids.dedup();
         let level = reader.by_ids(rows, &ids).await?;
-        let at = places(&level.rows)?;
+        let at = places(&level.rows, 0)?;
         found.push(Related { level, at });
     }
     Ok(found)

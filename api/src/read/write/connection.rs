@@ -5,7 +5,8 @@ use entity::catalog::Cursor;
 use sea_orm::{DbErr, QueryResult};
 
 use super::{Failed, Writer};
-use crate::read::load::{Found, Level};
+use crate::read::keyed::Found;
+use crate::read::load::Level;
 use crate::read::plan::{Connection, ConnectionPart, EdgePart, InfoPart};
 
 impl Writer {

@@ -243,7 +243,7 @@ impl Writer {
             (What::List(_, _, inner), Child::List(level, at)) => {
                 let key = read_id(row, 0).map_err(|cause| self.broken(&cause, pos))?;
                 let found = key.and_then(|key| at.get(&key)).cloned().unwrap_or_default();
-                self.list(found, |writer, index| writer.row(inner, 0, level, index))?;
+                self.list(found.rows, |writer, index| writer.row(inner, 0, level, index))?;
                 Ok(true)
             }
             (What::Many(_, connection), Child::Many(level, pages)) => {
