@@ -7,6 +7,8 @@ use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait,
 };
 
+use crate::step::steps;
+
 mod audit;
 mod column;
 mod fold;
@@ -37,6 +39,7 @@ mod m20261125_000094_webhook_share;
 mod m20261126_000095_anonymised;
 mod m20261126_000097_pages;
 mod search;
+mod step;
 
 /// Every step, oldest first.
 pub struct Migrator;
@@ -44,33 +47,33 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m20261122_000001_access::Migration),
-            Box::new(m20261122_000002_customers::Migration),
-            Box::new(m20261122_000003_finance::Migration),
-            Box::new(m20261122_000004_automation::Migration),
-            Box::new(m20261125_000005_people::Migration),
-            Box::new(m20261125_000006_audit::Migration),
-            Box::new(m20261125_000007_changing::Migration),
-            Box::new(m20261125_000008_finding::Migration),
-            Box::new(m20261125_000009_files::Migration),
-            Box::new(m20261125_000011_sessions::Migration),
-            Box::new(m20261125_000061_timeline::Migration),
-            Box::new(m20261125_000062_webhooks::Migration),
-            Box::new(m20261125_000070_webhook_customer::Migration),
-            Box::new(m20261125_000076_references::Migration),
-            Box::new(m20261125_000081_custom_field::Migration),
-            Box::new(m20261125_000082_view::Migration),
-            Box::new(m20261125_000083_notification::Migration),
-            Box::new(m20261125_000084_invitation::Migration),
-            Box::new(m20261125_000085_favourites::Migration),
-            Box::new(m20261125_000086_products::Migration),
-            Box::new(m20261125_000091_limits::Migration),
-            Box::new(m20261125_000092_audit_erasure::Migration),
-            Box::new(m20261125_000093_erasure_lookup::Migration),
-            Box::new(m20261125_000094_webhook_share::Migration),
-            Box::new(m20261126_000095_anonymised::Migration),
-            Box::new(m20261126_000097_pages::Migration),
+        steps![
+            m20261122_000001_access,
+            m20261122_000002_customers,
+            m20261122_000003_finance,
+            m20261122_000004_automation,
+            m20261125_000005_people,
+            m20261125_000006_audit,
+            m20261125_000007_changing,
+            m20261125_000008_finding,
+            m20261125_000009_files,
+            m20261125_000011_sessions,
+            m20261125_000061_timeline,
+            m20261125_000062_webhooks,
+            m20261125_000070_webhook_customer,
+            m20261125_000076_references,
+            m20261125_000081_custom_field,
+            m20261125_000082_view,
+            m20261125_000083_notification,
+            m20261125_000084_invitation,
+            m20261125_000085_favourites,
+            m20261125_000086_products,
+            m20261125_000091_limits,
+            m20261125_000092_audit_erasure,
+            m20261125_000093_erasure_lookup,
+            m20261125_000094_webhook_share,
+            m20261126_000095_anonymised,
+            m20261126_000097_pages,
         ]
     }
 }

@@ -11,48 +11,38 @@ use crate::column::{
     unique, updated,
 };
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    manager
+        .create_table(
+            Table::create()
+                .table("counter")
+                .col(string_len("series", 16))
+                .col(integer("year"))
+                .col(big_integer("last"))
+                .primary_key(Index::create().col("series").col("year"))
+                .to_owned(),
+        )
+        .await?;
+    invoices(manager).await?;
+    payments(manager).await?;
+    documents(manager).await?;
+    ledger(manager).await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .create_table(
-                Table::create()
-                    .table("counter")
-                    .col(string_len("series", 16))
-                    .col(integer("year"))
-                    .col(big_integer("last"))
-                    .primary_key(Index::create().col("series").col("year"))
-                    .to_owned(),
-            )
-            .await?;
-        invoices(manager).await?;
-        payments(manager).await?;
-        documents(manager).await?;
-        ledger(manager).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_append_only(manager, "ledger_entry").await?;
-        drop_append_only(manager, "allocation").await?;
-        let tables = [
-            "counter",
-            "invoice",
-            "invoice_line",
-            "payment",
-            "allocation",
-            "credit_note",
-            "receipt",
-            "ledger_entry",
-        ];
-        drop_all(manager, &tables).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    drop_append_only(manager, "ledger_entry").await?;
+    drop_append_only(manager, "allocation").await?;
+    let tables = [
+        "counter",
+        "invoice",
+        "invoice_line",
+        "payment",
+        "allocation",
+        "credit_note",
+        "receipt",
+        "ledger_entry",
+    ];
+    drop_all(manager, &tables).await
 }
 
 async fn invoices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

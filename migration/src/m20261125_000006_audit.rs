@@ -9,87 +9,76 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::column::{choice, drop_all, id, index, instant, instant_null, unique};
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut entry = Table::create();
-        entry
-            .table("audit_entry")
-            .col(id())
-            .col(instant("at"))
-            .col(uuid_null("user_id"))
-            .col(uuid_null("job_id"))
-            .col(string_len_null("request_id", 64))
-            .col(string_len("record_table", 64))
-            .col(uuid("record_id"))
-            .col(choice("action"))
-            .col(json_binary_null("before"))
-            .col(json_binary_null("after"))
-            .col(big_integer_null("position"))
-            .col(string_len_null("hash", 64))
-            .col(instant_null("sealed_at"));
-        manager.create_table(entry).await?;
-        manager.create_index(unique("audit_entry", &["position"])).await?;
-        manager.create_index(index("audit_entry", &["record_id", "id"])).await?;
-        manager.create_index(index("audit_entry", &["user_id", "id"])).await?;
-        manager.create_index(index("audit_entry", &["record_table", "id"])).await?;
-        let unsealed = Expr::col("position").is_null();
-        manager
-            .create_index(
-                index("audit_entry", &["id"])
-                    .name("audit_entry_unsealed_idx")
-                    .and_where(unsealed)
-                    .to_owned(),
-            )
-            .await?;
-        manager
-            .create_table(
-                Table::create()
-                    .table("audit_head")
-                    .col(integer("id").primary_key().take())
-                    .col(big_integer("position"))
-                    .col(string_len("hash", 64))
-                    .to_owned(),
-            )
-            .await?;
-        let db = manager.get_connection();
-        db.execute_unprepared("INSERT INTO audit_head (id, position, hash) VALUES (1, 0, '')")
-            .await?;
-        if manager.get_database_backend() == DbBackend::Postgres {
-            return db.execute_unprepared(POSTGRES).await.map(|_| ());
-        }
-        // PostgreSQL knows where a change comes from by a setting of the transaction.
-        manager
-            .create_table(
-                Table::create()
-                    .table("audit_origin")
-                    .col(integer("id").primary_key().take())
-                    .col(instant("at"))
-                    .col(uuid_null("user_id"))
-                    .col(uuid_null("job_id"))
-                    .col(string_len_null("request_id", 64))
-                    .to_owned(),
-            )
-            .await?;
-        db.execute_unprepared(SQLITE).await.map(|_| ())
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut entry = Table::create();
+    entry
+        .table("audit_entry")
+        .col(id())
+        .col(instant("at"))
+        .col(uuid_null("user_id"))
+        .col(uuid_null("job_id"))
+        .col(string_len_null("request_id", 64))
+        .col(string_len("record_table", 64))
+        .col(uuid("record_id"))
+        .col(choice("action"))
+        .col(json_binary_null("before"))
+        .col(json_binary_null("after"))
+        .col(big_integer_null("position"))
+        .col(string_len_null("hash", 64))
+        .col(instant_null("sealed_at"));
+    manager.create_table(entry).await?;
+    manager.create_index(unique("audit_entry", &["position"])).await?;
+    manager.create_index(index("audit_entry", &["record_id", "id"])).await?;
+    manager.create_index(index("audit_entry", &["user_id", "id"])).await?;
+    manager.create_index(index("audit_entry", &["record_table", "id"])).await?;
+    let unsealed = Expr::col("position").is_null();
+    manager
+        .create_index(
+            index("audit_entry", &["id"])
+                .name("audit_entry_unsealed_idx")
+                .and_where(unsealed)
+                .to_owned(),
+        )
+        .await?;
+    manager
+        .create_table(
+            Table::create()
+                .table("audit_head")
+                .col(integer("id").primary_key().take())
+                .col(big_integer("position"))
+                .col(string_len("hash", 64))
+                .to_owned(),
+        )
+        .await?;
+    let db = manager.get_connection();
+    db.execute_unprepared("INSERT INTO audit_head (id, position, hash) VALUES (1, 0, '')").await?;
+    if manager.get_database_backend() == DbBackend::Postgres {
+        return db.execute_unprepared(POSTGRES).await.map(|_| ());
     }
+    // PostgreSQL knows where a change comes from by a setting of the transaction.
+    manager
+        .create_table(
+            Table::create()
+                .table("audit_origin")
+                .col(integer("id").primary_key().take())
+                .col(instant("at"))
+                .col(uuid_null("user_id"))
+                .col(uuid_null("job_id"))
+                .col(string_len_null("request_id", 64))
+                .to_owned(),
+        )
+        .await?;
+    db.execute_unprepared(SQLITE).await.map(|_| ())
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
-        crate::audit::uninstall(db).await?;
-        if manager.get_database_backend() == DbBackend::Postgres {
-            drop_all(manager, &["audit_entry", "audit_head"]).await?;
-            return db.execute_unprepared(POSTGRES_DOWN).await.map(|_| ());
-        }
-        drop_all(manager, &["audit_entry", "audit_head", "audit_origin"]).await
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    crate::audit::uninstall(db).await?;
+    if manager.get_database_backend() == DbBackend::Postgres {
+        drop_all(manager, &["audit_entry", "audit_head"]).await?;
+        return db.execute_unprepared(POSTGRES_DOWN).await.map(|_| ());
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+    drop_all(manager, &["audit_entry", "audit_head", "audit_origin"]).await
 }
 
 /// Entries can be sealed once, and nothing else: no change, no deletion.

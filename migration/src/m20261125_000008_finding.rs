@@ -9,9 +9,6 @@ use crate::column::index;
 use crate::fold::fold;
 use crate::search;
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// Tables that get a searched text, and of which columns it is made.
 const SEARCHED: [(&str, [&str; 3]); 3] = [
     ("contact", ["name", "email", "phone"]),
@@ -63,57 +60,50 @@ const REPLACED: [(&str, &[&str]); 3] = [
     ("customer_owner_id_idx", &["owner_id"]),
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
-        let postgres = manager.get_database_backend() == DbBackend::Postgres;
-        if postgres {
-            // A table of any size is folded and indexed in one step, however long that takes.
-            db.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-        }
-        for (table, columns) in SEARCHED {
-            let column = text("search_text").default("").take();
-            let add = Table::alter().table(table).add_column(column).to_owned();
-            manager.alter_table(add).await?;
-            backfill(manager, table, columns).await?;
-        }
-        if postgres {
-            db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;
-        }
-        for table in SEARCHABLE {
-            search::index(manager, table).await?;
-        }
-        for (name, _) in REPLACED {
-            manager.drop_index(Index::drop().name(name).table("customer").to_owned()).await?;
-        }
-        for (name, on) in INDEXES {
-            db.execute_unprepared(&format!("CREATE INDEX {name} ON {on}")).await?;
-        }
-        Ok(())
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    let postgres = manager.get_database_backend() == DbBackend::Postgres;
+    if postgres {
+        // A table of any size is folded and indexed in one step, however long that takes.
+        db.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
     }
+    for (table, columns) in SEARCHED {
+        let column = text("search_text").default("").take();
+        let add = Table::alter().table(table).add_column(column).to_owned();
+        manager.alter_table(add).await?;
+        backfill(manager, table, columns).await?;
+    }
+    if postgres {
+        db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;
+    }
+    for table in SEARCHABLE {
+        search::index(manager, table).await?;
+    }
+    for (name, _) in REPLACED {
+        manager.drop_index(Index::drop().name(name).table("customer").to_owned()).await?;
+    }
+    for (name, on) in INDEXES {
+        db.execute_unprepared(&format!("CREATE INDEX {name} ON {on}")).await?;
+    }
+    Ok(())
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
-        for (name, _) in INDEXES {
-            db.execute_unprepared(&format!("DROP INDEX {name}")).await?;
-        }
-        for (_, columns) in REPLACED {
-            manager.create_index(index("customer", columns)).await?;
-        }
-        for table in SEARCHABLE {
-            search::unindex(manager, table).await?;
-        }
-        for (table, _) in SEARCHED {
-            let drop = Table::alter().table(table).drop_column("search_text").to_owned();
-            manager.alter_table(drop).await?;
-        }
-        Ok(())
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    for (name, _) in INDEXES {
+        db.execute_unprepared(&format!("DROP INDEX {name}")).await?;
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+    for (_, columns) in REPLACED {
+        manager.create_index(index("customer", columns)).await?;
     }
+    for table in SEARCHABLE {
+        search::unindex(manager, table).await?;
+    }
+    for (table, _) in SEARCHED {
+        let drop = Table::alter().table(table).drop_column("search_text").to_owned();
+        manager.alter_table(drop).await?;
+    }
+    Ok(())
 }
 
 #[derive(FromQueryResult)]

@@ -11,65 +11,55 @@ use crate::column::{
     choice_null, created, drop_all, id, index, instant, instant_null, reference, unique,
 };
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    sessions(manager).await?;
+    keys(manager).await?;
+    factors(manager).await?;
+    resets(manager).await?;
+    manager
+        .create_table(
+            Table::create()
+                .table("throttle")
+                .col(string_len("bucket", 80).primary_key().take())
+                .col(big_integer("full_at_us"))
+                .to_owned(),
+        )
+        .await?;
+    manager.create_index(index("throttle", &["full_at_us"])).await?;
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        sessions(manager).await?;
-        keys(manager).await?;
-        factors(manager).await?;
-        resets(manager).await?;
-        manager
-            .create_table(
-                Table::create()
-                    .table("throttle")
-                    .col(string_len("bucket", 80).primary_key().take())
-                    .col(big_integer("full_at_us"))
-                    .to_owned(),
-            )
-            .await?;
-        manager.create_index(index("throttle", &["full_at_us"])).await?;
-
-        // Messages go to users, too.
-        let mut alter = Table::alter();
-        alter.table("message").add_column(uuid_null("user_id"));
-        manager.alter_table(alter).await?;
-        manager.create_index(index("message", &["user_id"])).await?;
-        if manager.get_database_backend() == DbBackend::Postgres {
-            manager.create_foreign_key(reference("message", "user_id", "user_account")).await?;
-        }
-        customer_of_message(manager, Null::Allowed).await
+    // Messages go to users, too.
+    let mut alter = Table::alter();
+    alter.table("message").add_column(uuid_null("user_id"));
+    manager.alter_table(alter).await?;
+    manager.create_index(index("message", &["user_id"])).await?;
+    if manager.get_database_backend() == DbBackend::Postgres {
+        manager.create_foreign_key(reference("message", "user_id", "user_account")).await?;
     }
+    customer_of_message(manager, Null::Allowed).await
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let db = manager.get_connection();
-        db.execute_unprepared("DELETE FROM message WHERE customer_id IS NULL").await?;
-        customer_of_message(manager, Null::Refused).await?;
-        if manager.get_database_backend() == DbBackend::Postgres {
-            let drop = ForeignKey::drop().name("message_user_id_fkey").table("message").to_owned();
-            manager.drop_foreign_key(drop).await?;
-        }
-        let drop = Index::drop().name("message_user_id_idx").table("message").to_owned();
-        manager.drop_index(drop).await?;
-        let mut alter = Table::alter();
-        manager.alter_table(alter.table("message").drop_column("user_id").to_owned()).await?;
-        let tables = [
-            "user_session",
-            "refresh_token",
-            "api_key",
-            "second_factor",
-            "recovery_code",
-            "password_reset",
-            "throttle",
-        ];
-        drop_all(manager, &tables).await
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    db.execute_unprepared("DELETE FROM message WHERE customer_id IS NULL").await?;
+    customer_of_message(manager, Null::Refused).await?;
+    if manager.get_database_backend() == DbBackend::Postgres {
+        let drop = ForeignKey::drop().name("message_user_id_fkey").table("message").to_owned();
+        manager.drop_foreign_key(drop).await?;
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+    let drop = Index::drop().name("message_user_id_idx").table("message").to_owned();
+    manager.drop_index(drop).await?;
+    let mut alter = Table::alter();
+    manager.alter_table(alter.table("message").drop_column("user_id").to_owned()).await?;
+    let tables = [
+        "user_session",
+        "refresh_token",
+        "api_key",
+        "second_factor",
+        "recovery_code",
+        "password_reset",
+        "throttle",
+    ];
+    drop_all(manager, &tables).await
 }
 
 async fn sessions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -6,47 +6,37 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::column::{created, drop_all, id, index, instant_null, reference, updated};
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// What timelines read, newest first for each customer.
 const DATED: [&str; 5] = ["invoice", "payment", "credit_note", "message", "note"];
 
 const COLUMNS: [&str; 3] = ["customer_id", "created_at", "id"];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut note = Table::create();
-        note.table("note")
-            .col(id())
-            .col(uuid("customer_id"))
-            .col(text("body"))
-            .col(instant_null("deleted_at"))
-            .foreign_key(&mut reference("note", "customer_id", "customer"));
-        manager.create_table(updated(created(&mut note)).to_owned()).await?;
-        for table in DATED {
-            manager.create_index(index(table, &COLUMNS)).await?;
-        }
-        let view = match manager.get_database_backend() {
-            DbBackend::Postgres => POSTGRES,
-            _ => SQLITE,
-        };
-        manager.get_connection().execute_unprepared(view).await.map(|_| ())
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut note = Table::create();
+    note.table("note")
+        .col(id())
+        .col(uuid("customer_id"))
+        .col(text("body"))
+        .col(instant_null("deleted_at"))
+        .foreign_key(&mut reference("note", "customer_id", "customer"));
+    manager.create_table(updated(created(&mut note)).to_owned()).await?;
+    for table in DATED {
+        manager.create_index(index(table, &COLUMNS)).await?;
     }
+    let view = match manager.get_database_backend() {
+        DbBackend::Postgres => POSTGRES,
+        _ => SQLITE,
+    };
+    manager.get_connection().execute_unprepared(view).await.map(|_| ())
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared("DROP VIEW customer_change").await?;
-        for table in DATED {
-            let name = format!("{table}_{}_idx", COLUMNS.join("_"));
-            manager.drop_index(Index::drop().table(table).name(name).to_owned()).await?;
-        }
-        drop_all(manager, &["note"]).await
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    manager.get_connection().execute_unprepared("DROP VIEW customer_change").await?;
+    for table in DATED {
+        let name = format!("{table}_{}_idx", COLUMNS.join("_"));
+        manager.drop_index(Index::drop().table(table).name(name).to_owned()).await?;
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+    drop_all(manager, &["note"]).await
 }
 
 const POSTGRES: &str = "

@@ -5,9 +5,6 @@ use sea_orm_migration::prelude::*;
 
 use crate::column::index;
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
 /// Which table refers by which column.
 const REFERENCES: [(&str, &str); 9] = [
     ("absence", "user_id"),
@@ -21,24 +18,17 @@ const REFERENCES: [(&str, &str); 9] = [
     ("job", "result_file_id"),
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in REFERENCES {
-            manager.create_index(index(table, &[column])).await?;
-        }
-        Ok(())
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for (table, column) in REFERENCES {
+        manager.create_index(index(table, &[column])).await?;
     }
+    Ok(())
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, column) in REFERENCES {
-            let name = format!("{table}_{column}_idx");
-            manager.drop_index(Index::drop().name(name).table(table).to_owned()).await?;
-        }
-        Ok(())
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for (table, column) in REFERENCES {
+        let name = format!("{table}_{column}_idx");
+        manager.drop_index(Index::drop().name(name).table(table).to_owned()).await?;
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+    Ok(())
 }

@@ -6,48 +6,38 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 use crate::column::{choice, created, id, instant_null, unique, updated};
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut field = Table::create();
+    field
+        .table("custom_field")
+        .col(id())
+        .col(string_len("key", 40))
+        .col(string_len("label", 100))
+        .col(json_binary("labels"))
+        .col(choice("kind"))
+        .col(boolean("required"))
+        .col(json_binary("choices"))
+        .col(string_len_null("purpose", 500))
+        .col(choice("sensitivity"))
+        .col(json_binary("visible_to"))
+        .col(integer("position"))
+        .col(instant_null("archived_at"));
+    manager.create_table(updated(created(&mut field)).to_owned()).await?;
+    manager.create_index(unique("custom_field", &["key"])).await?;
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut field = Table::create();
-        field
-            .table("custom_field")
-            .col(id())
-            .col(string_len("key", 40))
-            .col(string_len("label", 100))
-            .col(json_binary("labels"))
-            .col(choice("kind"))
-            .col(boolean("required"))
-            .col(json_binary("choices"))
-            .col(string_len_null("purpose", 500))
-            .col(choice("sensitivity"))
-            .col(json_binary("visible_to"))
-            .col(integer("position"))
-            .col(instant_null("archived_at"));
-        manager.create_table(updated(created(&mut field)).to_owned()).await?;
-        manager.create_index(unique("custom_field", &["key"])).await?;
-
-        let values = json_binary("custom").default("{}").take();
-        let add = Table::alter().table("customer").add_column(values).to_owned();
-        manager.alter_table(add).await?;
-        if manager.get_database_backend() == DbBackend::Postgres {
-            let index =
-                "CREATE INDEX customer_custom_idx ON customer USING gin (custom jsonb_path_ops)";
-            manager.get_connection().execute_unprepared(index).await?;
-        }
-        Ok(())
+    let values = json_binary("custom").default("{}").take();
+    let add = Table::alter().table("customer").add_column(values).to_owned();
+    manager.alter_table(add).await?;
+    if manager.get_database_backend() == DbBackend::Postgres {
+        let index =
+            "CREATE INDEX customer_custom_idx ON customer USING gin (custom jsonb_path_ops)";
+        manager.get_connection().execute_unprepared(index).await?;
     }
+    Ok(())
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let drop = Table::alter().table("customer").drop_column("custom").to_owned();
-        manager.alter_table(drop).await?;
-        manager.drop_table(Table::drop().table("custom_field").to_owned()).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let drop = Table::alter().table("customer").drop_column("custom").to_owned();
+    manager.alter_table(drop).await?;
+    manager.drop_table(Table::drop().table("custom_field").to_owned()).await
 }

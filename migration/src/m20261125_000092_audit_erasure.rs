@@ -9,47 +9,37 @@ use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::column::instant_null;
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns =
-            [string_len_null("salt", 32), string_len_null("digest", 64), instant_null("erased_at")];
-        for column in columns {
-            let add = Table::alter().table("audit_entry").add_column(column).to_owned();
-            manager.alter_table(add).await?;
-        }
-        let (before, after) = match manager.get_database_backend() {
-            DbBackend::Postgres => (POSTGRES_WRITE_ONCE, POSTGRES_ERASE_ONCE),
-            _ => (SQLITE_WRITE_ONCE, SQLITE_ERASE_ONCE),
-        };
-        let db = manager.get_connection();
-        db.execute_unprepared(before).await?;
-        db.execute_unprepared(BEGIN_ANEW).await?;
-        db.execute_unprepared(after).await.map(|_| ())
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let columns =
+        [string_len_null("salt", 32), string_len_null("digest", 64), instant_null("erased_at")];
+    for column in columns {
+        let add = Table::alter().table("audit_entry").add_column(column).to_owned();
+        manager.alter_table(add).await?;
     }
+    let (before, after) = match manager.get_database_backend() {
+        DbBackend::Postgres => (POSTGRES_WRITE_ONCE, POSTGRES_ERASE_ONCE),
+        _ => (SQLITE_WRITE_ONCE, SQLITE_ERASE_ONCE),
+    };
+    let db = manager.get_connection();
+    db.execute_unprepared(before).await?;
+    db.execute_unprepared(BEGIN_ANEW).await?;
+    db.execute_unprepared(after).await.map(|_| ())
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (before, after) = match manager.get_database_backend() {
-            DbBackend::Postgres => (POSTGRES_DOWN, POSTGRES_BACK),
-            _ => (SQLITE_DOWN, SQLITE_BACK),
-        };
-        let db = manager.get_connection();
-        db.execute_unprepared(before).await?;
-        db.execute_unprepared("DELETE FROM audit_entry WHERE action = 'ERASED'").await?;
-        db.execute_unprepared(BEGIN_ANEW).await?;
-        for column in ["salt", "digest", "erased_at"] {
-            let drop = Table::alter().table("audit_entry").drop_column(column).to_owned();
-            manager.alter_table(drop).await?;
-        }
-        db.execute_unprepared(after).await.map(|_| ())
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let (before, after) = match manager.get_database_backend() {
+        DbBackend::Postgres => (POSTGRES_DOWN, POSTGRES_BACK),
+        _ => (SQLITE_DOWN, SQLITE_BACK),
+    };
+    let db = manager.get_connection();
+    db.execute_unprepared(before).await?;
+    db.execute_unprepared("DELETE FROM audit_entry WHERE action = 'ERASED'").await?;
+    db.execute_unprepared(BEGIN_ANEW).await?;
+    for column in ["salt", "digest", "erased_at"] {
+        let drop = Table::alter().table("audit_entry").drop_column(column).to_owned();
+        manager.alter_table(drop).await?;
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+    db.execute_unprepared(after).await.map(|_| ())
 }
 
 const BEGIN_ANEW: &str = "

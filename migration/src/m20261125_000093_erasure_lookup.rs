@@ -4,23 +4,13 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    // The comparison of tables is made a test, which no index serves.
+    replace(manager, "(listed.record_table = OLD.record_table) IS TRUE").await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // The comparison of tables is made a test, which no index serves.
-        replace(manager, "(listed.record_table = OLD.record_table) IS TRUE").await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        replace(manager, "listed.record_table = OLD.record_table").await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    replace(manager, "listed.record_table = OLD.record_table").await
 }
 
 /// Refuses what is no erasure, or none that an entry lists which fulfils `same_table`.

@@ -6,31 +6,21 @@ use crate::column::index;
 
 const DUE: &str = "webhook_delivery_due_idx";
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    drop(manager).await?;
+    create(manager, &["endpoint_id", "due_at", "id"]).await?;
+    let held = index("webhook_delivery", &["lease_until"])
+        .and_where(Expr::col("lease_until").is_not_null())
+        .to_owned();
+    manager.create_index(held).await
+}
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop(manager).await?;
-        create(manager, &["endpoint_id", "due_at", "id"]).await?;
-        let held = index("webhook_delivery", &["lease_until"])
-            .and_where(Expr::col("lease_until").is_not_null())
-            .to_owned();
-        manager.create_index(held).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut held = Index::drop();
-        held.name("webhook_delivery_lease_until_idx").table("webhook_delivery");
-        manager.drop_index(held).await?;
-        drop(manager).await?;
-        create(manager, &["due_at", "id"]).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut held = Index::drop();
+    held.name("webhook_delivery_lease_until_idx").table("webhook_delivery");
+    manager.drop_index(held).await?;
+    drop(manager).await?;
+    create(manager, &["due_at", "id"]).await
 }
 
 async fn drop(manager: &SchemaManager<'_>) -> Result<(), DbErr> {

@@ -10,30 +10,20 @@ const INDEXES: [(&str, &[&str], &[&str]); 2] = [
     ("payment", &["customer_id", "received_on", "id"], &["customer_id"]),
 ];
 
-#[derive(DeriveMigrationName)]
-pub struct Migration;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, columns, replaced) in INDEXES {
-            manager.create_index(index(table, columns)).await?;
-            drop(manager, table, replaced).await?;
-        }
-        Ok(())
+pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for (table, columns, replaced) in INDEXES {
+        manager.create_index(index(table, columns)).await?;
+        drop(manager, table, replaced).await?;
     }
+    Ok(())
+}
 
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, columns, replaced) in INDEXES {
-            manager.create_index(index(table, replaced)).await?;
-            drop(manager, table, columns).await?;
-        }
-        Ok(())
+pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    for (table, columns, replaced) in INDEXES {
+        manager.create_index(index(table, replaced)).await?;
+        drop(manager, table, columns).await?;
     }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+    Ok(())
 }
 
 async fn drop(
