@@ -10,137 +10,99 @@ use crate::access::Actor;
 use crate::error::Error;
 use crate::id::{CustomerId, EventId, Id, UserId};
 
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(64))")]
-pub enum Kind {
-    /// A customer was added.
-    #[sea_orm(string_value = "customer.created")]
-    CustomerCreated,
-    /// A customer was changed.
-    #[sea_orm(string_value = "customer.updated")]
-    CustomerUpdated,
-    /// A customer was deleted; it can be restored.
-    #[sea_orm(string_value = "customer.deleted")]
-    CustomerDeleted,
-    /// The deletion of a customer was taken back.
-    #[sea_orm(string_value = "customer.restored")]
-    CustomerRestored,
-    /// A customer was removed for good.
-    #[sea_orm(string_value = "customer.purged")]
-    CustomerPurged,
-    /// All that said who a customer is was removed for good; who was told of it has to forget it, too.
-    #[sea_orm(string_value = "customer.anonymised")]
-    CustomerAnonymised,
-    /// Another customer became part of a customer.
-    #[sea_orm(string_value = "customer.merged")]
-    CustomerMerged,
-    /// A contact was added.
-    #[sea_orm(string_value = "contact.created")]
-    ContactCreated,
-    /// A contact was changed.
-    #[sea_orm(string_value = "contact.updated")]
-    ContactUpdated,
-    /// A contact was removed.
-    #[sea_orm(string_value = "contact.deleted")]
-    ContactDeleted,
-    /// An address was added.
-    #[sea_orm(string_value = "address.created")]
-    AddressCreated,
-    /// An address was changed.
-    #[sea_orm(string_value = "address.updated")]
-    AddressUpdated,
-    /// An address was removed.
-    #[sea_orm(string_value = "address.deleted")]
-    AddressDeleted,
-    /// A note was written.
-    #[sea_orm(string_value = "note.created")]
-    NoteCreated,
-    /// A note was changed.
-    #[sea_orm(string_value = "note.updated")]
-    NoteUpdated,
-    /// A note was deleted.
-    #[sea_orm(string_value = "note.deleted")]
-    NoteDeleted,
-    /// The deletion of a note was taken back.
-    #[sea_orm(string_value = "note.restored")]
-    NoteRestored,
-    /// An invoice was issued.
-    #[sea_orm(string_value = "invoice.issued")]
-    InvoiceIssued,
-    /// An invoice was taken back as a whole.
-    #[sea_orm(string_value = "invoice.voided")]
-    InvoiceVoided,
-    /// A credit note was issued.
-    #[sea_orm(string_value = "credit_note.issued")]
-    CreditNoteIssued,
-    /// Money came in.
-    #[sea_orm(string_value = "payment.recorded")]
-    PaymentRecorded,
-    /// Unapplied cash settled invoices.
-    #[sea_orm(string_value = "payment.allocated")]
-    PaymentAllocated,
-    /// A payment was taken back.
-    #[sea_orm(string_value = "payment.reversed")]
-    PaymentReversed,
-    /// A product was added.
-    #[sea_orm(string_value = "product.created")]
-    ProductCreated,
-    /// A product was changed.
-    #[sea_orm(string_value = "product.updated")]
-    ProductUpdated,
-    /// A product was deleted; it can be restored.
-    #[sea_orm(string_value = "product.deleted")]
-    ProductDeleted,
-    /// The deletion of a product was taken back.
-    #[sea_orm(string_value = "product.restored")]
-    ProductRestored,
-    /// Somebody wants a new password.
-    #[sea_orm(string_value = "password.reset_requested")]
-    PasswordResetRequested,
-    /// A user is invited to choose a password.
-    #[sea_orm(string_value = "user.invited")]
-    UserInvited,
-    /// A file of receivables was imported.
-    #[sea_orm(string_value = "receivables.imported")]
-    ReceivablesImported,
+/// Declares what can happen, by the names under which it is written down and told: what other systems are told
+/// of, and what not.
+macro_rules! kinds {
+    (
+        public { $($(#[$public_doc:meta])* $public:ident = $public_name:literal,)+ }
+        private { $($(#[$private_doc:meta])* $private:ident = $private_name:literal,)+ }
+    ) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+        #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(64))")]
+        pub enum Kind {
+            $($(#[$public_doc])* #[sea_orm(string_value = $public_name)] $public,)+
+            $($(#[$private_doc])* #[sea_orm(string_value = $private_name)] $private,)+
+        }
+
+        impl Kind {
+            /// Whether other systems are told of it.
+            #[must_use]
+            pub const fn is_public(self) -> bool {
+                match self {
+                    $(Self::$public)|+ => true,
+                    $(Self::$private)|+ => false,
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    /// Whether other systems are told of it. What is part of how people get in is nobody's business.
-    #[must_use]
-    pub const fn is_public(self) -> bool {
-        match self {
-            Self::PasswordResetRequested | Self::UserInvited => false,
-            Self::CustomerCreated
-            | Self::CustomerUpdated
-            | Self::CustomerDeleted
-            | Self::CustomerRestored
-            | Self::CustomerPurged
-            | Self::CustomerAnonymised
-            | Self::CustomerMerged
-            | Self::ContactCreated
-            | Self::ContactUpdated
-            | Self::ContactDeleted
-            | Self::AddressCreated
-            | Self::AddressUpdated
-            | Self::AddressDeleted
-            | Self::NoteCreated
-            | Self::NoteUpdated
-            | Self::NoteDeleted
-            | Self::NoteRestored
-            | Self::InvoiceIssued
-            | Self::InvoiceVoided
-            | Self::CreditNoteIssued
-            | Self::PaymentRecorded
-            | Self::PaymentAllocated
-            | Self::PaymentReversed
-            | Self::ProductCreated
-            | Self::ProductUpdated
-            | Self::ProductDeleted
-            | Self::ProductRestored
-            | Self::ReceivablesImported => true,
-        }
+kinds! {
+    public {
+        /// A customer was added.
+        CustomerCreated = "customer.created",
+        /// A customer was changed.
+        CustomerUpdated = "customer.updated",
+        /// A customer was deleted; it can be restored.
+        CustomerDeleted = "customer.deleted",
+        /// The deletion of a customer was taken back.
+        CustomerRestored = "customer.restored",
+        /// A customer was removed for good.
+        CustomerPurged = "customer.purged",
+        /// All that said who a customer is was removed for good; who was told of it has to forget it, too.
+        CustomerAnonymised = "customer.anonymised",
+        /// Another customer became part of a customer.
+        CustomerMerged = "customer.merged",
+        /// A contact was added.
+        ContactCreated = "contact.created",
+        /// A contact was changed.
+        ContactUpdated = "contact.updated",
+        /// A contact was removed.
+        ContactDeleted = "contact.deleted",
+        /// An address was added.
+        AddressCreated = "address.created",
+        /// An address was changed.
+        AddressUpdated = "address.updated",
+        /// An address was removed.
+        AddressDeleted = "address.deleted",
+        /// A note was written.
+        NoteCreated = "note.created",
+        /// A note was changed.
+        NoteUpdated = "note.updated",
+        /// A note was deleted.
+        NoteDeleted = "note.deleted",
+        /// The deletion of a note was taken back.
+        NoteRestored = "note.restored",
+        /// An invoice was issued.
+        InvoiceIssued = "invoice.issued",
+        /// An invoice was taken back as a whole.
+        InvoiceVoided = "invoice.voided",
+        /// A credit note was issued.
+        CreditNoteIssued = "credit_note.issued",
+        /// Money came in.
+        PaymentRecorded = "payment.recorded",
+        /// Unapplied cash settled invoices.
+        PaymentAllocated = "payment.allocated",
+        /// A payment was taken back.
+        PaymentReversed = "payment.reversed",
+        /// A product was added.
+        ProductCreated = "product.created",
+        /// A product was changed.
+        ProductUpdated = "product.updated",
+        /// A product was deleted; it can be restored.
+        ProductDeleted = "product.deleted",
+        /// The deletion of a product was taken back.
+        ProductRestored = "product.restored",
+        /// A file of receivables was imported.
+        ReceivablesImported = "receivables.imported",
+    }
+    // What is part of how people get in is nobody's business.
+    private {
+        /// Somebody wants a new password.
+        PasswordResetRequested = "password.reset_requested",
+        /// A user is invited to choose a password.
+        UserInvited = "user.invited",
     }
 }
 
