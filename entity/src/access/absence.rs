@@ -33,8 +33,6 @@ catalog! {
     /// A time in which a user is away. Their deputy sees and does meanwhile what the deputy's own role lets
     /// them, with the records of both.
     Absence (absence, absences) of Entity;
-    /// Its id.
-    id: id::<AbsenceId>().filtered(),
     /// Who is away.
     user: one::<user::Entity>(Column::UserId),
     /// Who stands in.

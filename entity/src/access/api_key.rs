@@ -54,8 +54,6 @@ pub struct Model {
 catalog! {
     /// An API key: what a program is known by that acts for a user. Users see their own.
     ApiKey (apiKey, apiKeys) of Entity, private to Column::UserId;
-    /// Its id.
-    id: id::<ApiKeyId>().filtered(),
     /// Whose it is, and for whom it acts.
     user: one::<user::Entity>(Column::UserId),
     /// What it is called.

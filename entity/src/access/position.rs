@@ -42,11 +42,7 @@ edited!();
 
 catalog! {
     /// A position in the reporting line.
-    Position (position, positions) of Entity;
-    /// Its id.
-    id: id::<PositionId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+    Position (position, positions) of Entity, versioned by Column::Version;
     /// What it is called.
     title: text(Column::Title).filtered().ordered(),
     /// To which it reports; null at the top.

@@ -100,11 +100,7 @@ edited!();
 
 catalog! {
     /// A role: what its users may do, and with whose records.
-    Role (role, roles) of Entity;
-    /// Its id.
-    id: id::<RoleId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+    Role (role, roles) of Entity, versioned by Column::Version;
     /// Which of the roles that Rapport brings along, which cannot be changed; null for one of your own.
     key: choice::<Role>("RoleKey", Column::Key).filtered(),
     /// What it is called.

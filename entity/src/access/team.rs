@@ -37,11 +37,7 @@ edited!();
 
 catalog! {
     /// A team: users who look after each other's customers.
-    Team (team, teams) of Entity;
-    /// Its id.
-    id: id::<TeamId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+    Team (team, teams) of Entity, versioned by Column::Version;
     /// What it is called.
     name: text(Column::Name).filtered().ordered().unique(),
     /// Who is in it.

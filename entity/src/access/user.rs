@@ -64,15 +64,11 @@ edited!();
 
 catalog! {
     /// A user of Rapport: somebody who works in the organisation.
-    User (user, users) of Entity;
-    /// Their id.
-    id: id::<UserId>().filtered(),
+    User (user, users) of Entity, versioned by Column::Version;
     /// What they are called.
     name: text(Column::Name).filtered().ordered(),
     /// What they log in with.
     email: text(Column::Email).filtered().unique(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
     /// What they may do.
     role: one::<role::Entity>(Column::RoleId),
     /// Where they stand in the reporting line; null when nowhere.

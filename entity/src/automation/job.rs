@@ -115,8 +115,6 @@ catalog! {
     /// Long work that a person waits for. It goes on when a machine dies.
     Job (job, jobs) of Entity, read by Permission::Import, own by Column::CreatedBy,
         limited by Column::Limits;
-    /// Its id.
-    id: id::<JobId>().filtered(),
     /// What it does.
     kind: choice::<Kind>("JobKind", Column::Kind).filtered(),
     /// How far it has come.

@@ -186,8 +186,6 @@ catalog! {
     /// Something meant for a customer, or a user about their account, whether or not it went out, and why.
     Message (message, messages) of Entity, read by Permission::ReadFinance,
         part of Column::CustomerId => customer::Entity;
-    /// Its id.
-    id: id::<MessageId>().filtered(),
     /// The id of whom it is for.
     customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
     /// The customer it is for; null when it is for a user, or when you may not see them.

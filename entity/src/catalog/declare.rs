@@ -1,6 +1,19 @@
-//! How a kind of record is declared.
+//! How a kind of record is declared, and the fields that most kinds have in the same words.
 
-/// Declares a kind of record; see the module.
+use super::{Field, id};
+use crate::id::Id;
+
+/// Puts the record's id before the other fields, unless they say themselves what it is.
+#[must_use]
+pub fn identified<I: Id>(mut fields: Vec<Field>) -> Vec<Field> {
+    if fields.iter().all(|field| field.name != "id") {
+        fields.insert(0, id::<I>().filtered().named("id", "Its id.".to_owned()));
+    }
+    fields
+}
+
+/// Declares a kind of record; see the [catalogue](super). Its id need not be declared where it is no more than
+/// that; `versioned by` brings the field `version`, and `with history` the changes that the audit log has of it.
 macro_rules! catalog {
     (
         $(#[doc = $about:literal])*
@@ -12,7 +25,9 @@ macro_rules! catalog {
             $(, private to $private:expr $(, shared by $shared:expr)?)?
             $(, seen with [$($via:expr => $with:ty),+ $(,)?])?
             $(, deleted by $deleted:expr)?
-            $(, merged by $merged:expr)?;
+            $(, merged by $merged:expr)?
+            $(, versioned by $version:expr)?
+            $(, with $history:ident)?;
         $($(#[doc = $doc:literal])* $field:ident: $shape:expr,)+
     ) => {
         /// None that the ORM has to know: relations are declared in the catalogue.
@@ -26,14 +41,15 @@ macro_rules! catalog {
                 static RECORD: std::sync::LazyLock<$crate::catalog::Record> =
                     std::sync::LazyLock::new(|| {
                         use $crate::catalog::*;
+                        type Key = <<$entity as sea_orm::EntityTrait>::PrimaryKey as
+                            sea_orm::PrimaryKeyTrait>::ValueType;
                         Record {
                             name: stringify!($name),
                             about: prose(&[$($about),*]),
                             one: concat!($(stringify!($one))?),
                             many: concat!($($(stringify!($many))?)?),
                             table: sea_orm::EntityName::table_name(&<$entity>::default()),
-                            prefix: <<<$entity as sea_orm::EntityTrait>::PrimaryKey as
-                                sea_orm::PrimaryKeyTrait>::ValueType as $crate::id::Id>::PREFIX,
+                            prefix: <Key as $crate::id::Id>::PREFIX,
                             read: None$(.or(Some($read)))?,
                             own: None$(.or(Some(sea_orm::IdenStatic::as_str(&$own))))?,
                             limits: None$($(.or(Some(sea_orm::IdenStatic::as_str(&$limits))))?)?,
@@ -54,9 +70,18 @@ macro_rules! catalog {
                                 .unwrap_or(Belongs::ToNobody),
                             deleted: None$(.or(Some(sea_orm::IdenStatic::as_str(&$deleted))))?,
                             merged: None$(.or(Some(sea_orm::IdenStatic::as_str(&$merged))))?,
-                            fields: vec![
+                            fields: identified::<Key>(vec![
+                                $(whole($version).named(
+                                    "version",
+                                    "Counts up with every change; give it back as `expectedVersion`.".to_owned(),
+                                ),)?
                                 $(($shape).named(stringify!($field), prose(&[$($doc),*])),)+
-                            ],
+                                $(many::<$crate::access::audit::Entity>(
+                                    $crate::access::audit::Column::RecordId,
+                                )
+                                .guarded($crate::access::Permission::ReadAudit)
+                                .named(stringify!($history), "Who changed what of it.".to_owned()),)?
+                            ]),
                         }
                     });
                 &RECORD

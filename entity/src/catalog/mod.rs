@@ -68,7 +68,7 @@ pub use cell::{
 };
 pub use compare::{AMOUNT_OPERATORS, operators};
 pub use cursor::{Cursor, Key};
-pub(crate) use declare::catalog;
+pub(crate) use declare::{catalog, identified};
 pub use field::{
     Batch, BatchArgument, Batched, Datum, Field, Scalar, Shape, batch, batch_json, choice,
     computed, currency, custom_values, date, day, decimal, id, instant, json, list, long, many,

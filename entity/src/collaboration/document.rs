@@ -8,7 +8,7 @@ use sea_orm::{IntoActiveModel, PaginatorTrait, QueryOrder, QuerySelect};
 
 use super::file::Stored;
 use super::{CollaborationError, Subject, document_tag, file};
-use crate::access::{Actor, Permission, Viewer, audit, user};
+use crate::access::{Actor, Viewer, user};
 use crate::catalog::catalog;
 use crate::check::Check;
 use crate::customers::customer;
@@ -69,11 +69,7 @@ catalog! {
             Column::InvoiceId => invoice::Entity,
             Column::PaymentId => payment::Entity,
         ],
-        deleted by Column::DeletedAt;
-    /// Its id.
-    id: id::<DocumentId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+        deleted by Column::DeletedAt, versioned by Column::Version, with history;
     /// What it is called.
     title: text(Column::Title).filtered().ordered(),
     /// Where it is filed, such as `Contracts/2026`; empty for nowhere in particular.
@@ -92,8 +88,6 @@ catalog! {
     latest: one::<file::Entity>(Column::LatestId),
     /// All its versions, oldest first.
     versions: list::<file::Entity, _>(file::Column::DocumentId, file::Column::Number, 3),
-    /// Who changed what of it.
-    history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// Since when it is deleted; null while it is not. It can be restored for 30 days. Lists leave deleted
     /// ones out.
     deleted_at: instant(Column::DeletedAt),

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::access::{Permission, audit, user};
+use crate::access::{Permission, user};
 use crate::catalog::catalog;
 use crate::check::Check;
 use crate::customers::customer;
@@ -42,19 +42,14 @@ pub struct Model {
 catalog! {
     /// What somebody wrote down about a customer.
     Note (note, notes) of Entity, read by Permission::ReadCustomers,
-        part of Column::CustomerId => customer::Entity, deleted by Column::DeletedAt;
-    /// Its id.
-    id: id::<NoteId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+        part of Column::CustomerId => customer::Entity, deleted by Column::DeletedAt,
+        versioned by Column::Version, with history;
     /// The customer it is about.
     customer: one::<customer::Entity>(Column::CustomerId),
     /// What it says: plain text with line breaks.
     body: text(Column::Body).filtered(),
     /// Who wrote it; null when Rapport did.
     author: one::<user::Entity>(Column::CreatedBy),
-    /// Who changed what of it.
-    history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out.
     deleted_at: instant(Column::DeletedAt),
     /// When it was written.

@@ -63,13 +63,10 @@ pub struct Model {
 edited!();
 
 catalog! {
-    /// A list's filter, order and columns under a name: one's own, or one that somebody shares with all.
+    /// A list's filter, order and columns under a name: one's own, or one that somebody shares with all. Give its id
+    /// to its list as `view`.
     SavedView (savedView, savedViews) of Entity, private to Column::OwnerId,
-        shared by Column::Shared;
-    /// Its id; give it to its list as `view`.
-    id: id::<SavedViewId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+        shared by Column::Shared, versioned by Column::Version;
     /// What it is called.
     name: text(Column::Name).filtered().ordered(),
     /// The list that it is of, by its name as a query, such as `customers`.

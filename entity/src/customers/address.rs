@@ -62,11 +62,7 @@ pub struct Model {
 catalog! {
     /// A postal address of a customer.
     Address of Entity, read by Permission::ReadCustomers,
-        part of Column::CustomerId => customer::Entity;
-    /// Its id.
-    id: id::<AddressId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+        part of Column::CustomerId => customer::Entity, versioned by Column::Version;
     /// What it is for.
     kind: choice::<Kind>("AddressKind", Column::Kind).filtered(),
     /// Street and house, building, ward: a line each, separated by line breaks.

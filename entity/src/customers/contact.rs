@@ -46,14 +46,10 @@ pub struct Model {
 catalog! {
     /// A person to talk to at a customer.
     Contact of Entity, read by Permission::ReadCustomers,
-        part of Column::CustomerId => customer::Entity;
-    /// Their id.
-    id: id::<ContactId>().filtered(),
+        part of Column::CustomerId => customer::Entity, versioned by Column::Version;
     /// Words that occur in name, e-mail address or telephone number, without regard to case and
     /// diacritics: `nguyen` finds `Nguyễn`. Every word has to occur.
     search: search(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
     /// The customer they are at.
     customer: one::<customer::Entity>(Column::CustomerId),
     /// What they are called.

@@ -10,7 +10,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::{address, contact, timeline};
-use crate::access::{Permission, audit, share, user};
+use crate::access::{Permission, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::collaboration::{document, note};
@@ -180,14 +180,11 @@ const AS_OF: BatchArgument = BatchArgument {
 catalog! {
     /// A customer: an organisation or a person, from the first contact on.
     Customer (customer, customers) of Entity, read by Permission::ReadCustomers,
-        owned by Column::OwnerId, deleted by Column::DeletedAt, merged by Column::MergedIntoId;
-    /// Its id.
-    id: id::<CustomerId>().filtered(),
+        owned by Column::OwnerId, deleted by Column::DeletedAt, merged by Column::MergedIntoId,
+        versioned by Column::Version, with history;
     /// Words that occur in name, number, e-mail address or telephone number, without regard to case
     /// and diacritics: `nguyen` finds `Nguyễn`. Every word has to occur.
     search: search(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
     /// The number that people and other systems know it by; null when it has none.
     number: text(Column::Number).filtered().ordered().unique(),
     /// What kind of party it is.
@@ -242,8 +239,6 @@ catalog! {
     timeline: timeline("Timeline", timeline::branches()),
     /// What people wrote down about it.
     notes: many::<note::Entity>(note::Column::CustomerId),
-    /// Who changed what of it.
-    history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// With whom it is shared.
     shares: list::<share::Entity, _>(share::Column::RecordId, share::Column::Id, 3),
     /// Whether you may change it, and who belongs to it.

@@ -14,7 +14,7 @@ use super::counter::{self, Series};
 use super::ledger::{self, Account, Source};
 use super::totals::{self, Line};
 use super::{FinanceError, allocation, credit_note, invoice_line};
-use crate::access::{Actor, Permission, audit, organisation};
+use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
 use crate::collaboration::document;
@@ -93,9 +93,7 @@ pub struct Model {
 catalog! {
     /// An invoice. Once issued, what it says never changes; credit notes take it back.
     Invoice (invoice, invoices) of Entity, read by Permission::ReadFinance,
-        part of Column::CustomerId => customer::Entity;
-    /// Its id.
-    id: id::<InvoiceId>().filtered(),
+        part of Column::CustomerId => customer::Entity, with history;
     /// Words that occur in number or reference, without regard to case and diacritics. Every word has
     /// to occur.
     search: search(),
@@ -143,8 +141,6 @@ catalog! {
     credit_notes: list::<credit_note::Entity, _>(
         credit_note::Column::InvoiceId, credit_note::Column::Id, 2,
     ),
-    /// Who changed what of it.
-    history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// What is kept with it.
     documents: many::<document::Entity>(document::Column::InvoiceId),
     /// When it was added.

@@ -104,8 +104,6 @@ catalog! {
     /// Money received from a customer.
     Payment (payment, payments) of Entity, read by Permission::ReadFinance,
         part of Column::CustomerId => customer::Entity;
-    /// Its id.
-    id: id::<PaymentId>().filtered(),
     /// Words that occur in the reference, without regard to case and diacritics. Every word has to
     /// occur.
     search: search(),

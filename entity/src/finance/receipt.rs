@@ -54,8 +54,6 @@ catalog! {
     /// A numbered receipt for a payment, or its cancellation. Never changed and never deleted.
     Receipt (receipt, receipts) of Entity, read by Permission::ReadFinance,
         part of Column::PaymentId => payment::Entity;
-    /// Its id.
-    id: id::<ReceiptId>().filtered(),
     /// Its number, gapless in its series and year.
     number: text(Column::Number).filtered().ordered(),
     /// What it says.

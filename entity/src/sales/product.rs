@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::access::{Permission, audit};
+use crate::access::Permission;
 use crate::catalog::catalog;
 use crate::check::Check;
 use crate::customers::{parse_required, parse_text};
@@ -38,13 +38,9 @@ pub struct Model {
 catalog! {
     /// A product: goods or a service, as it is offered now. What was sold keeps its own price.
     Product (product, products) of Entity, read by Permission::ReadProducts,
-        deleted by Column::DeletedAt;
-    /// Its id.
-    id: id::<ProductId>().filtered(),
+        deleted by Column::DeletedAt, versioned by Column::Version, with history;
     /// Words that occur in code or name, without regard to case and diacritics. Every word has to occur.
     search: search(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
     /// What people and documents know it by; unique.
     code: text(Column::Code).filtered().ordered().unique(),
     /// What it is called.
@@ -61,8 +57,6 @@ catalog! {
     tax_rate: decimal(Column::TaxRateBp, 4),
     /// Whether it is on offer.
     active: truth(Column::Active).filtered().grouped(),
-    /// Who changed what of it.
-    history: many::<audit::Entity>(audit::Column::RecordId).guarded(Permission::ReadAudit),
     /// Whether you may change and delete it.
     viewer_can_update: reach(Permission::WriteProducts),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter

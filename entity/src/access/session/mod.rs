@@ -83,8 +83,6 @@ pub struct Model {
 catalog! {
     /// A session: what begins when a user logs in. Users see their own.
     Session (session, sessions) of Entity, private to Column::UserId;
-    /// Its id.
-    id: id::<SessionId>().filtered(),
     /// Whose it is.
     user: one::<user::Entity>(Column::UserId),
     /// What the program calls itself that it was last used with; null when it does not.

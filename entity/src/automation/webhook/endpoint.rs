@@ -58,11 +58,7 @@ edited!();
 catalog! {
     /// Where events are sent to.
     WebhookEndpoint (webhookEndpoint, webhookEndpoints) of Entity,
-        read by Permission::ManageWebhooks;
-    /// Its id.
-    id: id::<WebhookEndpointId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+        read by Permission::ManageWebhooks, versioned by Column::Version;
     /// Where events are posted to.
     url: text(Column::Url).filtered(),
     /// The kinds of events that are sent, such as `["payment.recorded"]`; all when it is empty.

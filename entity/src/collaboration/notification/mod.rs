@@ -96,8 +96,6 @@ catalog! {
     /// one which you follow was changed.
     Notification (notification, notifications) of Entity, private to Column::UserId,
         deleted by Column::DeletedAt;
-    /// Its id.
-    id: id::<NotificationId>().filtered(),
     /// What it tells.
     kind: choice::<Kind>("NotificationKind", Column::Kind).filtered(),
     /// The same as a sentence in your language. It names no record, since you may not see it any more.

@@ -114,11 +114,8 @@ edited!();
 
 catalog! {
     /// A custom field of customers: what its values are, why they are kept, and who sees them.
-    CustomField (customField, customFields) of Entity, read by Permission::ReadCustomers;
-    /// Its id.
-    id: id::<CustomFieldId>().filtered(),
-    /// Counts up with every change; give it back as `expectedVersion`.
-    version: whole(Column::Version),
+    CustomField (customField, customFields) of Entity, read by Permission::ReadCustomers,
+        versioned by Column::Version;
     /// What programs call it: a letter, then letters, digits and underscores. Never changes.
     key: text(Column::Key).filtered().ordered().unique(),
     /// What people call it.

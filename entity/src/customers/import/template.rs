@@ -39,8 +39,6 @@ pub struct Model {
 catalog! {
     /// A mapping of a file's columns to fields of customers, kept for the next file.
     ImportTemplate (importTemplate, importTemplates) of Entity, read by Permission::Import;
-    /// Its id.
-    id: id::<ImportTemplateId>().filtered(),
     /// Counts up with every change.
     version: whole(Column::Version),
     /// What it is called.
