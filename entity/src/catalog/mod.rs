@@ -20,18 +20,28 @@
 //!
 //! A new kind of record is, with `sales/product` as the example to copy:
 //!
-//! 1. a migration with its table; `created` and `updated` of `migration/src/column.rs` bring the columns that say who
-//!    changed it, from which its audit log follows, and `search::index` those of its search;
+//! 1. a migration with its table, as `up` and `down`, and its name twice in `lib.rs`; `created` and `updated` of
+//!    `migration/src/column.rs` bring the columns that say who changed it, from which its audit log follows, and
+//!    `search::index` those of its search;
 //! 2. an id in [`crate::id`], the permissions that it takes in [`Permission`] (with their mirror in the API) and the
 //!    roles that come with them, its events in [`crate::automation::event`];
 //! 3. a file in `entity` with its columns, its `catalog!`, its `edited!` and the `check` that brings each field into
-//!    its stored form; a line in `all.rs`;
+//!    its stored form; a line in `all.rs`. A field that is `unique()` has a constraint in the table that is called
+//!    after both, by `column::unique`;
 //! 4. a file in `api` with its `form!` and its `records!` (or `parts!`, for what belongs to a customer); a line in
 //!    `schema.rs`;
 //! 5. a line in the tests' `access` for each of its root fields, one in `reading/rows.rs`, and sentences about it.
 //!
 //! From that come its type, filter, order, lists, groups and `node(id)`, adding, changing, deleting and restoring it,
-//! its export and its audit log, on both stacks.
+//! what is refused when there is none or its value is not unique, its export and its audit log, on both stacks.
+//!
+//! All in all that is less than 150 lines of code over `entity`, `migration` and `api`, which a test sees to: 145 for
+//! products, counted without blank lines and comments by
+//!
+//! ```sh
+//! (cat {entity,api}/src/sales/product.rs migration/src/*_products.rs; grep -rhE --include='*.rs' \
+//!     --exclude='*product*' '[Pp]roducts?([^a-z]|$)' {entity,api,worker,migration}/src) | grep -cvE '^\s*(//|$)'
+//! ```
 //!
 //! Invariant: each select that is made here carries its record's [`Record::visible`], also within filters.
 

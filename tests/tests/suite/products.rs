@@ -1,5 +1,8 @@
 //! Products: the next kind of record, which has all that a kind of record has.
 
+use std::fs;
+use std::path::Path;
+
 use entity::access::Role;
 use serde_json::{Value, json};
 use tests::app::App;
@@ -40,6 +43,43 @@ async fn found(app: &App, filter: Value) -> Vec<Value> {
     let data = app.ask(query, json!({ "filter": filter })).await;
     let nodes = data["products"]["nodes"].as_array().expect("nodes");
     nodes.iter().map(|node| node["code"].clone()).collect()
+}
+
+/// The lines of code, neither blank nor comments, that products take: their files, and where else they are named.
+fn lines_of_code(folder: &Path) -> usize {
+    let entries =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let lines = entries.map(|path| {
+        if path.is_dir() {
+            return lines_of_code(&path);
+        }
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            return 0;
+        }
+        let is_own =
+            path.file_name().is_some_and(|name| name.to_string_lossy().contains("product"));
+        let text = fs::read_to_string(&path).expect("a source");
+        let code =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
+        code.filter(|line| is_own || names_products(line)).count()
+    });
+    lines.sum()
+}
+
+fn names_products(line: &str) -> bool {
+    line.match_indices("roduct").any(|(at, word)| {
+        let rest = line[at + word.len()..].trim_start_matches('s');
+        !rest.starts_with(|next: char| next.is_ascii_lowercase())
+    })
+}
+
+#[test]
+fn a_kind_of_record_takes_less_than_150_lines_of_code() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let crates = ["entity", "migration", "api", "worker"];
+    let lines =
+        crates.map(|name| lines_of_code(&root.join(name).join("src"))).iter().sum::<usize>();
+    assert!((100..150).contains(&lines), "{lines}");
 }
 
 on_both_stacks! {
