@@ -1,16 +1,21 @@
 //! Ids as they go in and out: opaque, prefixed, and meaning nothing when they are malformed.
 
 use async_graphql::{ID, MaybeUndefined};
+use entity::catalog::by_prefix;
 use entity::id::Id;
 
-use crate::error::UserError;
+use crate::error::{ErrorCode, UserError};
 
 /// The id that an argument means.
 ///
 /// # Errors
 /// `NOT_FOUND` at `path`: a malformed id answers like one that names nothing.
 pub fn parse<I: Id>(given: &ID, path: &[&str]) -> Result<I, Vec<UserError>> {
-    I::parse(given).ok_or_else(|| vec![UserError::not_found(path)])
+    I::parse(given).ok_or_else(|| {
+        let Some(record) = by_prefix(I::PREFIX) else { return vec![UserError::not_found(path)] };
+        let missing = entity::Error::NoSuch { kind: record.name, at: &[] };
+        vec![UserError::new(ErrorCode::NotFound, &missing, path)]
+    })
 }
 
 /// The id that a change means: the outer `None` keeps what is there, the inner one clears it.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use entity::access::Role;
+use entity::id::{Id, ProductId};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
@@ -134,7 +135,22 @@ on_both_stacks! {
         assert_eq!(change(app, UPDATE, cleared).await["product"]["description"], Value::Null);
         let twice = change(app, CREATE, json!({ "input": coffee() })).await;
         assert_eq!(twice["userErrors"][0]["code"], "NOT_UNIQUE");
+        let message = "another product has this code, or had it; choose another one";
+        assert_eq!(twice["userErrors"][0]["message"], message);
         assert_eq!(twice["userErrors"][0]["field"], json!(["input", "code"]));
+    }
+
+    /// An id that is malformed, one that names nothing, and one of a deleted product answer alike.
+    async fn an_id_that_names_none_is_told(app: App) {
+        let gone = change(app, CREATE, json!({ "input": coffee() })).await["product"]["id"].clone();
+        change(app, DELETE, json!({ "id": gone })).await;
+        let absent = ProductId::new(app.clock.now()).global();
+        let update = "mutation ($id: ID!) { updateProduct(id: $id, input: {}) { userErrors { code message field } } }";
+        for id in [json!("prd_x"), json!(absent), gone] {
+            let refused = change(app, update, json!({ "id": id })).await;
+            let missing = json!({ "code": "NOT_FOUND", "message": "there is no such product", "field": ["id"] });
+            assert_eq!(refused["userErrors"], json!([missing]), "{id}");
+        }
     }
 
     /// Deleting twice is deleting once, and so is restoring.
