@@ -284,6 +284,8 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         AutomationError::StillOnItsWay
         | AutomationError::JobStarted
         | AutomationError::JobEnded
+        | AutomationError::NeverPublished
+        | AutomationError::NotFailed
         | AutomationError::NotCancellable => (ErrorCode::InvalidState, &[]),
         AutomationError::EndpointInactive | AutomationError::DeliveryOnItsWay => {
             (ErrorCode::InvalidState, &[])

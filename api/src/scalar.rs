@@ -3,7 +3,7 @@
 use async_graphql::{
     InputObject, InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value,
 };
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use entity::finance::FinanceError;
 use entity::money::{Currency, Money as Amount};
 use rust_decimal::Decimal as Exact;
@@ -85,6 +85,54 @@ impl ScalarType for Decimal {
         Exact::from_str_exact(&text)
             .map(Self)
             .map_err(|_| InputValueError::custom("a decimal number is written as \"12.50\""))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A time on somebody's clock, as `09:00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalTime(pub NaiveTime);
+
+/// A time on somebody's clock, as `09:00`.
+#[Scalar]
+impl ScalarType for LocalTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => NaiveTime::parse_from_str(text, "%H:%M")
+                .map(Self)
+                .map_err(|_| InputValueError::custom("a time is written as 09:00")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%H:%M").to_string())
+    }
+}
+
+/// How long something takes, in the form of ISO 8601 without months and years: `P3D`, `PT15M`, `P1DT12H`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duration(pub TimeDelta);
+
+/// How long something takes, in the form of ISO 8601 without months and years: `P3D`, `PT15M`, `P1DT12H`.
+#[Scalar]
+impl ScalarType for Duration {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let wrong =
+            || InputValueError::custom("how long it takes is written as P3D, PT15M or P1DT12H");
+        // A month is not always as long; what is behind the T are minutes.
+        let days = text.split('T').next().unwrap_or_default();
+        if !text.starts_with('P') || days.contains(['M', 'Y']) {
+            return Err(wrong());
+        }
+        let parsed = speedate::Duration::parse_str(text).map_err(|_| wrong())?;
+        TimeDelta::try_seconds(parsed.signed_total_seconds()).map(Self).ok_or_else(wrong)
     }
 
     fn to_value(&self) -> Value {

@@ -8,7 +8,7 @@ use crate::access::{
     SecondFactorMutation, SecondFactorQuery, SessionMutation, SessionQuery, ShareMutation,
     TeamMutation, UserMutation, UserQuery,
 };
-use crate::automation::{JobMutation, WebhookMutation};
+use crate::automation::{JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery};
 use crate::collaboration::{
     DocumentMutation, DownloadQuery, MarkMutation, NoteMutation, NotificationMutation,
     NotificationQuery, SavedViewMutation, UploadMutation,
@@ -81,7 +81,7 @@ struct CollaborationMutations(
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
 #[derive(MergedObject, Default)]
-struct AutomationMutations(JobMutation, WebhookMutation);
+struct AutomationMutations(JobMutation, WebhookMutation, WorkflowMutation);
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
@@ -93,6 +93,7 @@ pub struct Query(
     InvoiceQuery,
     DownloadQuery,
     NotificationQuery,
+    WorkflowQuery,
 );
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.

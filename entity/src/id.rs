@@ -202,6 +202,14 @@ ids! {
     DocumentTagId = "dtg";
     /// A file that is to come.
     UploadId = "upl";
+    /// A workflow.
+    WorkflowId = "wfl";
+    /// A version of a workflow.
+    WorkflowVersionId = "wfv";
+    /// A run of a workflow.
+    WorkflowRunId = "run";
+    /// What happened in a step of a run.
+    WorkflowStepId = "wst";
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ mod m20261125_000093_erasure_lookup;
 mod m20261125_000094_webhook_share;
 mod m20261126_000095_anonymised;
 mod m20261126_000097_pages;
+mod m20261126_000098_workflows;
 mod search;
 mod step;
 
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             m20261125_000094_webhook_share,
             m20261126_000095_anonymised,
             m20261126_000097_pages,
+            m20261126_000098_workflows,
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! What happens later: the relay, the feed, the sender, and what they write.
+//! What happens later: the relay, the engine, the feed, the sender, and what they write.
 //!
 //! Invariant: nothing in here decides a business rule; it asks `entity`. What it does twice has the
 //! effect of once.
@@ -8,6 +8,7 @@ pub mod collaboration;
 pub mod config;
 pub mod customers;
 pub mod document;
+pub mod engine;
 pub mod feed;
 pub mod finance;
 pub mod health;

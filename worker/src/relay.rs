@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use entity::automation::webhook::delivery;
+use entity::automation::workflow::start;
 use entity::automation::{event, job, message};
 use entity::clock::Clock;
 use entity::collaboration::notification;
@@ -15,6 +16,7 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::reset;
+use crate::engine::Ground;
 use crate::feed::{Changes, Due, DueKind, Publisher, Signal};
 use crate::finance::receipt;
 
@@ -108,11 +110,14 @@ impl Relay {
 
     /// Plans what follows from events, and tells those who follow the customers they are about.
     async fn relay_events(&self) -> Result<bool, entity::Error> {
-        let now = self.clock.now();
+        let clock = self.clock.clone();
         let relayed = self.db.write(move |txn| {
+            let clock = clock.clone();
             async move {
-                notification::deputies_begun(txn, now).await?;
                 let events = event::take_pending(txn, EVENTS).await?;
+                // What follows from them is no older than they are, however long the database was waited for.
+                let now = clock.now();
+                notification::deputies_begun(txn, now).await?;
                 if events.is_empty() {
                     return Ok(events);
                 }
@@ -121,6 +126,8 @@ impl Relay {
                 let resets = reset::planned(txn, &events).await?;
                 message::plan_resets(txn, &resets, now).await?;
                 delivery::plan(txn, &events, now).await?;
+                let ground = Ground::of(txn, now).await?;
+                start::by_events(txn, &events, ground.scope(), now).await?;
                 notification::tell_followers(txn, &events, now).await?;
                 event::mark_relayed(txn, events.iter().map(|event| event.id), now).await?;
                 Ok(events)

@@ -1,4 +1,4 @@
-//! The workers of one process: relay, sender and jobs, until they are told to stop.
+//! The workers of one process: relay, engine, sender and jobs, until they are told to stop.
 //!
 //! Invariant: when one of them ends by itself the others stop too, so that the process ends and its
 //! supervisor starts it again; half a worker would be silent.
@@ -22,6 +22,7 @@ use crate::collaboration::upkeep::Upkeep;
 use crate::config::{ConfigError, Stack};
 use crate::customers::{self, bulk};
 use crate::document::{DocumentError, Documents};
+use crate::engine::Engine;
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
 use crate::mail::transport::Transport;
@@ -42,10 +43,12 @@ pub enum StartError {
     Documents(#[from] DocumentError),
 }
 
-/// Relay, sender and jobs of one process.
+/// Relay, engine, sender and jobs of one process.
 pub struct Runtime {
     /// From what happened to what is due.
     pub relay: Relay,
+    /// What advances workflows.
+    pub engine: Engine,
     /// What sends.
     pub sender: Sender,
     /// What keeps files tidy.
@@ -106,6 +109,7 @@ impl Runtime {
                 signal: signal.clone(),
                 pace,
             },
+            engine: Engine { db: db.clone(), clock: clock.clone(), signal: signal.clone() },
             sender: Sender {
                 db: db.clone(),
                 clock: clock.clone(),
@@ -130,7 +134,8 @@ impl Runtime {
     /// # Errors
     /// When a part ended by itself.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
-        let Self { relay, sender, upkeep, jobs, message_feed, job_feed, courier, senders } = self;
+        let Self { relay, engine, sender, upkeep, jobs, message_feed, job_feed, courier, senders } =
+            self;
         let house = jobs.clone();
         let documents = sender.documents.clone();
         let send_messages = move |due: Due| {
@@ -148,10 +153,11 @@ impl Runtime {
             ended
         };
         let clock = relay.clock.clone();
-        let (relayed, sent, worked, (), (), (), (), ()) = tokio::join!(
+        let (relayed, sent, worked, (), (), (), (), (), ()) = tokio::join!(
             guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
+            engine.run(shutdown.clone()),
             courier.run(shutdown.clone()),
             sealer::run(house.db.clone(), clock.clone(), shutdown.clone()),
             tidier::run(house.db.clone(), clock, shutdown.clone()),

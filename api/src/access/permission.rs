@@ -38,6 +38,12 @@ choice! {
         ReadAudit,
         /// Tell other systems what happens, with the records that it happens to, of whatever kind.
         ManageWebhooks,
+        /// See workflows, and what they did.
+        ReadWorkflows,
+        /// Draft workflows.
+        WriteWorkflows,
+        /// Publish workflows, let them stand still, and start, repeat and call off their runs.
+        RunWorkflows,
     }
 }
 

@@ -1,9 +1,13 @@
-//! What Rapport does by itself: the message ledger, and jobs.
+//! What Rapport does by itself: the message ledger, jobs, webhooks and workflows.
 
 mod job;
 mod message;
 mod webhook;
+mod workflow;
 
 pub use job::{JobKind, JobMutation, JobState};
 pub use message::{MessageKind, MessageReason, MessageState};
 pub use webhook::{WebhookDeliveryState, WebhookMutation};
+pub use workflow::{
+    WorkflowMutation, WorkflowQuery, WorkflowRunState, WorkflowState, WorkflowStepOutcome,
+};

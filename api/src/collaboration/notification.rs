@@ -34,6 +34,8 @@ choice! {
         DeputyBegan,
         /// An administrator took your second factor away.
         SecondFactorReset,
+        /// What a workflow has to tell you.
+        Workflow,
     }
 }
 

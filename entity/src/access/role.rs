@@ -49,8 +49,8 @@ impl Role {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
-            Import, ReadAudit, ReadCustomers, ReadFinance, ReadProducts, WriteCustomers,
-            WriteInvoices, WritePayments, WriteProducts,
+            Import, ReadAudit, ReadCustomers, ReadFinance, ReadProducts, ReadWorkflows,
+            WriteCustomers, WriteInvoices, WritePayments, WriteProducts,
         };
         match self {
             Self::Administrator => true,
@@ -67,7 +67,10 @@ impl Role {
             ),
             Self::Sales => matches!(permission, ReadCustomers | WriteCustomers | ReadProducts),
             Self::Auditor => {
-                matches!(permission, ReadCustomers | ReadFinance | ReadProducts | ReadAudit)
+                matches!(
+                    permission,
+                    ReadCustomers | ReadFinance | ReadProducts | ReadAudit | ReadWorkflows
+                )
             }
         }
     }

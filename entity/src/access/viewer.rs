@@ -50,6 +50,12 @@ pub enum Permission {
     ReadAudit,
     /// Tell other systems what happens, with the records that it happens to, of whatever kind.
     ManageWebhooks,
+    /// See workflows, and what they did.
+    ReadWorkflows,
+    /// Draft workflows.
+    WriteWorkflows,
+    /// Publish workflows, let them stand still, and start, repeat and call off their runs.
+    RunWorkflows,
 }
 
 /// With whose records: those of a customer belong to who looks after it.
@@ -122,9 +128,14 @@ impl Viewer {
 
     /// Somebody who may everything, for checking what is written down; never for reading.
     pub(crate) fn of_all(backend: DbBackend) -> Self {
+        Self::rapport(backend, Calendar { today: NaiveDate::default(), zone: Tz::UTC })
+    }
+
+    /// Rapport itself, which carries out what somebody with the right to do so has published.
+    #[must_use]
+    pub fn rapport(backend: DbBackend, calendar: Calendar) -> Self {
         let scopes =
             <Permission as Iterable>::iter().map(|permission| (permission, Scope::All)).collect();
-        let calendar = Calendar { today: NaiveDate::default(), zone: Tz::UTC };
         let (own, team) = (Vec::new(), Vec::new());
         let reach = Reach { calendar, backend, scopes, own, team, limits: None };
         Self::new(UserId(Uuid::nil()), Role::Administrator.id(), reach)

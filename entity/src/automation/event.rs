@@ -4,9 +4,11 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 
 use crate::access::Actor;
+use crate::catalog::{Record, by_table};
 use crate::error::Error;
 use crate::id::{CustomerId, EventId, Id, UserId};
 
@@ -18,11 +20,11 @@ macro_rules! kinds {
         private { $($(#[$private_doc:meta])* $private:ident = $private_name:literal,)+ }
     ) => {
         /// What happened.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
         #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(64))")]
         pub enum Kind {
-            $($(#[$public_doc])* #[sea_orm(string_value = $public_name)] $public,)+
-            $($(#[$private_doc])* #[sea_orm(string_value = $private_name)] $private,)+
+            $($(#[$public_doc])* #[sea_orm(string_value = $public_name)] #[serde(rename = $public_name)] $public,)+
+            $($(#[$private_doc])* #[sea_orm(string_value = $private_name)] #[serde(rename = $private_name)] $private,)+
         }
 
         impl Kind {
@@ -103,6 +105,23 @@ kinds! {
         PasswordResetRequested = "password.reset_requested",
         /// A user is invited to choose a password.
         UserInvited = "user.invited",
+    }
+}
+
+impl Kind {
+    /// Its name, such as `payment.recorded`.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_value()
+    }
+
+    /// The kind of record that it happens to: its name begins with it.
+    #[must_use]
+    pub fn record(self) -> Option<&'static Record> {
+        match self.name().split_once('.')?.0 {
+            "receivables" => by_table("job"),
+            table => by_table(table),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod job;
 pub mod lease;
 pub mod message;
 pub mod webhook;
+pub mod workflow;
 
 /// What the rules about messages, jobs and repeated requests refuse.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,4 +42,10 @@ pub enum AutomationError {
     /// It is sent anyway.
     #[error("the delivery is still on its way; it can be repeated once its outcome is known")]
     DeliveryOnItsWay,
+    /// Nothing of it can be carried out.
+    #[error("nothing of the workflow is carried out now; publish it, or let it go on")]
+    NeverPublished,
+    /// It has ended, or never failed.
+    #[error("only a run that has failed can be tried again")]
+    NotFailed,
 }

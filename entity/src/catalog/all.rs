@@ -8,7 +8,8 @@ use crate::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
 use crate::automation::webhook::{delivery, endpoint};
-use crate::automation::{job, message};
+use crate::automation::workflow::{run, step, version};
+use crate::automation::{job, message, workflow};
 use crate::collaboration::{document, document_tag, file, note, notification, saved_view};
 use crate::customers::custom::definition;
 use crate::customers::import::template;
@@ -18,7 +19,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 34] {
+pub fn records() -> [&'static Record; 38] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -54,6 +55,10 @@ pub fn records() -> [&'static Record; 34] {
         document::Entity::record(),
         document_tag::Entity::record(),
         file::Entity::record(),
+        workflow::Entity::record(),
+        version::Entity::record(),
+        run::Entity::record(),
+        step::Entity::record(),
     ]
 }
 
@@ -61,6 +66,12 @@ pub fn records() -> [&'static Record; 34] {
 #[must_use]
 pub fn by_prefix(prefix: &str) -> Option<&'static Record> {
     records().into_iter().find(|record| record.prefix == prefix)
+}
+
+/// The kind of record with the name, such as `Customer`.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Record> {
+    records().into_iter().find(|record| record.name == name)
 }
 
 /// The record that an id from outside names: its kind, and which. It need not exist.

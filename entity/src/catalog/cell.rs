@@ -179,8 +179,11 @@ fn number(row: &QueryResult, index: usize) -> Result<Option<i64>, DbErr> {
     }
 }
 
-/// The cell at `index` as a part of a cursor.
-pub(super) fn key(row: &QueryResult, index: usize, scalar: &Scalar) -> Result<Option<Key>, DbErr> {
+/// The cell at `index` as a part of a cursor; none for one that has no value, or has no order.
+///
+/// # Errors
+/// [`DbErr::Type`] for a cell that is no `scalar`.
+pub fn read_key(row: &QueryResult, index: usize, scalar: &Scalar) -> Result<Option<Key>, DbErr> {
     Ok(match scalar {
         Scalar::Id(_) => read_id(row, index)?.map(Key::Id),
         Scalar::Text | Scalar::Currency | Scalar::Choice(..) => {

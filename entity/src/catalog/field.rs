@@ -256,6 +256,15 @@ impl Field {
         }
     }
 
+    /// Its column where it refers to another record.
+    #[must_use]
+    pub fn refers(&self) -> Option<&'static str> {
+        match self.shape {
+            Shape::One { column, .. } => Some(column),
+            _ => None,
+        }
+    }
+
     /// Its column where it is a scalar or an amount.
     #[must_use]
     pub fn column(&self) -> Option<(&'static str, &Scalar)> {

@@ -215,13 +215,14 @@ pub fn read_groups(
     if sums > 0 {
         let mut coded = Vec::with_capacity(rows.len());
         for row in rows {
-            coded.push((cell::key(row, currency, &Scalar::Currency)?, row));
+            coded.push((cell::read_key(row, currency, &Scalar::Currency)?, row));
         }
         coded.sort_by(|one, other| one.0.cmp(&other.0));
         rows = coded.into_iter().map(|(_, row)| row).collect();
     }
     for row in rows {
-        let shared = keys.iter().enumerate().map(|(index, key)| cell::key(row, index, &key.scalar));
+        let shared =
+            keys.iter().enumerate().map(|(index, key)| cell::read_key(row, index, &key.scalar));
         let shared: Vec<_> = shared.collect::<Result<_, _>>()?;
         let place = shared.iter().map(|key| (key.is_none(), key.clone())).collect();
         let group = found.entry(place).or_insert_with(|| Group {

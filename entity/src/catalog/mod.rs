@@ -72,9 +72,10 @@ use serde_json::Value as Json;
 use crate::access::{Permission, Viewer};
 
 pub use access::Belongs;
-pub use all::{by_prefix, by_table, named, records};
+pub use all::{by_name, by_prefix, by_table, named, records};
 pub use cell::{
-    global, read_id, read_json, read_money, write_amount, write_cell, write_key, write_text,
+    global, read_id, read_json, read_key, read_money, write_amount, write_cell, write_key,
+    write_text,
 };
 pub use compare::{AMOUNT_OPERATORS, operators};
 pub use cursor::{Cursor, Key};

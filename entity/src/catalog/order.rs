@@ -123,7 +123,7 @@ impl Order {
     /// A cell that cannot be decoded.
     pub fn place(&self, row: &QueryResult, indexes: &[usize], id: usize) -> Result<Cursor, DbErr> {
         let keys = self.0.iter().zip(indexes);
-        let keys = keys.map(|(order, index)| cell::key(row, *index, &order.scalar));
+        let keys = keys.map(|(order, index)| cell::read_key(row, *index, &order.scalar));
         let id = cell::read_id(row, id)?.unwrap_or_default();
         Ok(Cursor { order: self.signature(), keys: keys.collect::<Result<_, _>>()?, id })
     }

@@ -62,6 +62,7 @@ const fn refer(table: &'static str, column: &'static str, tie: Tie, trace: Trace
 /// first: who is just planning what has to be sent of one holds it, and what was planned is seen afterwards.
 pub const REFERENCES: &[Reference] = &[
     refer("event", "customer_id", Tie::Noted, Trace::Stays),
+    refer("workflow_run", "customer_id", Tie::Belongs, Trace::Stays),
     refer("message", "customer_id", Tie::Belongs, Trace::Fades),
     refer("contact", "customer_id", Tie::Belongs, Trace::Goes),
     refer("address", "customer_id", Tie::Belongs, Trace::Goes),

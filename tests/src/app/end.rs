@@ -10,6 +10,7 @@ impl App {
     /// How many rows are due, or on their way.
     pub(super) async fn unfinished(&self) -> u64 {
         use entity::automation::webhook::delivery;
+        use entity::automation::workflow::run;
         use entity::automation::{event, job};
         let reader = self.db.reader();
         let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
@@ -17,6 +18,7 @@ impl App {
             Condition::any().add(message::Column::DueAt.lte(self.clock.now())).add(on_its_way);
         let messages = message::Entity::find().filter(message::Column::SettledAt.is_null());
         let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
+        let runs = run::Entity::find().filter(run::Column::DueAt.lte(self.clock.now()));
         // What one makes is counted after it, so that nothing slips past in between.
         let counts = [
             job::Entity::find().filter(jobs).count(reader).await,
@@ -24,6 +26,7 @@ impl App {
             entity::collaboration::notification::pending(reader).await,
             messages.filter(due).count(reader).await,
             delivery::due(reader, self.clock.now()).await,
+            runs.count(reader).await,
         ];
         counts.into_iter().map(|count| count.expect("a count")).sum()
     }

@@ -14,6 +14,14 @@ use tests::app::{App, PASSWORD};
 use tests::graphql;
 use uuid::Uuid;
 
+pub const CREATE_WORKFLOW: &str =
+    "mutation ($input: CreateWorkflowInput!) { createWorkflow(input: $input) {
+  workflow { id version state } userErrors { code message field } } }";
+
+pub const PUBLISH_WORKFLOW: &str = "mutation ($id: ID!, $running: WorkflowRunning! = RUN_OUT) {
+  publishWorkflow(id: $id, running: $running) {
+    workflow { id state active { number } } userErrors { code message field } } }";
+
 pub const CREATE_CUSTOMER: &str = "mutation ($input: CreateCustomerInput!, $key: String) {
   createCustomer(input: $input, idempotencyKey: $key) {
     customer { id version displayName language currency timeZone } userErrors { code field message } } }";
@@ -95,6 +103,16 @@ pub async fn customer(app: &App, name: &str, language: &str, currency: &str) -> 
         "email": "customer@example.vn",
     });
     let made = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+    made["id"].as_str().expect("an id").to_owned()
+}
+
+/// A workflow that is carried out from now on; gives its id.
+pub async fn workflow(app: &App, token: &str, definition: &Value) -> String {
+    let input = json!({ "name": "Chào mừng", "definition": definition });
+    let made = app.make_as(token, "workflow", CREATE_WORKFLOW, json!({ "input": input })).await;
+    let published =
+        app.make_as(token, "workflow", PUBLISH_WORKFLOW, json!({ "id": made["id"] })).await;
+    assert_eq!(published["state"], "ACTIVE");
     made["id"].as_str().expect("an id").to_owned()
 }
 

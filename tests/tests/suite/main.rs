@@ -41,3 +41,4 @@ mod storm;
 mod timeline;
 mod transactions;
 mod webhooks;
+mod workflows;

@@ -8,6 +8,7 @@ use super::meta::{enumeration, meta_field, object};
 use crate::access::{AuditAction, Permission, RoleKey, Scope, SessionEnding};
 use crate::automation::{
     JobKind, JobState, MessageKind, MessageReason, MessageState, WebhookDeliveryState,
+    WorkflowRunState, WorkflowState, WorkflowStepOutcome,
 };
 use crate::collaboration::NotificationKind;
 use crate::customers::{
@@ -50,6 +51,9 @@ pub(super) fn register(registry: &mut Registry) {
         <MessageKind as OutputType>::create_type_info,
         <MessageState as OutputType>::create_type_info,
         <WebhookDeliveryState as OutputType>::create_type_info,
+        <WorkflowState as OutputType>::create_type_info,
+        <WorkflowRunState as OutputType>::create_type_info,
+        <WorkflowStepOutcome as OutputType>::create_type_info,
         <MessageReason as OutputType>::create_type_info,
         <JobKind as OutputType>::create_type_info,
         <JobState as OutputType>::create_type_info,

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{ExprTrait, Query};
 use serde_json::{Value, json};
 
 use crate::automation::event;
-use crate::catalog::{Record, Scalar, Shape, by_table, global, read_money, write_cell};
+use crate::catalog::{Record, Scalar, Shape, global, read_money, write_cell};
 use crate::error::Error;
 use crate::id::Id;
 
@@ -24,7 +24,7 @@ pub(super) async fn bodies(
 ) -> Result<Vec<String>, Error> {
     let mut subjects: HashMap<&'static str, (&'static Record, Vec<Uuid>)> = HashMap::new();
     for event in events {
-        if let Some(record) = subject(event.kind) {
+        if let Some(record) = event.kind.record() {
             subjects
                 .entry(record.table)
                 .or_insert_with(|| (record, Vec::new()))
@@ -37,7 +37,7 @@ pub(super) async fn bodies(
         known.extend(snapshots(db, record, ids).await?);
     }
     let body = |event: &&event::Model| {
-        let prefix = subject(event.kind).map(|record| record.prefix);
+        let prefix = event.kind.record().map(|record| record.prefix);
         json!({
             "type": event.kind.to_value(),
             "timestamp": event.occurred_at.to_rfc3339(),
@@ -52,15 +52,6 @@ pub(super) async fn bodies(
         .to_string()
     };
     Ok(events.iter().map(body).collect())
-}
-
-/// The kind of record that an event is about: its own kind begins with it.
-fn subject(kind: event::Kind) -> Option<&'static Record> {
-    let kind = kind.to_value();
-    match kind.split_once('.')?.0 {
-        "receivables" => by_table("job"),
-        table => by_table(table),
-    }
 }
 
 /// Records as JSON, by their ids; those that are gone are left out.

@@ -4,6 +4,7 @@
 //! tell      who is told of what, one INSERT … SELECT for however many     (in the transaction of the cause)
 //! follow    who follows what was changed, and still sees it               (with the events, in the relay)
 //! relay     a mail for who wants one, and the news for who listens        (later)
+//! perform   what workflows tell
 //! notice    what a notification says, for whoever writes the sentence     setting   who wants what
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 mod follow;
 mod notice;
+mod perform;
 mod relay;
 pub mod setting;
 mod tell;
@@ -26,6 +28,8 @@ use crate::id::{NotificationId, UserId};
 
 pub use follow::tell_followers;
 pub use notice::{Notice, notices};
+pub(crate) use perform::told;
+pub use perform::{Notify, Told};
 pub use relay::{Relayed, pending, relay, tidy};
 pub use tell::deputies_begun;
 pub(crate) use tell::{job_ended, owned, second_factor_reset, shared};
@@ -52,6 +56,8 @@ pub enum Kind {
     DeputyBegan,
     /// An administrator took their second factor away.
     SecondFactorReset,
+    /// What a workflow has to tell them.
+    Workflow,
 }
 
 /// A notification.
@@ -103,7 +109,7 @@ catalog! {
     /// The id of the record that it is about, for `node`; null when it is about none, or about several.
     subject_id: batch_json("ID", notice::subjects),
     /// What it was in particular: the kind of a job such as `EXPORT`, or what was done to a record:
-    /// `CHANGED`, `DELETED` or `MERGED`. Null where the kind says all.
+    /// `CHANGED`, `DELETED` or `MERGED`; what a workflow says. Null where the kind says all.
     detail: text(Column::Detail).filtered(),
     /// Who did it; null when Rapport did by itself. Of several people it is the last one.
     actor: one::<user::Entity>(Column::ActorId),

@@ -24,7 +24,7 @@ use crate::id::{CustomerId, Id, JobId, ShareId, UserId, fresh_by_row};
 const LATE: TimeDelta = TimeDelta::days(7);
 
 /// The names of what a source selects, in their order.
-const GIVEN: [&str; 7] =
+pub(super) const GIVEN: [&str; 7] =
     ["user_id", "cause_id", "subject_kind", "subject_id", "actor_id", "detail", "times"];
 
 /// What becomes of a notification whose cause the user has been told of.

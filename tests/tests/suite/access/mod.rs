@@ -55,6 +55,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Product", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
     ("Document", "history", Permission::ReadAudit),
+    ("Workflow", "history", Permission::ReadAudit),
 ];
 
 /// The mutations that take no permission and that an API key may ask for all the same, and why that does no
@@ -74,8 +75,8 @@ const FOR_KEYS: &[(&str, &str)] = &[
 fn needed(name: &str) -> Needs {
     use Permission::{
         DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit,
-        ReadCustomers, ReadFinance, ReadProducts, WriteCustomers, WriteInvoices, WritePayments,
-        WriteProducts,
+        ReadCustomers, ReadFinance, ReadProducts, ReadWorkflows, RunWorkflows, WriteCustomers,
+        WriteInvoices, WritePayments, WriteProducts, WriteWorkflows,
     };
     match name {
         "login"
@@ -162,6 +163,20 @@ fn needed(name: &str) -> Needs {
         | "updateDocument"
         | "deleteDocument"
         | "restoreDocument" => Needs::Login,
+        "workflow"
+        | "workflows"
+        | "workflowVersion"
+        | "workflowVersions"
+        | "workflowRun"
+        | "workflowRuns"
+        | "exportWorkflows"
+        | "exportWorkflowVersions"
+        | "exportWorkflowRuns"
+        | "workflowRunGroups"
+        | "workflowGroups" => Needs::All(ReadWorkflows),
+        "validateWorkflow" | "createWorkflow" | "updateWorkflowDraft" => Needs::All(WriteWorkflows),
+        "publishWorkflow" | "pauseWorkflow" | "resumeWorkflow" | "retireWorkflow"
+        | "startWorkflow" | "retryWorkflowRun" | "cancelWorkflowRun" => Needs::All(RunWorkflows),
         "webhookEndpoint"
         | "webhookEndpoints"
         | "webhookDelivery"
@@ -284,6 +299,8 @@ pub fn value(of: &Value, types: &[Value]) -> String {
             Some("Date") => "\"2026-11-03\"".to_owned(),
             Some("DateTime") => "\"2026-11-03T00:00:00Z\"".to_owned(),
             Some("CurrencyCode") => "\"VND\"".to_owned(),
+            Some("Duration") => "\"P1D\"".to_owned(),
+            Some("LocalTime") => "\"09:00\"".to_owned(),
             _ => "\"x\"".to_owned(),
         },
     }

@@ -15,13 +15,13 @@ use super::removal::columns;
 use crate::erasure::MERGE;
 use crate::given::{
     CREATE_CUSTOMER, CREATE_TEAM, CREATE_UPLOAD, RECORD_PAYMENT, SHARE_CUSTOMER, customer,
-    document, invoice, payment,
+    document, invoice, payment, workflow,
 };
 use crate::invoices::VOID;
 
 /// What keeps the id of a customer that became part of another one: itself, what happened when, and what was sent
 /// or answered then, all of which leads to the kept one when it is read.
-const HISTORY: [&str; 11] = [
+const HISTORY: [&str; 13] = [
     "audit_entry.after",
     "audit_entry.before",
     "audit_entry.record_id",
@@ -33,6 +33,8 @@ const HISTORY: [&str; 11] = [
     "notification.subject_id",
     "webhook_delivery.body",
     "webhook_delivery.subject_id",
+    "workflow_run.record_id",
+    "workflow_run.run_key",
 ];
 
 /// All columns that hold an id, as it is inside or outside.
@@ -109,6 +111,10 @@ on_both_stacks! {
         let endpoint = "mutation ($url: String!) { createWebhookEndpoint(input: { url: $url }) {
           webhookEndpoint { id } userErrors { code } } }";
         app.make_as(&administrator, "webhookEndpoint", endpoint, json!({ "url": receiver.url("/") })).await;
+        let wait = json!({ "key": "wait", "action": { "wait": { "for": "P1D" } } });
+        let trigger = json!({ "event": { "kinds": ["customer.created"] } });
+        let welcome = json!({ "record": "Customer", "trigger": trigger, "steps": [wait] });
+        workflow(app, &administrator, &welcome).await;
         let (kept, gone) = (customer(app, "Kept", "vi", "VND").await, referred(app).await);
         for what in ["follow", "addFavourite"] {
             mark(app, &app.token(), what, &gone).await;

@@ -7,7 +7,8 @@ use entity::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
 use entity::automation::webhook::{delivery, endpoint};
-use entity::automation::{job, message};
+use entity::automation::workflow::{run, step, version};
+use entity::automation::{job, message, workflow};
 use entity::catalog::{Record, Scalar, Target};
 use entity::collaboration::{document, document_tag, file, note, notification};
 use entity::customers::{address, change, contact, customer};
@@ -99,6 +100,10 @@ impl Rows {
             table::<note::Entity>(db).await,
             table::<change::Entity>(db).await,
             table::<endpoint::Entity>(db).await,
+            table::<workflow::Entity>(db).await,
+            table::<version::Entity>(db).await,
+            table::<run::Entity>(db).await,
+            table::<step::Entity>(db).await,
             table::<delivery::Entity>(db).await,
         ];
         Self(tables.into_iter().collect())

@@ -1,0 +1,308 @@
+//! What a workflow does, as it is given.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{ID, InputObject, OneofObject};
+use entity::automation::event;
+use entity::automation::workflow::definition::{Action, Definition, Reentry, Step, Trigger, Wait};
+use entity::check::{Refusal, Refusals};
+use entity::customers::customer;
+use entity::finance::{invoice, payment};
+use entity::sales::product;
+use sea_orm::Iterable;
+use serde_json::{Value, json};
+
+use crate::choice::choice;
+use crate::read::FilterOf;
+use crate::scalar::{Duration, LocalTime};
+
+choice! {
+    /// How often a workflow is carried out for the same record.
+    WorkflowReentry mirrors "entity::automation::workflow::definition::Reentry" {
+        /// Once and never again.
+        Once,
+        /// Again, once it has ended.
+        AfterEnd,
+        /// As often as it is started, also beside one another.
+        Always,
+    }
+}
+
+choice! {
+    /// Whose clock counts.
+    ClockOf mirrors "entity::automation::workflow::definition::Zone" {
+        /// The customer's; the organisation's where it has none.
+        Customer,
+        /// The organisation's.
+        Organisation,
+    }
+}
+
+/// What a workflow does.
+#[derive(Clone, Debug, InputObject)]
+pub struct WorkflowDefinitionInput {
+    /// The kind of record that it is carried out for, such as `Customer` or `Invoice`.
+    pub record: String,
+    /// What starts it.
+    pub trigger: WorkflowTriggerInput,
+    /// For which records; for all when absent.
+    pub condition: Option<RecordFilterInput>,
+    /// Which records have reached what it is for: their runs end before the next step.
+    pub goal: Option<RecordFilterInput>,
+    /// How often it is carried out for the same record.
+    #[graphql(default_with = "WorkflowReentry::Once")]
+    pub reentry: WorkflowReentry,
+    /// What it does, one after the other.
+    #[graphql(validator(max_items = 100))]
+    pub steps: Vec<WorkflowStepInput>,
+}
+
+/// A filter of records of one kind, in the form of their list.
+#[derive(Clone, Debug, OneofObject)]
+pub enum RecordFilterInput {
+    /// Of customers.
+    Customer(FilterOf<customer::Entity>),
+    /// Of invoices.
+    Invoice(FilterOf<invoice::Entity>),
+    /// Of payments.
+    Payment(FilterOf<payment::Entity>),
+    /// Of products.
+    Product(FilterOf<product::Entity>),
+}
+
+/// What starts a workflow.
+#[derive(Clone, Debug, OneofObject)]
+pub enum WorkflowTriggerInput {
+    /// Somebody who starts it for records that they choose, with `startWorkflow`. Always true.
+    Manual(bool),
+    /// Something that happens to the record, or, for a customer, to what is theirs.
+    Event(EventTriggerInput),
+    /// A day.
+    Date(DayInput),
+}
+
+/// Something that happens.
+#[derive(Clone, Debug, InputObject)]
+pub struct EventTriggerInput {
+    /// Any of these kinds of events, such as `payment.recorded`.
+    #[graphql(validator(max_items = 50))]
+    pub kinds: Vec<String>,
+}
+
+/// Some days before or after the day that a field of the record has.
+#[derive(Clone, Debug, InputObject)]
+pub struct DayInput {
+    /// The field, such as `dueOn`.
+    pub field: String,
+    /// How many days after it; before it when it is negative.
+    #[graphql(default)]
+    pub days: i32,
+    /// At what time.
+    pub at: LocalTime,
+    /// On whose clock.
+    #[graphql(default_with = "ClockOf::Customer")]
+    pub clock: ClockOf,
+}
+
+/// A step of a workflow.
+#[derive(Clone, Debug, InputObject)]
+pub struct WorkflowStepInput {
+    /// What others call it: 1 to 64 letters, digits, hyphens and underscores. Keep it from version to version.
+    pub key: String,
+    /// What happens.
+    pub action: WorkflowActionInput,
+    /// The key of the step that follows; the next one in the list when absent, and the run ends after the last one.
+    pub then: Option<String>,
+}
+
+/// What happens in a step.
+#[derive(Clone, Debug, OneofObject)]
+pub enum WorkflowActionInput {
+    /// Time passes.
+    Wait(WaitInput),
+    /// Something has to happen.
+    WaitForEvent(WaitForEventInput),
+    /// Records that pass a filter go on with the next step, others elsewhere.
+    Branch(BranchInput),
+    /// Each run goes one of several ways, by chance, and always the same one.
+    Split(SplitInput),
+    /// A user is told something.
+    Notify(NotifyInput),
+    /// The run ends. Always true.
+    End(bool),
+}
+
+/// How time passes.
+#[derive(Clone, Debug, OneofObject)]
+pub enum WaitInput {
+    /// For a while.
+    For(Duration),
+    /// Until a clock next shows a time.
+    Until(ClockInput),
+    /// Until some days before or after a day of the record. It goes on at once when that is over, or when there is none;
+    /// when the day is moved while it waits, it waits for the new one.
+    Date(DayInput),
+}
+
+/// When a clock shows a time.
+#[derive(Clone, Debug, InputObject)]
+pub struct ClockInput {
+    /// The time.
+    pub at: LocalTime,
+    /// On whose clock.
+    #[graphql(default_with = "ClockOf::Customer")]
+    pub clock: ClockOf,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, InputObject)]
+pub struct WaitForEventInput {
+    /// Any of these kinds of events, such as `payment.recorded`.
+    #[graphql(validator(max_items = 50))]
+    pub kinds: Vec<String>,
+    /// For how long.
+    pub within: Duration,
+    /// The key of the step that follows when it did not happen; the run ends when absent.
+    pub otherwise: Option<String>,
+}
+
+/// Which records go on with the next step.
+#[derive(Clone, Debug, InputObject)]
+pub struct BranchInput {
+    /// Those that pass.
+    pub filter: RecordFilterInput,
+    /// The key of the step that follows for others; their run ends when absent.
+    pub otherwise: Option<String>,
+}
+
+/// The ways that runs go.
+#[derive(Clone, Debug, InputObject)]
+pub struct SplitInput {
+    /// The ways.
+    #[graphql(validator(max_items = 20))]
+    pub ways: Vec<WayInput>,
+}
+
+/// A way.
+#[derive(Clone, Debug, InputObject)]
+pub struct WayInput {
+    /// The key of the step that follows.
+    pub to: String,
+    /// How many go it, of the sum of all weights.
+    pub weight: u32,
+}
+
+/// What a user is told.
+#[derive(Clone, Debug, InputObject)]
+pub struct NotifyInput {
+    /// Whom; who looks after the customer when absent.
+    pub user_id: Option<ID>,
+    /// What, up to 500 characters.
+    pub text: String,
+}
+
+/// What is wrong with what was given.
+struct Wrong(Vec<Refusal>);
+
+impl WorkflowDefinitionInput {
+    /// The definition that is meant.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn parse(self) -> Result<Definition, entity::Error> {
+        let mut wrong = Wrong(Vec::new());
+        let record = self.record.as_str();
+        let filter = |given: Option<RecordFilterInput>, at: &str, wrong: &mut Wrong| {
+            given.map_or(Value::Null, |given| given.of(record, at, wrong))
+        };
+        let condition = filter(self.condition, "definition.condition", &mut wrong);
+        let goal = filter(self.goal, "definition.goal", &mut wrong);
+        let trigger = match self.trigger {
+            WorkflowTriggerInput::Manual(_) => Trigger::Manual,
+            WorkflowTriggerInput::Event(event) => Trigger::Event {
+                kinds: wrong.kinds(&event.kinds, "definition.trigger.event.kinds"),
+            },
+            WorkflowTriggerInput::Date(DayInput { field, days, at, clock }) => {
+                Trigger::Date { field, days, at: at.0, zone: clock.into() }
+            }
+        };
+        let steps = self.steps.into_iter().enumerate();
+        let steps = steps.map(|(index, step)| step.parse(record, index, &mut wrong)).collect();
+        let reentry: Reentry = self.reentry.into();
+        match wrong.0.is_empty() {
+            true => {
+                Ok(Definition { record: self.record, trigger, condition, goal, reentry, steps })
+            }
+            false => Err(entity::Error::Invalid(Refusals(wrong.0))),
+        }
+    }
+}
+
+impl WorkflowStepInput {
+    fn parse(self, record: &str, index: usize, wrong: &mut Wrong) -> Step {
+        let at = |field: &str| format!("definition.steps.{index}.action.{field}");
+        let action = match self.action {
+            WorkflowActionInput::Wait(WaitInput::For(time)) => {
+                Action::Wait(Wait::For(time.0.num_seconds()))
+            }
+            WorkflowActionInput::Wait(WaitInput::Until(ClockInput { at, clock })) => {
+                Action::Wait(Wait::Until { at: at.0, zone: clock.into() })
+            }
+            WorkflowActionInput::Wait(WaitInput::Date(DayInput { field, days, at, clock })) => {
+                Action::Wait(Wait::Date { field, days, at: at.0, zone: clock.into() })
+            }
+            WorkflowActionInput::WaitForEvent(event) => Action::WaitForEvent {
+                kinds: wrong.kinds(&event.kinds, &at("waitForEvent.kinds")),
+                within_s: event.within.0.num_seconds(),
+                otherwise: event.otherwise,
+            },
+            WorkflowActionInput::Branch(branch) => Action::Branch {
+                filter: branch.filter.of(record, &at("branch.filter"), wrong),
+                otherwise: branch.otherwise,
+            },
+            WorkflowActionInput::Split(split) => {
+                let ways = split.ways.into_iter().map(|way| (way.to, way.weight));
+                Action::Split { ways: ways.collect::<BTreeMap<_, _>>() }
+            }
+            WorkflowActionInput::Notify(notify) => Action::Do {
+                what: "notify".to_owned(),
+                with: json!({ "user": notify.user_id.map(|id| id.0), "text": notify.text }),
+            },
+            WorkflowActionInput::End(_) => Action::End,
+        };
+        Step { key: self.key, action, then: self.then }
+    }
+}
+
+impl RecordFilterInput {
+    /// The filter, if it is one of such records.
+    fn of(self, record: &str, at: &str, wrong: &mut Wrong) -> Value {
+        let (kind, filter) = match self {
+            Self::Customer(filter) => ("Customer", filter.json),
+            Self::Invoice(filter) => ("Invoice", filter.json),
+            Self::Payment(filter) => ("Payment", filter.json),
+            Self::Product(filter) => ("Product", filter.json),
+        };
+        if kind != record {
+            wrong.note(at, format!("give a filter of the workflow's records, {record}"));
+        }
+        filter
+    }
+}
+
+impl Wrong {
+    fn note(&mut self, at: &str, message: String) {
+        self.0.push(Refusal { field: at.to_owned().into(), message });
+    }
+
+    fn kinds(&mut self, names: &[String], at: &str) -> Vec<event::Kind> {
+        let mut kinds = Vec::with_capacity(names.len());
+        for name in names {
+            match event::Kind::iter().find(|kind| kind.is_public() && kind.name() == *name) {
+                Some(kind) => kinds.push(kind),
+                None => self.note(at, format!("there is no kind of event {name}")),
+            }
+        }
+        kinds
+    }
+}

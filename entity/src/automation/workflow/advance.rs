@@ -1,0 +1,303 @@
+//! Advancing runs, many at once: what they ask is answered by one statement for a version and a step.
+//!
+//! Invariant: planning reads, and gives where the runs are afterwards, what happened in their steps and what is to be
+//! written for them; all of it is committed together, or nothing.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use sea_orm::prelude::*;
+use sea_orm::{DatabaseTransaction, IntoActiveModel};
+
+use super::definition::{Action, Definition};
+use super::interpreter::{Done, End, Facts, Next, Place, Waiting, next};
+use super::performer::{self, Effect, Performer};
+use super::{read, run, step, version};
+use crate::catalog::{Record, Scope, by_name};
+use crate::error::Error;
+use crate::id::{Id, WorkflowRunId, WorkflowStepId, WorkflowVersionId};
+
+/// How many runs are advanced in one transaction.
+pub const BATCH: u64 = 500;
+
+/// How many rows are written by one statement.
+const ROWS: usize = 2_000;
+
+/// What runs are advanced with.
+pub struct Engine<'a> {
+    /// What steps do.
+    pub performers: &'a [&'a dyn Performer],
+    /// Whose rights count.
+    pub scope: Scope<'a>,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+/// Where runs are after they were advanced, and what was done on the way.
+#[derive(Debug, Default)]
+pub struct Advanced {
+    /// The runs.
+    pub runs: Vec<run::Model>,
+    /// What happened in their steps.
+    pub steps: Vec<step::Model>,
+    /// What is to be written for them.
+    pub effects: Vec<Effect>,
+}
+
+/// A version, as it is carried out.
+pub(super) struct Version {
+    pub(super) definition: Definition,
+    pub(super) record: &'static Record,
+}
+
+/// A run on its way.
+pub(super) struct Walk {
+    pub(super) run: run::Model,
+    pub(super) version: usize,
+    pub(super) place: Place,
+    pub(super) facts: Facts,
+    /// From how many steps it has gone on.
+    pub(super) gone: usize,
+}
+
+/// Why a run ends whose version was not checked.
+const CIRCLE: &str = "its steps go in a circle without time passing";
+
+/// What is asked for all runs of a version that are in the same step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ask {
+    Goal,
+    Filter,
+    Moment,
+    Do,
+}
+
+/// Advances up to [`BATCH`] runs that are due; gives how many.
+///
+/// # Errors
+/// The database.
+pub async fn due(
+    engine: &Engine<'_>,
+    txn: &DatabaseTransaction,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    let runs = run::claim(txn, BATCH, now).await?;
+    let count = runs.len();
+    let Advanced { runs, steps, effects } = plan(engine, txn, runs, now).await?;
+    performer::carry_out(txn, effects, now).await?;
+    run::save(txn, runs).await?;
+    for rows in steps.chunks(ROWS) {
+        let rows = rows.iter().cloned().map(|row| row.into_active_model().reset_all());
+        step::Entity::insert_many(rows).exec_without_returning(txn).await?;
+    }
+    Ok(count)
+}
+
+/// Where the `runs` are when everything has happened that does before time has to pass.
+///
+/// # Errors
+/// The database.
+pub async fn plan(
+    engine: &Engine<'_>,
+    db: &DatabaseTransaction,
+    runs: Vec<run::Model>,
+    now: DateTime<Utc>,
+) -> Result<Advanced, Error> {
+    let versions = versions(db, &runs).await?;
+    let mut batch =
+        Batch { engine, db, versions, now, done: Advanced::default(), walks: Vec::new() };
+    for run in runs {
+        match batch.versions.iter().position(|(id, _)| *id == run.version_id) {
+            Some(version) => {
+                let walk = Walk::new(run, version, &batch.versions[version].1.definition);
+                batch.walks.push(walk);
+            }
+            None => batch.end(run, run::State::Failed, Some("its version cannot be read")),
+        }
+    }
+    batch.leave_gone().await?;
+    loop {
+        let asked = batch.walk();
+        if asked.is_empty() {
+            return Ok(batch.done);
+        }
+        for (question, walks) in asked {
+            match batch.answer(question, &walks).await {
+                Err(error @ (Error::Db(_) | Error::Unsure(_) | Error::Closed)) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    batch.learn(&walks, |facts, _| facts.unknowable = Some(why.clone()));
+                }
+                Ok(()) => {}
+            }
+        }
+    }
+}
+
+/// The versions of the runs.
+async fn versions(
+    db: &DatabaseTransaction,
+    runs: &[run::Model],
+) -> Result<Vec<(WorkflowVersionId, Arc<Version>)>, Error> {
+    let ids = runs.iter().map(|run| run.version_id).collect::<HashSet<_>>();
+    let rows = version::Entity::find().filter(version::Column::Id.is_in(ids)).all(db).await?;
+    let versions = rows.into_iter().filter_map(|row| {
+        let definition = read(&row.definition).ok()?;
+        let record = by_name(&definition.record)?;
+        Some((row.id, Arc::new(Version { definition, record })))
+    });
+    Ok(versions.collect())
+}
+
+impl Walk {
+    fn new(run: run::Model, version: usize, definition: &Definition) -> Self {
+        let step = run.step.as_deref().map_or(Some(0), |key| definition.step(key));
+        let waiting = run.until_at.map(|until| Waiting { until, met: run.met });
+        let place = Place { step: step.unwrap_or(definition.steps.len()), waiting };
+        Self { run, version, place, facts: Facts::default(), gone: 0 }
+    }
+}
+
+/// Runs that are advanced together.
+pub(super) struct Batch<'a> {
+    pub(super) engine: &'a Engine<'a>,
+    pub(super) db: &'a DatabaseTransaction,
+    pub(super) versions: Vec<(WorkflowVersionId, Arc<Version>)>,
+    pub(super) now: DateTime<Utc>,
+    pub(super) done: Advanced,
+    pub(super) walks: Vec<Walk>,
+}
+
+/// What is asked, for all that are in the same step of the same version.
+pub(super) type Question = (usize, usize, Ask);
+
+impl Batch<'_> {
+    /// Lets each run go on until it asks something, sleeps, or has ended.
+    fn walk(&mut self) -> BTreeMap<Question, Vec<usize>> {
+        let mut asked = BTreeMap::<Question, Vec<usize>>::new();
+        let mut on_their_way = Vec::with_capacity(self.walks.len());
+        for mut walk in std::mem::take(&mut self.walks) {
+            let version = Arc::clone(&self.versions[walk.version].1);
+            let definition = &version.definition;
+            loop {
+                let ask = match next(definition, walk.run.id.0, &walk.place, &walk.facts, self.now)
+                {
+                    Next::AskGoal => Ask::Goal,
+                    Next::AskFilter => Ask::Filter,
+                    Next::AskMoment => Ask::Moment,
+                    Next::Do => Ask::Do,
+                    Next::Go(to) => {
+                        self.log(&walk, definition);
+                        walk.place = Place { step: to, waiting: None };
+                        walk.facts = Facts::default();
+                        walk.gone += 1;
+                        if walk.gone <= definition.steps.len() {
+                            continue;
+                        }
+                        self.end(walk.run, run::State::Failed, Some(CIRCLE));
+                        break;
+                    }
+                    Next::Sleep(until) => {
+                        self.sleep(walk, definition, until);
+                        break;
+                    }
+                    Next::End(end) => {
+                        self.log(&walk, definition);
+                        let (state, why) = match &end {
+                            End::Completed => (run::State::Completed, None),
+                            End::GoalReached => (run::State::GoalReached, None),
+                            End::Failed(why) => (run::State::Failed, Some(why.as_str())),
+                        };
+                        walk.run.step =
+                            definition.steps.get(walk.place.step).map(|step| step.key.clone());
+                        self.end(walk.run, state, why);
+                        break;
+                    }
+                };
+                let question = (walk.version, walk.place.step, ask);
+                asked.entry(question).or_default().push(on_their_way.len());
+                on_their_way.push(walk);
+                break;
+            }
+        }
+        self.walks = on_their_way;
+        asked
+    }
+
+    /// Notes what happened in the step that a run leaves.
+    fn log(&mut self, walk: &Walk, definition: &Definition) {
+        let Some(step) = definition.steps.get(walk.place.step) else { return };
+        let (outcome, detail) = match (&walk.facts, &step.action) {
+            (Facts { goal: Some(true), .. }, _) => {
+                (step::Outcome::Turned, Some("the goal is reached".to_owned()))
+            }
+            (Facts { passes: Some(false), .. }, _) => (step::Outcome::Turned, None),
+            (Facts { done: Some(Done::Skipped(why)), .. }, _) => {
+                (step::Outcome::Skipped, Some((*why).to_owned()))
+            }
+            (Facts { done: Some(Done::Failed(why)), .. }, _) => {
+                (step::Outcome::Failed, Some(why.clone()))
+            }
+            (_, Action::WaitForEvent { .. }) if !walk.run.met => {
+                (step::Outcome::Turned, Some("it did not come in time".to_owned()))
+            }
+            (_, Action::Wait(_) | Action::WaitForEvent { .. }) => (step::Outcome::Passed, None),
+            _ => (step::Outcome::Done, None),
+        };
+        self.note(walk.run.id, &step.key, outcome, detail);
+    }
+
+    fn note(
+        &mut self,
+        run: WorkflowRunId,
+        step: &str,
+        outcome: step::Outcome,
+        detail: Option<String>,
+    ) {
+        self.done.steps.push(step::Model {
+            id: WorkflowStepId::new(self.now),
+            run_id: run,
+            step: step.to_owned(),
+            outcome,
+            detail,
+            at: self.now,
+        });
+    }
+
+    fn sleep(&mut self, walk: Walk, definition: &Definition, until: DateTime<Utc>) {
+        let Some(step) = definition.steps.get(walk.place.step) else { return };
+        if walk.run.until_at != Some(until) {
+            self.note(walk.run.id, &step.key, step::Outcome::Waiting, None);
+        }
+        let listens = match &step.action {
+            Action::WaitForEvent { kinds, .. } => Some(run::listening(kinds.iter().copied())),
+            _ => None,
+        };
+        let since = walk.run.since_at.filter(|_| walk.place.waiting.is_some());
+        self.done.runs.push(run::Model {
+            state: run::State::Waiting,
+            step: Some(step.key.clone()),
+            since_at: Some(since.unwrap_or(self.now)),
+            until_at: Some(until),
+            listens,
+            met: false,
+            due_at: Some(until),
+            ..walk.run
+        });
+    }
+
+    pub(super) fn end(&mut self, run: run::Model, state: run::State, why: Option<&str>) {
+        self.done.runs.push(run::Model {
+            state,
+            detail: why.map(str::to_owned),
+            listens: None,
+            due_at: None,
+            ended_at: Some(self.now),
+            ..run
+        });
+    }
+}

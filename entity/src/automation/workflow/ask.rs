@@ -1,0 +1,187 @@
+//! What runs have to know: one statement for all that are in the same step of the same version.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DatabaseTransaction;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+
+use super::advance::{Ask, Batch, Question};
+use super::definition::{Action, Wait, Zone};
+use super::interpreter::Facts;
+use super::performer::{Planned, Turn};
+use super::{moment, run, start};
+use crate::catalog::{Field, Key, Record, among, condition, read_key};
+use crate::customers::customer;
+use crate::error::Error;
+
+impl Batch<'_> {
+    /// Calls off the runs whose records are gone.
+    pub(super) async fn leave_gone(&mut self) -> Result<(), Error> {
+        let mut there = HashSet::new();
+        let mut kinds = BTreeMap::<&str, (&'static Record, Vec<Uuid>)>::new();
+        for walk in &self.walks {
+            let record = self.versions[walk.version].1.record;
+            kinds.entry(record.table).or_insert((record, Vec::new())).1.push(walk.run.record_id);
+        }
+        for (record, ids) in kinds.into_values() {
+            let mut query = Query::select();
+            query
+                .expr(record.column("id"))
+                .from(record.table)
+                .and_where(among(self.engine.scope.backend, record.column("id"), &ids))
+                .cond_where(record.listed(&Json::Null));
+            there.extend(ids_of(self.db, &query).await?);
+        }
+        for walk in std::mem::take(&mut self.walks) {
+            match there.contains(&walk.run.record_id) {
+                true => self.walks.push(walk),
+                false => self.end(walk.run, run::State::Cancelled, Some("the record is gone")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a question for those of the runs that ask it.
+    pub(super) async fn answer(
+        &mut self,
+        question: Question,
+        walks: &[usize],
+    ) -> Result<(), Error> {
+        let (version, step, ask) = question;
+        let version = Arc::clone(&self.versions[version].1);
+        let Some(step) = version.definition.steps.get(step) else { return Ok(()) };
+        let ids = walks.iter().map(|walk| self.walks[*walk].run.record_id).collect::<Vec<_>>();
+        match (ask, &step.action) {
+            (Ask::Goal, _) => {
+                let reached = self.passing(version.record, &version.definition.goal, &ids).await?;
+                self.learn(walks, |facts, run| facts.goal = Some(reached.contains(&run.record_id)));
+            }
+            (Ask::Filter, Action::Branch { filter, .. }) => {
+                let passing = self.passing(version.record, filter, &ids).await?;
+                self.learn(walks, |facts, run| {
+                    facts.passes = Some(passing.contains(&run.record_id));
+                });
+            }
+            (Ask::Moment, Action::Wait(wait)) => {
+                let moments = self.moments(version.record, wait, &ids).await?;
+                self.learn(walks, |facts, run| {
+                    facts.moment = Some(moments.get(&run.record_id).copied().flatten());
+                });
+            }
+            (Ask::Do, Action::Do { what, with }) => {
+                let planned = self.perform(version.record, (what, with), &step.key, walks).await?;
+                let mut planned = planned.into_iter();
+                for walk in walks {
+                    let planned = planned.next();
+                    let planned = planned.unwrap_or_else(|| Planned::failed("it gave no answer"));
+                    self.done.effects.extend(planned.effects);
+                    self.walks[*walk].facts.done = Some(planned.done);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn learn(&mut self, walks: &[usize], mut fact: impl FnMut(&mut Facts, &run::Model)) {
+        for walk in walks {
+            let walk = &mut self.walks[*walk];
+            fact(&mut walk.facts, &walk.run);
+        }
+    }
+
+    /// Which of the records pass a filter.
+    async fn passing(
+        &self,
+        record: &Record,
+        filter: &Json,
+        ids: &[Uuid],
+    ) -> Result<HashSet<Uuid>, Error> {
+        let scope = self.engine.scope;
+        let mut query = Query::select();
+        query
+            .expr(record.column("id"))
+            .from(record.table)
+            .and_where(among(scope.backend, record.column("id"), ids))
+            .cond_where(condition(record, filter, scope, "filter")?);
+        Ok(ids_of(self.db, &query).await?)
+    }
+
+    /// For each record, when what a step waits for is.
+    async fn moments(
+        &self,
+        record: &Record,
+        wait: &Wait,
+        ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, Option<DateTime<Utc>>>, Error> {
+        let (field, days, at, zone) = match wait {
+            Wait::For(_) => return Ok(HashMap::new()),
+            Wait::Until { at, zone } => (None, 0, *at, *zone),
+            Wait::Date { field, days, at, zone } => (Some(field), *days, *at, *zone),
+        };
+        let mut query = Query::select();
+        query
+            .expr(record.column("id"))
+            .expr(Expr::col((customer::Entity, customer::Column::TimeZone)))
+            .from(record.table)
+            .and_where(among(self.engine.scope.backend, record.column("id"), ids));
+        if record.table != "customer" {
+            let whose = Expr::col((customer::Entity, customer::Column::Id));
+            query.left_join(customer::Entity, whose.eq(start::customer_of(record)));
+        }
+        let day = field.and_then(|field| record.field(field)).and_then(Field::column);
+        if let Some((column, _)) = day {
+            query.expr(record.column(column));
+        }
+        let mut moments = HashMap::with_capacity(ids.len());
+        for row in self.db.query_all(&query).await? {
+            let own = row.try_get_by_index::<Option<String>>(1)?;
+            let zone = match zone {
+                Zone::Customer => own.and_then(|zone| zone.parse().ok()),
+                Zone::Organisation => None,
+            };
+            let zone = zone.unwrap_or(self.engine.zone);
+            let moment = match day {
+                None => Some(moment::next(self.now, at, zone)),
+                Some((_, scalar)) => read_key(&row, 2, scalar)?.and_then(|key| {
+                    let day = match key {
+                        Key::Day(day) => day,
+                        Key::Instant(instant) => instant.with_timezone(&zone).date_naive(),
+                        _ => return None,
+                    };
+                    let day = day.checked_add_signed(TimeDelta::days(days.into()))?;
+                    Some(moment::instant(day, at, zone))
+                }),
+            };
+            moments.insert(row.try_get_by_index(0)?, moment);
+        }
+        Ok(moments)
+    }
+
+    async fn perform(
+        &self,
+        record: &'static Record,
+        (what, with): (&str, &Json),
+        step: &str,
+        walks: &[usize],
+    ) -> Result<Vec<Planned>, Error> {
+        let performer = self.engine.performers.iter().find(|performer| performer.name() == what);
+        let Some(performer) = performer else {
+            return Ok(walks
+                .iter()
+                .map(|_| Planned::failed("nothing of this name can be done"))
+                .collect());
+        };
+        let turn = |walk: &usize| Turn { run: &self.walks[*walk].run, step, now: self.now };
+        let turns = walks.iter().map(turn).collect::<Vec<_>>();
+        performer.plan(self.db, record, with, &turns).await
+    }
+}
+
+async fn ids_of(db: &DatabaseTransaction, query: &SelectStatement) -> Result<HashSet<Uuid>, DbErr> {
+    let rows = db.query_all(query).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
+}

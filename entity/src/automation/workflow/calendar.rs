@@ -1,0 +1,197 @@
+//! Which records begin with a day: those of which the day that a field has lies as many days away as a workflow says,
+//! when the clock that counts shows its time.
+//!
+//! Invariant: what was looked at is written down with the runs that began. After a night in which nothing was carried
+//! out, what would have begun then begins late; it is not left out.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, DurationRound, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
+use sea_orm::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{Condition, QuerySelect};
+
+use super::definition::{Trigger, Zone};
+use super::start::{self, Active, From};
+use super::{Column, Entity, moment};
+use crate::catalog::{Scalar, Scope};
+use crate::customers::customer;
+use crate::error::Error;
+use crate::id::WorkflowId;
+
+/// Whether a workflow may have records whose day has come: times are told to the minute.
+///
+/// # Errors
+/// The database.
+pub async fn is_due(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let due = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::State.eq(super::State::Active))
+        .filter(Column::LookedAt.lt(minute(now)));
+    Ok(due.into_tuple::<WorkflowId>().one(db).await?.is_some())
+}
+
+/// The beginning of a minute.
+fn minute(now: DateTime<Utc>) -> DateTime<Utc> {
+    now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now)
+}
+
+/// Begins the runs whose day has come since it was looked last; gives how many.
+///
+/// # Errors
+/// The database.
+pub async fn begin_due(
+    txn: &impl ConnectionTrait,
+    zone: Tz,
+    scope: Scope<'_>,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let mut begun = 0;
+    for active in start::active(txn).await? {
+        let Trigger::Date { field, days, at, zone: whose } = &active.definition.trigger else {
+            continue;
+        };
+        let Some(since) = look(txn, active.workflow, now).await? else { continue };
+        let ours = matches!(whose, Zone::Organisation).then_some(zone);
+        for (day, zones) in come(since, now, *at, ours) {
+            let Some(day) = day.checked_sub_signed(TimeDelta::days((*days).into())) else {
+                continue;
+            };
+            let Some(on) = on(&active, field, day, &zones, ours.is_some()) else { continue };
+            begun += start::begin(txn, &active, From::Day(on, day), scope, now).await?;
+        }
+    }
+    Ok(begun)
+}
+
+/// Until when it was looked, and notes that it was looked until now; none while another process does so, or for a
+/// workflow that does not carry on any more.
+async fn look(
+    txn: &impl ConnectionTrait,
+    workflow: WorkflowId,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    use sea_orm::sea_query::{LockBehavior, LockType};
+    let looked: Option<Option<DateTime<Utc>>> = Entity::find_by_id(workflow)
+        .select_only()
+        .column(Column::LookedAt)
+        .filter(Column::State.eq(super::State::Active))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_tuple()
+        .one(txn)
+        .await?;
+    let Some(since) = looked.flatten().filter(|since| *since < minute(now)) else {
+        return Ok(None);
+    };
+    Entity::update_many()
+        .col_expr(Column::LookedAt, Expr::val(now))
+        .filter(Column::Id.eq(workflow))
+        .exec(txn)
+        .await?;
+    Ok(Some(since))
+}
+
+/// The days on which clocks have come to show `at` after `since` and until `now`, each with the zones of these clocks.
+fn come(
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    at: NaiveTime,
+    only: Option<Tz>,
+) -> BTreeMap<NaiveDate, Vec<&'static str>> {
+    let mut come = BTreeMap::<NaiveDate, Vec<&'static str>>::new();
+    let all = TZ_VARIANTS.iter().copied().filter(|zone| only.is_none_or(|only| only == *zone));
+    for zone in all {
+        let mut after = since + TimeDelta::microseconds(1);
+        loop {
+            let instant = moment::next(after, at, zone);
+            if instant > now {
+                break;
+            }
+            let day = instant.with_timezone(&zone).date_naive();
+            come.entry(day).or_default().push(zone.name());
+            after = instant + TimeDelta::microseconds(1);
+        }
+    }
+    come
+}
+
+/// The records of which the field has the day, for customers in the zones.
+fn on(
+    active: &Active,
+    field: &str,
+    day: NaiveDate,
+    zones: &[&'static str],
+    ours: bool,
+) -> Option<Condition> {
+    let record = active.record;
+    let (column, scalar) = record.field(field)?.column()?;
+    let column = record.column(column);
+    let of_day = |zone: Tz| {
+        if *scalar == Scalar::Day {
+            return column.clone().eq(day);
+        }
+        let midnight = |day: NaiveDate| moment::instant(day, NaiveTime::MIN, zone);
+        let next = day.succ_opt().unwrap_or(day);
+        column.clone().gte(midnight(day)).and(column.clone().lt(midnight(next)))
+    };
+    if ours {
+        let zone = zones.first().and_then(|zone| zone.parse().ok())?;
+        return Some(Condition::all().add(of_day(zone)));
+    }
+    let customers = |zones: Vec<&str>| {
+        let mut customers = sea_orm::sea_query::Query::select();
+        customers
+            .expr(Expr::col((customer::Entity, customer::Column::Id)))
+            .from(customer::Entity)
+            .and_where(Expr::col((customer::Entity, customer::Column::TimeZone)).is_in(zones));
+        start::customer_of(record).in_subquery(customers)
+    };
+    if *scalar == Scalar::Day {
+        return Some(Condition::all().add(of_day(Tz::UTC)).add(customers(zones.to_vec())));
+    }
+    // Zones whose days are the same are asked for together.
+    let mut same = BTreeMap::<DateTime<Utc>, (Tz, Vec<&str>)>::new();
+    for name in zones {
+        let zone: Tz = name.parse().ok()?;
+        let midnight = moment::instant(day, NaiveTime::MIN, zone);
+        same.entry(midnight).or_insert((zone, Vec::new())).1.push(name);
+    }
+    let any = same
+        .into_values()
+        .fold(Condition::any(), |any, (zone, zones)| any.add(of_day(zone).and(customers(zones))));
+    Some(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_time_comes_in_each_zone_when_its_clocks_show_it() {
+        let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap();
+        let come = come(at("2026-11-26T01:59:00Z"), at("2026-11-26T02:00:00Z"), nine, None);
+        let days = come.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(days, ["2026-11-26"]);
+        let zones = &come[&"2026-11-26".parse().unwrap()];
+        assert!(zones.contains(&"Asia/Ho_Chi_Minh") && !zones.contains(&"Europe/Riga"));
+    }
+
+    #[test]
+    fn what_came_while_nobody_looked_comes_day_by_day() {
+        let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap();
+        let come = come(
+            at("2026-11-20T02:00:00Z"),
+            at("2026-11-23T02:00:00Z"),
+            nine,
+            Some(Tz::Asia__Ho_Chi_Minh),
+        );
+        let days = come.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(days, ["2026-11-21", "2026-11-22", "2026-11-23"]);
+    }
+}

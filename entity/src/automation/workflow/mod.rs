@@ -1,0 +1,257 @@
+//! Workflows: what Rapport does by itself, as managers have set it up.
+//!
+//! ```text
+//! definition   what a workflow does          start     which records begin with it
+//! check        whether that can be done      run       where each of them is
+//! interpreter  from a place to what is next  advance   many runs at once
+//! moment       when a clock shows a time     calendar  which records begin with a day
+//! performer    what steps do, slice by slice ask       what many runs have to know
+//! ```
+//!
+//! Invariant: what is carried out is a version, which never changes; a draft is nobody's business but that of who
+//! works on it. A run stays with the version that it began with.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel};
+use serde::Deserialize;
+
+use super::AutomationError;
+use crate::access::{Actor, Permission, Viewer};
+use crate::catalog::catalog;
+use crate::customers::parse_required;
+use crate::edit::{edited, lock, save};
+use crate::error::Error;
+use crate::id::{Id, UserId, WorkflowId, WorkflowVersionId};
+
+pub mod advance;
+mod ask;
+pub mod calendar;
+mod check;
+pub mod definition;
+pub mod interpreter;
+pub mod moment;
+pub mod performer;
+pub mod run;
+pub mod start;
+pub mod step;
+pub mod version;
+
+pub use definition::Definition;
+use definition::Trigger;
+
+/// What becomes of a workflow's triggers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum State {
+    /// It was never published.
+    Draft,
+    /// Its triggers start runs.
+    Active,
+    /// Nothing starts, and runs stand still.
+    Paused,
+    /// Nothing starts; runs come to their end.
+    Retired,
+}
+
+/// What becomes of the runs of earlier versions when another one is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// They come to their end with the version that they began with.
+    RunOut,
+    /// They end.
+    Cancel,
+}
+
+/// A workflow.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "workflow")]
+pub struct Model {
+    /// Which.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: WorkflowId,
+    /// What it is called.
+    pub name: String,
+    /// What becomes of its triggers.
+    pub state: State,
+    /// What it would do if it were published.
+    pub draft: Json,
+    /// What it does.
+    pub active_id: Option<WorkflowVersionId>,
+    /// Until when it was looked for records whose day has come, if days start it.
+    pub looked_at: Option<DateTimeUtc>,
+    /// When the row came to be.
+    pub created_at: DateTimeUtc,
+    /// By whom.
+    pub created_by: Option<UserId>,
+    /// When it was last changed.
+    pub updated_at: DateTimeUtc,
+    /// By whom.
+    pub updated_by: Option<UserId>,
+    /// Counts up with every change.
+    pub version: i32,
+}
+
+edited!();
+
+catalog! {
+    /// What Rapport does by itself for records, as somebody has set it up once.
+    Workflow (workflow, workflows) of Entity, read by Permission::ReadWorkflows,
+        versioned by Column::Version, with history;
+    /// What it is called.
+    name: text(Column::Name).filtered().ordered(),
+    /// What becomes of its triggers.
+    state: choice::<State>("WorkflowState", Column::State).filtered().grouped(),
+    /// What it would do if it were published now.
+    draft: json(Column::Draft),
+    /// What it does; null before it was published.
+    active: one::<version::Entity>(Column::ActiveId),
+    /// All that it ever did, newest first.
+    versions: many::<version::Entity>(version::Column::WorkflowId),
+    /// For which records it was and is carried out.
+    runs: many::<run::Entity>(run::Column::WorkflowId),
+    /// When it was added.
+    created_at: instant(Column::CreatedAt).filtered().ordered(),
+    /// When it was last changed.
+    updated_at: instant(Column::UpdatedAt).filtered().ordered(),
+}
+
+/// A workflow that is to be, or what changes about one; `None` keeps a field.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// What it is called.
+    pub name: Option<String>,
+    /// What it would do.
+    pub draft: Option<Definition>,
+}
+
+/// Adds a workflow, as a draft.
+///
+/// # Errors
+/// `Invalid` with all that cannot be done.
+pub async fn create(
+    txn: &impl ConnectionTrait,
+    name: &str,
+    draft: &Definition,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let row = Model {
+        id: WorkflowId::new(now),
+        name: parse_required("name", name, 200)?,
+        state: State::Draft,
+        draft: written(draft)?,
+        active_id: None,
+        looked_at: None,
+        created_at: now,
+        created_by: actor.user(),
+        updated_at: now,
+        updated_by: actor.user(),
+        version: 1,
+    };
+    Ok(row.into_active_model().reset_all().insert(txn).await?)
+}
+
+/// Changes a workflow's name or draft, if it still has `expected_version` (where one is given). What is published
+/// stays as it is.
+///
+/// # Errors
+/// `Invalid` with all that cannot be done, [`Error::NoSuch`], [`Error::StaleVersion`].
+pub async fn update(
+    txn: &impl ConnectionTrait,
+    id: WorkflowId,
+    change: Change,
+    expected_version: Option<i32>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let mut row = lock::<Entity>(txn, id, expected_version).await?;
+    if let Some(name) = change.name {
+        row.name = parse_required("name", &name, 200)?;
+    }
+    if let Some(draft) = change.draft {
+        row.draft = written(&draft)?;
+    }
+    save::<Entity>(txn, row, actor, now).await
+}
+
+/// Publishes a workflow's draft as its next version, which carries on from now.
+///
+/// # Errors
+/// `Invalid` with all that cannot be done, [`Error::NoSuch`], [`Error::StaleVersion`].
+pub async fn publish(
+    txn: &impl ConnectionTrait,
+    id: WorkflowId,
+    running: Running,
+    expected_version: Option<i32>,
+    viewer: &Viewer,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let actor = Actor::from(viewer);
+    let mut row = lock::<Entity>(txn, id, expected_version).await?;
+    let definition = read(&row.draft)?;
+    check::check(txn, &definition, &performer::performers(), viewer).await?;
+    let version = version::add(txn, &row, &definition, actor, now).await?;
+    if running == Running::Cancel {
+        run::cancel_all(txn, row.id, version.id, now).await?;
+    }
+    row.looked_at = matches!(definition.trigger, Trigger::Date { .. }).then_some(now);
+    row.active_id = Some(version.id);
+    row.state = State::Active;
+    save::<Entity>(txn, row, actor, now).await
+}
+
+/// Lets a workflow stand still, go on, or end. What is so already stays as it is.
+///
+/// # Errors
+/// [`Error::NoSuch`], `NeverPublished`.
+pub async fn turn(
+    txn: &impl ConnectionTrait,
+    id: WorkflowId,
+    state: State,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let mut row = lock::<Entity>(txn, id, None).await?;
+    if row.active_id.is_none() {
+        return Err(AutomationError::NeverPublished.into());
+    }
+    if row.state == state {
+        return Ok(row);
+    }
+    if (row.state == State::Paused) != (state == State::Paused) {
+        run::hold_all(txn, row.id, state == State::Paused, now).await?;
+    }
+    // What would have started meanwhile does not start later.
+    row.looked_at = row.looked_at.map(|_| now);
+    row.state = state;
+    save::<Entity>(txn, row, actor, now).await
+}
+
+/// What is wrong with a workflow's draft: nothing when it may be published.
+///
+/// # Errors
+/// `Invalid` with all that cannot be done, [`Error::NoSuch`].
+pub async fn validate(
+    db: &impl ConnectionTrait,
+    id: WorkflowId,
+    viewer: &Viewer,
+) -> Result<(), Error> {
+    let row = Entity::find_by_id(id).one(db).await?.ok_or_else(Error::no_such::<Entity>)?;
+    check::check(db, &read(&row.draft)?, &performer::performers(), viewer).await
+}
+
+fn written(definition: &Definition) -> Result<Json, Error> {
+    serde_json::to_value(definition).map_err(|cause| unreadable(&cause))
+}
+
+fn read(stored: &Json) -> Result<Definition, Error> {
+    Definition::deserialize(stored).map_err(|cause| unreadable(&cause))
+}
+
+fn unreadable(cause: &serde_json::Error) -> Error {
+    Error::Db(DbErr::Json(cause.to_string()))
+}

@@ -1,0 +1,263 @@
+//! Starting runs: one statement for a version and a batch of events, however many records that are.
+//!
+//! Invariant: a run begins in the transaction that marks its event as relayed, so that each event starts its runs
+//! once; and for a record for which the workflow may not be carried out again none begins.
+
+use chrono::NaiveDate;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::{Alias, ExprTrait, Func, OnConflict, Order, Query, SelectStatement};
+use sea_orm::{ActiveEnum, Condition, DbBackend, QuerySelect};
+
+use super::definition::{Definition, Reentry, Trigger};
+use super::{State as Whether, read, run, version};
+use crate::access::Viewer;
+use crate::automation::{AutomationError, event};
+use crate::catalog::{Field, Record, Scope, by_name, condition, named};
+use crate::customers::custom::CustomFields;
+use crate::error::Error;
+use crate::id::{WorkflowId, WorkflowVersionId, fresh_by_row};
+
+/// A version that carries on.
+pub struct Active {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Its version.
+    pub version: WorkflowVersionId,
+    /// What it does.
+    pub definition: Definition,
+    /// For which kind of record.
+    pub record: &'static Record,
+}
+
+/// The versions whose triggers start runs.
+///
+/// # Errors
+/// The database.
+pub async fn active(db: &impl ConnectionTrait) -> Result<Vec<Active>, Error> {
+    let carried_on = super::Entity::find()
+        .select_only()
+        .column(super::Column::ActiveId)
+        .filter(super::Column::State.eq(Whether::Active));
+    let versions = version::Entity::find()
+        .filter(version::Column::Id.in_subquery(sea_orm::QueryTrait::into_query(carried_on)));
+    let versions = versions.all(db).await?.into_iter().map(|version| {
+        let definition = read(&version.definition)?;
+        let record = by_name(&definition.record);
+        Ok(record.map(|record| Active {
+            workflow: version.workflow_id,
+            version: version.id,
+            definition,
+            record,
+        }))
+    });
+    versions.filter_map(Result::transpose).collect()
+}
+
+/// Starts the runs that events are triggers of, and wakes those that wait for them.
+///
+/// # Errors
+/// The database.
+pub async fn by_events(
+    txn: &impl ConnectionTrait,
+    events: &[event::Model],
+    scope: Scope<'_>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    for one in active(txn).await? {
+        let Trigger::Event { kinds } = &one.definition.trigger else { continue };
+        let of_them = events.iter().filter(|event| kinds.contains(&event.kind));
+        let ids = of_them.map(|event| event.id.0).collect::<Vec<_>>();
+        if !ids.is_empty() {
+            begin(txn, &one, From::Events(&ids), scope, now).await?;
+        }
+    }
+    let mut kinds = Vec::new();
+    for event in events {
+        if !kinds.contains(&event.kind) {
+            kinds.push(event.kind);
+        }
+    }
+    for kind in kinds {
+        let these = events.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
+        run::wake(txn, kind, &these, now).await?;
+    }
+    Ok(())
+}
+
+/// Starts runs of a workflow for records that somebody chose, by their outward ids; gives how many. `name` tells this
+/// start from others.
+///
+/// # Errors
+/// [`Error::NoSuch`], `NeverPublished`.
+pub async fn by_hand(
+    txn: &impl ConnectionTrait,
+    workflow: WorkflowId,
+    records: &[String],
+    name: &str,
+    viewer: &Viewer,
+    now: DateTimeUtc,
+) -> Result<i32, Error> {
+    let row = super::Entity::find_by_id(workflow).one(txn).await?;
+    if row.ok_or_else(Error::no_such::<super::Entity>)?.state != Whether::Active {
+        return Err(AutomationError::NeverPublished.into());
+    }
+    let active = active(txn).await?.into_iter().find(|active| active.workflow == workflow);
+    let active = active.ok_or(AutomationError::NeverPublished)?;
+    let named = records.iter().filter_map(|id| named(id));
+    let ids = named.filter(|(record, _)| record.table == active.record.table).map(|(_, id)| id);
+    let custom = CustomFields::loaded(txn).await?;
+    let scope = Scope::of(txn, viewer, &custom);
+    let ids = ids.collect::<Vec<_>>();
+    let begun = begin(txn, &active, From::Chosen(&ids, name), scope, now).await?;
+    Ok(i32::try_from(begun).unwrap_or(i32::MAX))
+}
+
+/// What runs begin with.
+#[derive(Clone, Debug)]
+pub enum From<'a> {
+    /// Something happened to the record, or, for a customer, to what is theirs.
+    Events(&'a [Uuid]),
+    /// Somebody chose these records; what they call this start, which tells it from others.
+    Chosen(&'a [Uuid], &'a str),
+    /// A day has come for records that meet a condition.
+    Day(Condition, NaiveDate),
+}
+
+/// Begins runs of a version; gives how many.
+///
+/// # Errors
+/// The database.
+pub async fn begin(
+    txn: &impl ConnectionTrait,
+    active: &Active,
+    from: From<'_>,
+    scope: Scope<'_>,
+    now: DateTimeUtc,
+) -> Result<u64, Error> {
+    let (record, backend) = (active.record, scope.backend);
+    let filter = condition(record, &active.definition.condition, scope, "condition")?;
+    let id = record.column("id");
+    let mut chosen = Query::select();
+    chosen
+        .from(record.table)
+        .cond_where(filter)
+        .cond_where(record.visible(scope.viewer))
+        .cond_where(record.listed(&active.definition.condition));
+    let of_event = |column: event::Column| Expr::col((event::Entity, column));
+    let whose = match record.table {
+        "customer" => event::Column::CustomerId,
+        _ => event::Column::SubjectId,
+    };
+    let (event, occurrence) = match &from {
+        From::Events(ids) => {
+            chosen
+                .inner_join(event::Entity, of_event(whose).eq(id.clone()))
+                .and_where(of_event(event::Column::Id).is_in(ids.iter().copied()));
+            (of_event(event::Column::Id), text_of(backend, of_event(event::Column::Id)))
+        }
+        From::Chosen(ids, name) => {
+            chosen.and_where(id.clone().is_in(ids.iter().copied()));
+            (Expr::val(None::<Uuid>), Expr::val(*name))
+        }
+        From::Day(condition, day) => {
+            chosen.cond_where(condition.clone());
+            (Expr::val(None::<Uuid>), Expr::val(day.to_string()))
+        }
+    };
+    let workflow = Expr::val(active.workflow.0);
+    let again = match active.definition.reentry {
+        Reentry::Once => Expr::val(""),
+        Reentry::AfterEnd => {
+            chosen.and_where(Expr::exists(under_way(active.workflow, id.clone())).not());
+            if let From::Events(ids) = &from {
+                chosen.and_where(of_event(event::Column::Id).eq(first(ids, whose, id.clone())));
+            }
+            occurrence
+        }
+        Reentry::Always => occurrence,
+    };
+    let key = [text_of(backend, workflow.clone()), text_of(backend, id.clone()), again];
+    let key = match backend {
+        DbBackend::Postgres => Expr::cust_with_exprs("$1 || ':' || $2 || ':' || $3", key),
+        _ => Expr::cust_with_exprs("? || ':' || ? || ':' || ?", key),
+    };
+    chosen
+        .expr(fresh_by_row(backend, now))
+        .expr(workflow)
+        .expr(Expr::val(active.version.0))
+        .expr(key)
+        .expr(id)
+        .expr(customer_of(record))
+        .expr(event)
+        .expr(Expr::val(run::State::Running.to_value()))
+        .expr(Expr::val(false))
+        .expr(Expr::val(now))
+        .expr(Expr::val(now));
+    let columns = [
+        run::Column::Id,
+        run::Column::WorkflowId,
+        run::Column::VersionId,
+        run::Column::RunKey,
+        run::Column::RecordId,
+        run::Column::CustomerId,
+        run::Column::EventId,
+        run::Column::State,
+        run::Column::Met,
+        run::Column::DueAt,
+        run::Column::StartedAt,
+    ];
+    let mut insert = Query::insert();
+    insert
+        .into_table(run::Entity)
+        .columns(columns)
+        .on_conflict(OnConflict::column(run::Column::RunKey).do_nothing().to_owned());
+    insert.select_from(chosen).map_err(|error| DbErr::Custom(error.to_string()))?;
+    Ok(txn.execute(&insert).await?.rows_affected())
+}
+
+/// A run of the workflow for the record that has not ended.
+fn under_way(workflow: WorkflowId, record: Expr) -> SelectStatement {
+    let other = Alias::new("other");
+    let of = |column: run::Column| Expr::col((other.clone(), column));
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as(run::Entity, other.clone())
+        .and_where(of(run::Column::WorkflowId).eq(workflow.0))
+        .and_where(of(run::Column::RecordId).eq(record))
+        .and_where(of(run::Column::EndedAt).is_null())
+        .take()
+}
+
+/// The first of the events that happened to a record.
+fn first(events: &[Uuid], whose: event::Column, record: Expr) -> Expr {
+    let one = Alias::new("first");
+    let of = |column: event::Column| Expr::col((one.clone(), column));
+    let first = Query::select()
+        .expr(of(event::Column::Id))
+        .from_as(event::Entity, one.clone())
+        .and_where(of(event::Column::Id).is_in(events.iter().copied()))
+        .and_where(of(whose).eq(record))
+        .order_by_expr(of(event::Column::Id), Order::Asc)
+        .limit(1)
+        .take();
+    Expr::SubQuery(None, Box::new(first.into()))
+}
+
+/// An id as text.
+fn text_of(backend: DbBackend, id: Expr) -> Expr {
+    match backend {
+        DbBackend::Postgres => id.cast_as("text"),
+        _ => Func::cust("hex").arg(id).into(),
+    }
+}
+
+/// Whom a record of the kind concerns.
+pub(super) fn customer_of(record: &Record) -> Expr {
+    if record.table == "customer" {
+        return record.column("id");
+    }
+    match record.field("customer").and_then(Field::refers) {
+        Some(column) => record.column(column),
+        None => Expr::val(None::<Uuid>),
+    }
+}

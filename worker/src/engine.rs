@@ -1,0 +1,125 @@
+//! The engine: advances the runs of workflows that are due.
+//!
+//! Invariant: where a run is and what was done for it is one transaction, in which nobody else has the run, so that a
+//! worker that dies in the middle has done nothing.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use entity::access::{Calendar, Viewer, organisation};
+use entity::automation::workflow::advance::{self, Engine as Advancing};
+use entity::automation::workflow::performer::performers;
+use entity::automation::workflow::{calendar, run};
+use entity::catalog::Scope;
+use entity::clock::Clock;
+use entity::customers::custom::CustomFields;
+use entity::db::Db;
+use futures::FutureExt;
+use sea_orm::{ConnectionTrait, DbBackend};
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::Signal;
+use crate::relay::chain;
+
+/// Between two looks without a signal.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Advances runs.
+#[derive(Clone)]
+pub struct Engine {
+    /// The truth.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Wakes the engine, and the relay for what it has done.
+    pub signal: Signal,
+}
+
+impl Engine {
+    /// Advances runs until `shutdown`. A failure is logged and tried again at the next look.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut signal = self.signal.clone();
+        let mut look = tokio::time::interval(INTERVAL);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            match self.tick().await {
+                Ok(0) => {}
+                Ok(_) if !shutdown.is_cancelled() => continue,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "runs of workflows are due again");
+                }
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = signal.wait() => {}
+                _ = look.tick() => {}
+            }
+        }
+    }
+
+    /// Begins the runs whose day has come, and advances a batch of those that are due; gives how many.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn tick(&self) -> Result<usize, entity::Error> {
+        let now = self.clock.now();
+        let mut moved = 0;
+        if calendar::is_due(self.db.reader(), now).await? {
+            let begun = self.db.write(move |txn| {
+                async move {
+                    let ground = Ground::of(txn, now).await?;
+                    calendar::begin_due(txn, ground.zone, ground.scope(), now).await
+                }
+                .boxed()
+            });
+            moved += usize::try_from(begun.await?).unwrap_or(usize::MAX);
+        }
+        if run::is_due(self.db.reader(), now).await? {
+            let advanced = self.db.write(move |txn| {
+                async move {
+                    let ground = Ground::of(txn, now).await?;
+                    let (scope, zone) = (ground.scope(), ground.zone);
+                    let engine = Advancing { performers: &performers(), scope, zone };
+                    advance::due(&engine, txn, now).await
+                }
+                .boxed()
+            });
+            moved += advanced.await?;
+        }
+        if moved > 0 {
+            metrics::counter!("rapport_runs_moved_total").increment(moved as u64);
+            self.signal.raise();
+        }
+        Ok(moved)
+    }
+}
+
+/// What workflows are carried out on: with all rights, in the organisation's zone.
+pub struct Ground {
+    viewer: Viewer,
+    backend: DbBackend,
+    custom: CustomFields,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+impl Ground {
+    /// As it is now.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn of(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<Self, entity::Error> {
+        let zone = organisation::get(db).await?.zone();
+        let backend = db.get_database_backend();
+        let viewer = Viewer::rapport(backend, Calendar::at(now, zone));
+        Ok(Self { viewer, backend, custom: CustomFields::loaded(db).await?, zone })
+    }
+
+    /// For compiling filters.
+    #[must_use]
+    pub fn scope(&self) -> Scope<'_> {
+        Scope { viewer: &self.viewer, backend: self.backend, custom: &self.custom }
+    }
+}
