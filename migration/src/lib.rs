@@ -39,6 +39,7 @@ mod m20261125_000094_webhook_share;
 mod m20261126_000095_anonymised;
 mod m20261126_000097_pages;
 mod m20261126_000098_workflows;
+mod m20261126_000099_workflow_problem;
 mod search;
 mod step;
 
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             m20261126_000095_anonymised,
             m20261126_000097_pages,
             m20261126_000098_workflows,
+            m20261126_000099_workflow_problem,
         ]
     }
 }

@@ -12,6 +12,7 @@ mod erasure;
 mod everything;
 mod files;
 mod finding;
+mod forecasts;
 mod forged;
 mod given;
 mod groups;

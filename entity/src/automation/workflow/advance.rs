@@ -47,7 +47,7 @@ pub struct Advanced {
 }
 
 /// A version, as it is carried out.
-pub(super) struct Version {
+pub struct Version {
     pub(super) definition: Definition,
     pub(super) record: &'static Record,
 }
@@ -85,7 +85,8 @@ pub async fn due(
 ) -> Result<usize, Error> {
     let runs = run::claim(txn, BATCH, now).await?;
     let count = runs.len();
-    let Advanced { runs, steps, effects } = plan(engine, txn, runs, now).await?;
+    let versions = versions(txn, &runs).await?;
+    let Advanced { runs, steps, effects } = plan(engine, txn, &versions, runs, now).await?;
     performer::carry_out(txn, effects, now).await?;
     run::save(txn, runs).await?;
     for rows in steps.chunks(ROWS) {
@@ -102,10 +103,10 @@ pub async fn due(
 pub async fn plan(
     engine: &Engine<'_>,
     db: &DatabaseTransaction,
+    versions: &[(WorkflowVersionId, Arc<Version>)],
     runs: Vec<run::Model>,
     now: DateTime<Utc>,
 ) -> Result<Advanced, Error> {
-    let versions = versions(db, &runs).await?;
     let mut batch =
         Batch { engine, db, versions, now, done: Advanced::default(), walks: Vec::new() };
     for run in runs {
@@ -162,11 +163,18 @@ impl Walk {
     }
 }
 
+impl Walk {
+    /// What chance is drawn from: a workflow goes the same way with a record each time.
+    fn chance(&self) -> Uuid {
+        Uuid::new_v5(&self.run.workflow_id.0, self.run.record_id.as_bytes())
+    }
+}
+
 /// Runs that are advanced together.
 pub(super) struct Batch<'a> {
     pub(super) engine: &'a Engine<'a>,
     pub(super) db: &'a DatabaseTransaction,
-    pub(super) versions: Vec<(WorkflowVersionId, Arc<Version>)>,
+    pub(super) versions: &'a [(WorkflowVersionId, Arc<Version>)],
     pub(super) now: DateTime<Utc>,
     pub(super) done: Advanced,
     pub(super) walks: Vec<Walk>,
@@ -184,7 +192,7 @@ impl Batch<'_> {
             let version = Arc::clone(&self.versions[walk.version].1);
             let definition = &version.definition;
             loop {
-                let ask = match next(definition, walk.run.id.0, &walk.place, &walk.facts, self.now)
+                let ask = match next(definition, walk.chance(), &walk.place, &walk.facts, self.now)
                 {
                     Next::AskGoal => Ask::Goal,
                     Next::AskFilter => Ask::Filter,

@@ -14,7 +14,7 @@ use sea_orm::{Condition, QuerySelect};
 
 use super::definition::{Trigger, Zone};
 use super::start::{self, Active, From};
-use super::{Column, Entity, moment};
+use super::{Column, Entity, moment, or_stop};
 use crate::catalog::{Scalar, Scope};
 use crate::customers::customer;
 use crate::error::Error;
@@ -55,12 +55,18 @@ pub async fn begin_due(
         };
         let Some(since) = look(txn, active.workflow, now).await? else { continue };
         let ours = matches!(whose, Zone::Organisation).then_some(zone);
-        for (day, zones) in come(since, now, *at, ours) {
+        let zones: &[Tz] = ours.as_ref().map_or(&TZ_VARIANTS, std::slice::from_ref);
+        let mut come_by_day = BTreeMap::<NaiveDate, Vec<&'static str>>::new();
+        for ((_, day), there) in come(since, now, *at, zones) {
+            come_by_day.entry(day).or_default().extend(there);
+        }
+        for (day, there) in come_by_day {
             let Some(day) = day.checked_sub_signed(TimeDelta::days((*days).into())) else {
                 continue;
             };
-            let Some(on) = on(&active, field, day, &zones, ours.is_some()) else { continue };
-            begun += start::begin(txn, &active, From::Day(on, day), scope, now).await?;
+            let Some(on) = on(&active, field, day, &there, ours.is_some()) else { continue };
+            let some = start::begin(txn, &active, From::Day(on, day), scope, now).await;
+            begun += or_stop(txn, active.workflow, some, now).await?;
         }
     }
     Ok(begun)
@@ -93,16 +99,15 @@ async fn look(
     Ok(Some(since))
 }
 
-/// The days on which clocks have come to show `at` after `since` and until `now`, each with the zones of these clocks.
-fn come(
+/// When clocks come to show `at` after `since` and until `now`, on which day, and in which zones.
+pub(super) fn come(
     since: DateTime<Utc>,
     now: DateTime<Utc>,
     at: NaiveTime,
-    only: Option<Tz>,
-) -> BTreeMap<NaiveDate, Vec<&'static str>> {
-    let mut come = BTreeMap::<NaiveDate, Vec<&'static str>>::new();
-    let all = TZ_VARIANTS.iter().copied().filter(|zone| only.is_none_or(|only| only == *zone));
-    for zone in all {
+    zones: &[Tz],
+) -> BTreeMap<(DateTime<Utc>, NaiveDate), Vec<&'static str>> {
+    let mut come = BTreeMap::<(DateTime<Utc>, NaiveDate), Vec<&'static str>>::new();
+    for zone in zones.iter().copied() {
         let mut after = since + TimeDelta::microseconds(1);
         loop {
             let instant = moment::next(after, at, zone);
@@ -110,7 +115,7 @@ fn come(
                 break;
             }
             let day = instant.with_timezone(&zone).date_naive();
-            come.entry(day).or_default().push(zone.name());
+            come.entry((instant, day)).or_default().push(zone.name());
             after = instant + TimeDelta::microseconds(1);
         }
     }
@@ -118,7 +123,7 @@ fn come(
 }
 
 /// The records of which the field has the day, for customers in the zones.
-fn on(
+pub(super) fn on(
     active: &Active,
     field: &str,
     day: NaiveDate,
@@ -175,10 +180,10 @@ mod tests {
     #[test]
     fn a_time_comes_in_each_zone_when_its_clocks_show_it() {
         let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap();
-        let come = come(at("2026-11-26T01:59:00Z"), at("2026-11-26T02:00:00Z"), nine, None);
-        let days = come.keys().map(ToString::to_string).collect::<Vec<_>>();
+        let come = come(at("2026-11-26T01:59:00Z"), at("2026-11-26T02:00:00Z"), nine, &TZ_VARIANTS);
+        let days = come.keys().map(|(_, day)| day.to_string()).collect::<Vec<_>>();
         assert_eq!(days, ["2026-11-26"]);
-        let zones = &come[&"2026-11-26".parse().unwrap()];
+        let zones = come.values().next().unwrap();
         assert!(zones.contains(&"Asia/Ho_Chi_Minh") && !zones.contains(&"Europe/Riga"));
     }
 
@@ -189,9 +194,9 @@ mod tests {
             at("2026-11-20T02:00:00Z"),
             at("2026-11-23T02:00:00Z"),
             nine,
-            Some(Tz::Asia__Ho_Chi_Minh),
+            &[Tz::Asia__Ho_Chi_Minh],
         );
-        let days = come.keys().map(ToString::to_string).collect::<Vec<_>>();
+        let days = come.keys().map(|(_, day)| day.to_string()).collect::<Vec<_>>();
         assert_eq!(days, ["2026-11-21", "2026-11-22", "2026-11-23"]);
     }
 }

@@ -84,11 +84,11 @@ pub enum End {
     Failed(String),
 }
 
-/// What comes next for the run `id`, which is at `place`.
+/// What comes next for a run that is at `place`; its ways are drawn from `chance`.
 #[must_use]
 pub fn next(
     definition: &Definition,
-    id: Uuid,
+    chance: Uuid,
     place: &Place,
     facts: &Facts,
     now: DateTime<Utc>,
@@ -139,7 +139,7 @@ pub fn next(
         },
         Action::Split { ways } => {
             let sum = ways.values().map(|weight| u64::from(*weight)).sum::<u64>().max(1);
-            let mut drawn = draw(id, &step.key) % sum;
+            let mut drawn = draw(chance, &step.key) % sum;
             let way = ways.iter().find(|(_, weight)| {
                 let weight = u64::from(**weight);
                 let here = drawn < weight;
@@ -157,9 +157,10 @@ pub fn next(
     }
 }
 
-/// A number for a run and a step: as good as chance, and always the same.
-fn draw(id: Uuid, step: &str) -> u64 {
-    let digest = Sha256::new().chain_update(id.as_bytes()).chain_update(step.as_bytes()).finalize();
+/// A number for a step: as good as chance, and always the same.
+fn draw(chance: Uuid, step: &str) -> u64 {
+    let digest =
+        Sha256::new().chain_update(chance.as_bytes()).chain_update(step.as_bytes()).finalize();
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 

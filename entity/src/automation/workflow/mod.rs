@@ -6,6 +6,7 @@
 //! interpreter  from a place to what is next  advance   many runs at once
 //! moment       when a clock shows a time     calendar  which records begin with a day
 //! performer    what steps do, slice by slice ask       what many runs have to know
+//! simulate     what would come of it
 //! ```
 //!
 //! Invariant: what is carried out is a version, which never changes; a draft is nobody's business but that of who
@@ -32,6 +33,7 @@ pub mod interpreter;
 pub mod moment;
 pub mod performer;
 pub mod run;
+pub mod simulate;
 pub mod start;
 pub mod step;
 pub mod version;
@@ -83,6 +85,8 @@ pub struct Model {
     pub active_id: Option<WorkflowVersionId>,
     /// Until when it was looked for records whose day has come, if days start it.
     pub looked_at: Option<DateTimeUtc>,
+    /// Why Rapport let it stand still.
+    pub problem: Option<String>,
     /// When the row came to be.
     pub created_at: DateTimeUtc,
     /// By whom.
@@ -105,6 +109,8 @@ catalog! {
     name: text(Column::Name).filtered().ordered(),
     /// What becomes of its triggers.
     state: choice::<State>("WorkflowState", Column::State).filtered().grouped(),
+    /// Why Rapport let it stand still: it cannot be carried out any more, since what it names has changed. Null while it can.
+    problem: text(Column::Problem),
     /// What it would do if it were published now.
     draft: json(Column::Draft),
     /// What it does; null before it was published.
@@ -146,6 +152,7 @@ pub async fn create(
         draft: written(draft)?,
         active_id: None,
         looked_at: None,
+        problem: None,
         created_at: now,
         created_by: actor.user(),
         updated_at: now,
@@ -200,6 +207,7 @@ pub async fn publish(
     }
     row.looked_at = matches!(definition.trigger, Trigger::Date { .. }).then_some(now);
     row.active_id = Some(version.id);
+    row.problem = None;
     row.state = State::Active;
     save::<Entity>(txn, row, actor, now).await
 }
@@ -227,8 +235,27 @@ pub async fn turn(
     }
     // What would have started meanwhile does not start later.
     row.looked_at = row.looked_at.map(|_| now);
+    row.problem = None;
     row.state = state;
     save::<Entity>(txn, row, actor, now).await
+}
+
+/// Gives what came of a workflow; where it cannot be carried out any more, lets it stand still instead, so that others
+/// are carried out.
+pub(crate) async fn or_stop(
+    txn: &impl ConnectionTrait,
+    id: WorkflowId,
+    outcome: Result<u64, Error>,
+    now: DateTimeUtc,
+) -> Result<u64, Error> {
+    let cause = match outcome {
+        Err(Error::Catalog(cause)) => cause,
+        outcome => return outcome,
+    };
+    let mut row = turn(txn, id, State::Paused, Actor::System, now).await?;
+    row.problem = Some(cause.to_string());
+    save::<Entity>(txn, row, Actor::System, now).await?;
+    Ok(0)
 }
 
 /// What is wrong with a workflow's draft: nothing when it may be published.

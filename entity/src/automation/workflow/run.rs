@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::id::{CustomerId, EventId, Id, WorkflowId, WorkflowRunId, WorkflowVersionId};
 
 /// How far a run has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",

@@ -9,7 +9,7 @@ use sea_orm::sea_query::{Alias, ExprTrait, Func, OnConflict, Order, Query, Selec
 use sea_orm::{ActiveEnum, Condition, DbBackend, QuerySelect};
 
 use super::definition::{Definition, Reentry, Trigger};
-use super::{State as Whether, read, run, version};
+use super::{State as Whether, or_stop, read, run, version};
 use crate::access::Viewer;
 use crate::automation::{AutomationError, event};
 use crate::catalog::{Field, Record, Scope, by_name, condition, named};
@@ -41,16 +41,11 @@ pub async fn active(db: &impl ConnectionTrait) -> Result<Vec<Active>, Error> {
     let versions = version::Entity::find()
         .filter(version::Column::Id.in_subquery(sea_orm::QueryTrait::into_query(carried_on)));
     let versions = versions.all(db).await?.into_iter().map(|version| {
-        let definition = read(&version.definition)?;
-        let record = by_name(&definition.record);
-        Ok(record.map(|record| Active {
-            workflow: version.workflow_id,
-            version: version.id,
-            definition,
-            record,
-        }))
+        let definition = read(&version.definition).ok()?;
+        let record = by_name(&definition.record)?;
+        Some(Active { workflow: version.workflow_id, version: version.id, definition, record })
     });
-    versions.filter_map(Result::transpose).collect()
+    Ok(versions.flatten().collect())
 }
 
 /// Starts the runs that events are triggers of, and wakes those that wait for them.
@@ -68,7 +63,8 @@ pub async fn by_events(
         let of_them = events.iter().filter(|event| kinds.contains(&event.kind));
         let ids = of_them.map(|event| event.id.0).collect::<Vec<_>>();
         if !ids.is_empty() {
-            begin(txn, &one, From::Events(&ids), scope, now).await?;
+            let begun = begin(txn, &one, From::Events(&ids), scope, now).await;
+            or_stop(txn, one.workflow, begun, now).await?;
         }
     }
     let mut kinds = Vec::new();
@@ -135,14 +131,8 @@ pub async fn begin(
     now: DateTimeUtc,
 ) -> Result<u64, Error> {
     let (record, backend) = (active.record, scope.backend);
-    let filter = condition(record, &active.definition.condition, scope, "condition")?;
     let id = record.column("id");
-    let mut chosen = Query::select();
-    chosen
-        .from(record.table)
-        .cond_where(filter)
-        .cond_where(record.visible(scope.viewer))
-        .cond_where(record.listed(&active.definition.condition));
+    let mut chosen = population(active, scope)?;
     let of_event = |column: event::Column| Expr::col((event::Entity, column));
     let whose = match record.table {
         "customer" => event::Column::CustomerId,
@@ -213,6 +203,18 @@ pub async fn begin(
         .on_conflict(OnConflict::column(run::Column::RunKey).do_nothing().to_owned());
     insert.select_from(chosen).map_err(|error| DbErr::Custom(error.to_string()))?;
     Ok(txn.execute(&insert).await?.rows_affected())
+}
+
+/// The records for which a workflow is carried out.
+pub(super) fn population(active: &Active, scope: Scope<'_>) -> Result<SelectStatement, Error> {
+    let (record, filter) = (active.record, &active.definition.condition);
+    let mut population = Query::select();
+    population
+        .from(record.table)
+        .cond_where(condition(record, filter, scope, "condition")?)
+        .cond_where(record.visible(scope.viewer))
+        .cond_where(record.listed(filter));
+    Ok(population)
 }
 
 /// A run of the workflow for the record that has not ended.

@@ -9,7 +9,7 @@ use crate::catalog::catalog;
 use crate::id::{WorkflowRunId, WorkflowStepId};
 
 /// What happened in a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",

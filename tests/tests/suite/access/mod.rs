@@ -174,7 +174,9 @@ fn needed(name: &str) -> Needs {
         | "exportWorkflowRuns"
         | "workflowRunGroups"
         | "workflowGroups" => Needs::All(ReadWorkflows),
-        "validateWorkflow" | "createWorkflow" | "updateWorkflowDraft" => Needs::All(WriteWorkflows),
+        "validateWorkflow" | "simulateWorkflow" | "createWorkflow" | "updateWorkflowDraft" => {
+            Needs::All(WriteWorkflows)
+        }
         "publishWorkflow" | "pauseWorkflow" | "resumeWorkflow" | "retireWorkflow"
         | "startWorkflow" | "retryWorkflowRun" | "cancelWorkflowRun" => Needs::All(RunWorkflows),
         "webhookEndpoint"

@@ -1,0 +1,170 @@
+//! What would come of a workflow.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, InputObject, SimpleObject};
+use chrono::{DateTime, Utc};
+use entity::access::user;
+use entity::automation::workflow::run;
+use entity::automation::workflow::simulate::{Forecast, Question};
+use entity::catalog::{global, named};
+use sea_orm::Iterable;
+
+use super::{WorkflowRunState, WorkflowStepOutcome};
+use crate::error::UserError;
+use crate::read::{Among, Together};
+
+/// For when a workflow is simulated, and for whom.
+#[derive(Clone, Debug, InputObject)]
+pub struct SimulateWorkflowInput {
+    /// From when on, as if it were published then.
+    pub from: DateTime<Utc>,
+    /// Until when, at most 366 days later.
+    pub until: DateTime<Utc>,
+    /// The ids of records, as if somebody started it for them at the beginning. When absent, days start it if its trigger is
+    /// one; otherwise it is started at the beginning for all records that pass its condition.
+    #[graphql(validator(max_items = 1000))]
+    pub record_ids: Option<Vec<ID>>,
+}
+
+impl SimulateWorkflowInput {
+    /// The question that is meant.
+    pub fn parse(&self) -> Question {
+        let ids = self.record_ids.as_ref().map(|ids| {
+            let named = ids.iter().filter_map(|id| named(id));
+            named.map(|(_, id)| id).collect()
+        });
+        Question { from: self.from, until: self.until, records: ids }
+    }
+}
+
+/// What would come of a workflow's draft. Nothing was done.
+#[derive(SimpleObject)]
+pub struct WorkflowForecast {
+    /// How many runs would begin, at most 100,000.
+    pub runs: i32,
+    /// Whether there would be more, which were left out.
+    pub more: bool,
+    /// How many of them would be where in the end.
+    pub states: Vec<ForecastState>,
+    /// What would happen in its steps, how often, in their order.
+    pub steps: Vec<ForecastStep>,
+    /// How much would be done.
+    pub effects: i32,
+    /// The load: how much would be done in each hour in which something would.
+    pub hours: Vec<ForecastHour>,
+    /// How much each user would be told, most first.
+    pub users: Vec<ForecastUser>,
+    /// The first of what would be done, at most 100.
+    pub sample: Vec<ForecastEffect>,
+}
+
+/// How many runs would be there in the end.
+#[derive(SimpleObject)]
+pub struct ForecastState {
+    /// Where.
+    pub state: WorkflowRunState,
+    /// How many.
+    pub runs: i32,
+}
+
+/// How often something would come of a step.
+#[derive(SimpleObject)]
+pub struct ForecastStep {
+    /// The step, by its key.
+    pub step: String,
+    /// What would come of it.
+    pub outcome: WorkflowStepOutcome,
+    /// How often.
+    pub times: i32,
+}
+
+/// How much would be done in an hour.
+#[derive(SimpleObject)]
+pub struct ForecastHour {
+    /// When the hour begins.
+    pub at: DateTime<Utc>,
+    /// How much would be done.
+    pub effects: i32,
+}
+
+/// How much a user would be told.
+#[derive(SimpleObject)]
+pub struct ForecastUser {
+    /// Who; null when you may not see them.
+    pub user: Among<user::Entity>,
+    /// How much.
+    pub effects: i32,
+}
+
+/// Something that would be done.
+#[derive(SimpleObject)]
+pub struct ForecastEffect {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whom it would be told; null when you may not see them.
+    pub user: Among<user::Entity>,
+    /// The id of the record that it is about, for `node`.
+    pub record_id: ID,
+    /// What would be told.
+    pub text: String,
+}
+
+/// What came of simulating a workflow.
+#[derive(SimpleObject)]
+pub struct SimulateWorkflowPayload {
+    /// What would come of it; null when it was refused.
+    pub forecast: Option<WorkflowForecast>,
+    /// Why it was not simulated; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+fn number(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+impl From<Forecast> for WorkflowForecast {
+    fn from(forecast: Forecast) -> Self {
+        let Forecast { runs, more, states, steps, effects, hours, users, sample } = forecast;
+        let told = sample.iter().map(|(_, told)| told.user.0);
+        let together =
+            Arc::new(Together::of(users.keys().map(|user| user.0).chain(told).collect()));
+        let who = |id| Among::of(&together, Some(id));
+        let states = run::State::iter().filter_map(|state| Some((state, *states.get(&state)?)));
+        let mut users = users.into_iter().collect::<Vec<_>>();
+        users.sort_by_key(|(user, effects)| (std::cmp::Reverse(*effects), *user));
+        Self {
+            runs: number(runs),
+            more,
+            states: states
+                .map(|(state, runs)| ForecastState { state: state.into(), runs: number(runs) })
+                .collect(),
+            steps: steps
+                .into_iter()
+                .map(|(step, outcome, times)| ForecastStep {
+                    step,
+                    outcome: outcome.into(),
+                    times: number(times),
+                })
+                .collect(),
+            effects: number(effects),
+            hours: hours
+                .into_iter()
+                .map(|(at, effects)| ForecastHour { at, effects: number(effects) })
+                .collect(),
+            users: users
+                .into_iter()
+                .map(|(user, effects)| ForecastUser { user: who(user.0), effects: number(effects) })
+                .collect(),
+            sample: sample
+                .into_iter()
+                .map(|(at, told)| ForecastEffect {
+                    at,
+                    user: who(told.user.0),
+                    record_id: global(told.kind, told.subject).into(),
+                    text: told.text,
+                })
+                .collect(),
+        }
+    }
+}

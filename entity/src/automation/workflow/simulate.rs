@@ -1,0 +1,279 @@
+//! What would come of a workflow: the same code over the real records, on a clock that is turned by hand.
+//!
+//! Invariant: nothing is written. What is to be written for a run is a value, which only [`super::advance::due`]
+//! writes; here it is counted. Records stay as they are meanwhile, and nothing happens that a step waits for.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, DurationRound, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{Condition, DatabaseTransaction, Iterable, QuerySelect};
+
+use super::advance::{BATCH, Engine, Version, plan};
+use super::calendar::{come, on};
+use super::definition::{Trigger, Zone};
+use super::performer::Effect;
+use super::start::{Active, customer_of, population};
+use super::step::Outcome;
+use super::{Definition, Entity, check, performer, read, run};
+use crate::catalog::by_name;
+use crate::collaboration::notification::Told;
+use crate::customers::customer;
+use crate::error::Error;
+use crate::id::{CustomerId, Id, UserId, WorkflowId, WorkflowRunId, WorkflowVersionId};
+
+/// How many runs are simulated at most.
+pub const MOST_RUNS: usize = 100_000;
+
+/// How long a simulation looks ahead at most.
+pub const LONGEST: TimeDelta = TimeDelta::days(366);
+
+/// How many effects are shown as they would be.
+const SAMPLE: usize = 100;
+
+/// What is to be found out.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// From when on.
+    pub from: DateTime<Utc>,
+    /// Until when.
+    pub until: DateTime<Utc>,
+    /// For these records alone, as if somebody had started it for them at the beginning. Where there are none, a workflow
+    /// that days start is started by them, and another one at the beginning for all records that pass its condition.
+    pub records: Option<Vec<Uuid>>,
+}
+
+/// What would come of a workflow.
+#[derive(Clone, Debug, Default)]
+pub struct Forecast {
+    /// How many runs would begin.
+    pub runs: u64,
+    /// Whether there would be more than [`MOST_RUNS`], which were left out.
+    pub more: bool,
+    /// How many of them would be where in the end.
+    pub states: HashMap<run::State, u64>,
+    /// How often which would come of each step, by its key, in their order.
+    pub steps: Vec<(String, Outcome, u64)>,
+    /// How much would be done.
+    pub effects: u64,
+    /// How much would be done in each hour in which something would.
+    pub hours: BTreeMap<DateTime<Utc>, u64>,
+    /// How much each user would be told.
+    pub users: HashMap<UserId, u64>,
+    /// The first of what would be done, and when.
+    pub sample: Vec<(DateTime<Utc>, Told)>,
+}
+
+/// A definition and the records that it would be carried out for.
+struct Simulation<'a> {
+    engine: &'a Engine<'a>,
+    db: &'a DatabaseTransaction,
+    active: Active,
+    versions: Vec<(WorkflowVersionId, Arc<Version>)>,
+    until: DateTime<Utc>,
+    /// Who goes on when.
+    ahead: BTreeMap<DateTime<Utc>, Vec<run::Model>>,
+    /// How often which has come of a step.
+    came: HashMap<(String, Outcome), u64>,
+    forecast: Forecast,
+}
+
+/// What would come of a workflow's draft, as it is seen in `engine.scope`.
+///
+/// # Errors
+/// [`Error::NoSuch`], `Invalid` for a draft that cannot be carried out or a time that is too long.
+pub async fn simulate(
+    engine: &Engine<'_>,
+    db: &DatabaseTransaction,
+    id: WorkflowId,
+    question: &Question,
+) -> Result<Forecast, Error> {
+    let row = Entity::find_by_id(id).one(db).await?.ok_or_else(Error::no_such::<Entity>)?;
+    let definition = read(&row.draft)?;
+    check::check(db, &definition, &performer::performers(), engine.scope.viewer).await?;
+    let Question { from, until, records } = question;
+    if *until <= *from || *until - *from > LONGEST {
+        let message = format!("it is looked ahead for up to {} days", LONGEST.num_days());
+        return Err(Error::invalid("until", message));
+    }
+    let mut simulation = Simulation::new(engine, db, id, definition, *until)?;
+    simulation.begin(*from, records.as_deref()).await?;
+    simulation.go().await?;
+    Ok(simulation.end())
+}
+
+impl<'a> Simulation<'a> {
+    fn new(
+        engine: &'a Engine<'a>,
+        db: &'a DatabaseTransaction,
+        workflow: WorkflowId,
+        definition: Definition,
+        until: DateTime<Utc>,
+    ) -> Result<Self, Error> {
+        let record = by_name(&definition.record)
+            .ok_or_else(|| Error::invalid("record", "there is no such kind of record"))?;
+        let version = WorkflowVersionId(Uuid::nil());
+        let carried_out = Version { definition: definition.clone(), record };
+        Ok(Self {
+            engine,
+            db,
+            active: Active { workflow, version, definition, record },
+            versions: vec![(version, Arc::new(carried_out))],
+            until,
+            ahead: BTreeMap::new(),
+            came: HashMap::new(),
+            forecast: Forecast::default(),
+        })
+    }
+
+    /// The runs that would begin.
+    async fn begin(&mut self, from: DateTime<Utc>, records: Option<&[Uuid]>) -> Result<(), Error> {
+        let trigger = self.active.definition.trigger.clone();
+        match (records, trigger) {
+            (Some(records), _) => {
+                let these = self.active.record.column("id").is_in(records.iter().copied());
+                self.begin_at(from, Condition::all().add(these)).await
+            }
+            (None, Trigger::Date { field, days, at, zone }) => {
+                let ours = matches!(zone, Zone::Organisation).then_some(self.engine.zone);
+                self.begin_on(from, &field, days, (at, ours)).await
+            }
+            (None, _) => self.begin_at(from, Condition::all()).await,
+        }
+    }
+
+    async fn begin_on(
+        &mut self,
+        from: DateTime<Utc>,
+        field: &str,
+        days: i32,
+        (at, ours): (NaiveTime, Option<Tz>),
+    ) -> Result<(), Error> {
+        let known = match ours {
+            Some(zone) => vec![zone],
+            None => self.zones().await?,
+        };
+        for ((instant, day), zones) in come(from, self.until, at, &known) {
+            let day = day.checked_sub_signed(TimeDelta::days(days.into()));
+            let on = day.and_then(|day| on(&self.active, field, day, &zones, ours.is_some()));
+            if let Some(on) = on {
+                self.begin_at(instant, on).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The zones in which customers live.
+    async fn zones(&self) -> Result<Vec<Tz>, Error> {
+        let zones: Vec<String> = customer::Entity::find()
+            .select_only()
+            .distinct()
+            .column(customer::Column::TimeZone)
+            .into_tuple()
+            .all(self.db)
+            .await?;
+        Ok(zones.iter().filter_map(|zone| zone.parse().ok()).collect())
+    }
+
+    async fn begin_at(&mut self, at: DateTime<Utc>, which: Condition) -> Result<(), Error> {
+        let left = MOST_RUNS - usize::try_from(self.forecast.runs).unwrap_or(MOST_RUNS);
+        let record = self.active.record;
+        let mut begun = population(&self.active, self.engine.scope)?;
+        begun
+            .expr(record.column("id"))
+            .expr(customer_of(record))
+            .cond_where(which)
+            .limit(left as u64 + 1);
+        let rows = self.db.query_all(&begun).await?;
+        self.forecast.more |= rows.len() > left;
+        for row in rows.into_iter().take(left) {
+            let customer: Option<Uuid> = row.try_get_by_index(1)?;
+            let run = self.run(row.try_get_by_index(0)?, customer.map(CustomerId), at);
+            self.forecast.runs += 1;
+            self.ahead.entry(at).or_default().push(run);
+        }
+        Ok(())
+    }
+
+    fn run(&self, record: Uuid, customer: Option<CustomerId>, at: DateTime<Utc>) -> run::Model {
+        run::Model {
+            id: WorkflowRunId::new(at),
+            workflow_id: self.active.workflow,
+            version_id: self.active.version,
+            run_key: String::new(),
+            record_id: record,
+            customer_id: customer,
+            event_id: None,
+            state: run::State::Running,
+            step: None,
+            since_at: None,
+            until_at: None,
+            listens: None,
+            met: false,
+            due_at: Some(at),
+            detail: None,
+            started_at: at,
+            ended_at: None,
+        }
+    }
+
+    /// Turns the clock from one instant at which something is due to the next.
+    async fn go(&mut self) -> Result<(), Error> {
+        while let Some((now, mut runs)) = self.ahead.pop_first() {
+            if now > self.until {
+                self.ahead.insert(now, runs);
+                break;
+            }
+            while !runs.is_empty() {
+                let rest = runs.split_off(runs.len().min(usize::try_from(BATCH).unwrap_or(500)));
+                let batch = std::mem::replace(&mut runs, rest);
+                self.advance(batch, now).await?;
+            }
+        }
+        let waiting = self.ahead.values().map(Vec::len).sum::<usize>();
+        if waiting > 0 {
+            self.forecast.states.insert(run::State::Waiting, waiting as u64);
+        }
+        Ok(())
+    }
+
+    /// What would have come of it.
+    fn end(mut self) -> Forecast {
+        for step in &self.active.definition.steps {
+            for outcome in Outcome::iter() {
+                if let Some(times) = self.came.remove(&(step.key.clone(), outcome)) {
+                    self.forecast.steps.push((step.key.clone(), outcome, times));
+                }
+            }
+        }
+        self.forecast
+    }
+
+    async fn advance(&mut self, runs: Vec<run::Model>, now: DateTime<Utc>) -> Result<(), Error> {
+        let advanced = plan(self.engine, self.db, &self.versions, runs, now).await?;
+        let forecast = &mut self.forecast;
+        for run in advanced.runs {
+            match run.due_at {
+                Some(due) => self.ahead.entry(due).or_default().push(run),
+                None => *forecast.states.entry(run.state).or_default() += 1,
+            }
+        }
+        for step in advanced.steps.into_iter().filter(|step| step.outcome != Outcome::Waiting) {
+            *self.came.entry((step.step, step.outcome)).or_default() += 1;
+        }
+        let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
+        for effect in advanced.effects {
+            let Effect::Tell(told) = effect;
+            forecast.effects += 1;
+            *forecast.hours.entry(hour).or_default() += 1;
+            *forecast.users.entry(told.user).or_default() += 1;
+            if forecast.sample.len() < SAMPLE {
+                forecast.sample.push((now, told));
+            }
+        }
+        Ok(())
+    }
+}
