@@ -194,6 +194,54 @@ on_both_stacks! {
         assert_eq!(told(app).await, 1);
     }
 
+    /// What happens just when a run begins to wait for it is not missed.
+    async fn a_run_looks_again_for_what_it_waits_for(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let definition = json!({
+            "record": "Customer",
+            "trigger": { "event": { "kinds": ["customer.created"] } },
+            "steps": [{ "key": "note", "action": { "waitForEvent": { "kinds": ["note.created"], "within": "P30D" } } }],
+        });
+        let id = published(app, chief, &definition).await;
+        let first = customer(app, chief, "A", json!({})).await;
+        customer(app, chief, "B", json!({})).await;
+        runs(app, chief, &id).await;
+        app.execute("UPDATE workflow_run SET listens = NULL").await;
+        let note = "mutation ($id: ID!) { createNote(customerId: $id, input: { body: \"Called\" }) {
+          userErrors { message } } }";
+        change(app, chief, note, json!({ "id": first })).await;
+        assert_eq!(of(&runs(app, chief, &id).await, "A")["state"], "WAITING");
+        app.advance(TimeDelta::seconds(6));
+        let looked = runs(app, chief, &id).await;
+        assert_eq!(of(&looked, "A")["state"], "COMPLETED");
+        assert_eq!(steps(of(&looked, "A")), [("note", "WAITING"), ("note", "PASSED")]);
+        assert_eq!(of(&looked, "B")["state"], "WAITING");
+        assert_eq!(steps(of(&looked, "B")), [("note", "WAITING")]);
+    }
+
+    /// Of several things that happen to a record at once, one begins a run, and the next one begins after its end.
+    async fn a_workflow_begins_again_after_its_end(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let definition = json!({
+            "record": "Customer", "reentry": "AFTER_END",
+            "trigger": { "event": { "kinds": ["note.created"] } },
+            "steps": [{ "key": "wait", "action": { "wait": { "for": "P1D" } } }],
+        });
+        let id = published(app, chief, &definition).await;
+        let first = customer(app, chief, "A", json!({})).await;
+        let note = "mutation ($id: ID!) {
+          one: createNote(customerId: $id, input: { body: \"1\" }) { userErrors { message } }
+          two: createNote(customerId: $id, input: { body: \"2\" }) { userErrors { message } } }";
+        change(app, chief, note, json!({ "id": first })).await;
+        assert_eq!(runs(app, chief, &id).await.len(), 1);
+        change(app, chief, note, json!({ "id": first })).await;
+        assert_eq!(runs(app, chief, &id).await.len(), 1);
+        app.advance(TimeDelta::days(2));
+        runs(app, chief, &id).await;
+        change(app, chief, note, json!({ "id": first })).await;
+        assert_eq!(runs(app, chief, &id).await.len(), 2);
+    }
+
     /// While a workflow stands still nothing starts and nothing goes on; afterwards what is late is done at once.
     async fn a_workflow_stands_still_and_goes_on(app: App) {
         let (chief, _) = app.user(Role::Administrator.id()).await;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sea_orm::prelude::*;
 use sea_orm::{DatabaseTransaction, IntoActiveModel};
@@ -62,6 +62,9 @@ pub(super) struct Walk {
     pub(super) gone: usize,
 }
 
+/// After which a run looks whether what it has begun to wait for happened just then.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(5);
+
 /// Why a run ends whose version was not checked.
 const CIRCLE: &str = "its steps go in a circle without time passing";
 
@@ -71,6 +74,7 @@ pub(super) enum Ask {
     Goal,
     Filter,
     Moment,
+    Event,
     Do,
 }
 
@@ -197,6 +201,7 @@ impl Batch<'_> {
                     Next::AskGoal => Ask::Goal,
                     Next::AskFilter => Ask::Filter,
                     Next::AskMoment => Ask::Moment,
+                    Next::AskEvent => Ask::Event,
                     Next::Do => Ask::Do,
                     Next::Go(to) => {
                         self.log(&walk, definition);
@@ -250,7 +255,9 @@ impl Batch<'_> {
             (Facts { done: Some(Done::Failed(why)), .. }, _) => {
                 (step::Outcome::Failed, Some(why.clone()))
             }
-            (_, Action::WaitForEvent { .. }) if !walk.run.met => {
+            (_, Action::WaitForEvent { .. })
+                if !walk.run.met && walk.facts.happened != Some(true) =>
+            {
                 (step::Outcome::Turned, Some("it did not come in time".to_owned()))
             }
             (_, Action::Wait(_) | Action::WaitForEvent { .. }) => (step::Outcome::Passed, None),
@@ -285,6 +292,10 @@ impl Batch<'_> {
             Action::WaitForEvent { kinds, .. } => Some(run::listening(kinds.iter().copied())),
             _ => None,
         };
+        let due = match (&listens, walk.place.waiting) {
+            (Some(_), None) => until.min(self.now + LOOK_AGAIN),
+            _ => until,
+        };
         let since = walk.run.since_at.filter(|_| walk.place.waiting.is_some());
         self.done.runs.push(run::Model {
             state: run::State::Waiting,
@@ -293,7 +304,7 @@ impl Batch<'_> {
             until_at: Some(until),
             listens,
             met: false,
-            due_at: Some(until),
+            due_at: Some(due),
             ..walk.run
         });
     }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DatabaseTransaction;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{DatabaseTransaction, QuerySelect};
 
 use super::advance::{Ask, Batch, Question};
 use super::definition::{Action, Wait, Zone};
 use super::interpreter::Facts;
 use super::performer::{Planned, Turn};
 use super::{moment, run, start};
+use crate::automation::event;
 use crate::catalog::{Field, Key, Record, among, condition, read_key};
 use crate::customers::customer;
 use crate::error::Error;
@@ -71,6 +72,13 @@ impl Batch<'_> {
                     facts.moment = Some(moments.get(&run.record_id).copied().flatten());
                 });
             }
+            (Ask::Event, Action::WaitForEvent { kinds, .. }) => {
+                let happened = self.happened(version.record, kinds, walks, &ids).await?;
+                self.learn(walks, |facts, run| {
+                    let last = happened.get(&run.record_id);
+                    facts.happened = Some(last.is_some_and(|last| Some(*last) >= run.since_at));
+                });
+            }
             (Ask::Do, Action::Do { what, with }) => {
                 let planned = self.perform(version.record, (what, with), &step.key, walks).await?;
                 let mut planned = planned.into_iter();
@@ -108,6 +116,32 @@ impl Batch<'_> {
             .and_where(among(scope.backend, record.column("id"), ids))
             .cond_where(condition(record, filter, scope, "filter")?);
         Ok(ids_of(self.db, &query).await?)
+    }
+
+    /// When one of the events last happened to each of the records, or, for a customer, to what is theirs, since the
+    /// first of the runs has waited.
+    async fn happened(
+        &self,
+        record: &Record,
+        kinds: &[event::Kind],
+        walks: &[usize],
+        ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, DateTime<Utc>>, Error> {
+        let Some(since) = walks.iter().filter_map(|walk| self.walks[*walk].run.since_at).min()
+        else {
+            return Ok(HashMap::new());
+        };
+        let whose = start::whose(record);
+        let last = event::Entity::find()
+            .select_only()
+            .column(whose)
+            .column_as(event::Column::OccurredAt.max(), "last")
+            .filter(whose.is_in(ids.iter().copied()))
+            .filter(event::Column::Kind.is_in(kinds.iter().copied()))
+            .filter(event::Column::OccurredAt.gte(since))
+            .group_by(whose);
+        let last: Vec<(Uuid, DateTime<Utc>)> = last.into_tuple().all(self.db).await?;
+        Ok(last.into_iter().collect())
     }
 
     /// For each record, when what a step waits for is.

@@ -37,6 +37,8 @@ pub struct Facts {
     pub passes: Option<bool>,
     /// When the moment is that the step waits for; `None` in it when there is none.
     pub moment: Option<Option<DateTime<Utc>>>,
+    /// Whether the event has happened that the step waits for.
+    pub happened: Option<bool>,
     /// What came of what the step does.
     pub done: Option<Done>,
     /// Why one of these cannot be found out any more, since what the version names has changed.
@@ -63,6 +65,8 @@ pub enum Next {
     AskFilter,
     /// When the moment is that the step waits for.
     AskMoment,
+    /// Whether the event has happened that the step waits for has to be found out.
+    AskEvent,
     /// What the step does has to be done.
     Do,
     /// The run goes on in another step; the facts of this one are forgotten.
@@ -129,8 +133,13 @@ pub fn next(
         Action::WaitForEvent { within_s, otherwise, .. } => match place.waiting {
             None => Next::Sleep(now + TimeDelta::seconds(*within_s)),
             Some(Waiting { met: true, .. }) => on(),
-            Some(waiting) if waiting.until > now => Next::Sleep(waiting.until),
-            Some(_) => named(otherwise),
+            // It may have happened while it was not written down yet that this run waits for it.
+            Some(waiting) => match facts.happened {
+                None => Next::AskEvent,
+                Some(true) => on(),
+                Some(false) if waiting.until > now => Next::Sleep(waiting.until),
+                Some(false) => named(otherwise),
+            },
         },
         Action::Branch { otherwise, .. } => match facts.passes {
             None => Next::AskFilter,
@@ -229,6 +238,7 @@ mod tests {
                     Next::AskGoal => facts.goal = answers.next(),
                     Next::AskFilter => facts.passes = answers.next(),
                     Next::AskMoment => facts.moment = Some(Some(now)),
+                    Next::AskEvent => facts.happened = answers.next(),
                     Next::Do => facts.done = Some(Done::Yes),
                     Next::Go(to) => {
                         steps += 1;

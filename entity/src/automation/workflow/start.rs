@@ -131,13 +131,14 @@ pub async fn begin(
     now: DateTimeUtc,
 ) -> Result<u64, Error> {
     let (record, backend) = (active.record, scope.backend);
+    if active.definition.reentry == Reentry::AfterEnd {
+        // Two that begin at once would not see each other's runs.
+        super::Entity::find_by_id(active.workflow).lock_exclusive().one(txn).await?;
+    }
     let id = record.column("id");
     let mut chosen = population(active, scope)?;
     let of_event = |column: event::Column| Expr::col((event::Entity, column));
-    let whose = match record.table {
-        "customer" => event::Column::CustomerId,
-        _ => event::Column::SubjectId,
-    };
+    let whose = whose(record);
     let (event, occurrence) = match &from {
         From::Events(ids) => {
             chosen
@@ -215,6 +216,14 @@ pub(super) fn population(active: &Active, scope: Scope<'_>) -> Result<SelectStat
         .cond_where(record.visible(scope.viewer))
         .cond_where(record.listed(filter));
     Ok(population)
+}
+
+/// What refers to the record in events that happen to it, or, for a customer, to what is theirs.
+pub(super) fn whose(record: &Record) -> event::Column {
+    match record.table {
+        "customer" => event::Column::CustomerId,
+        _ => event::Column::SubjectId,
+    }
 }
 
 /// A run of the workflow for the record that has not ended.
