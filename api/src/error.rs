@@ -270,6 +270,8 @@ fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static s
         | CollaborationError::TooManyDocuments(_)
         | CollaborationError::TooManyVersions(_)
         | CollaborationError::UploadUsed => (ErrorCode::InvalidState, &[]),
+        CollaborationError::NegativeMinutes => (ErrorCode::Invalid, &["spentMin"]),
+        CollaborationError::TaskNotOpen => (ErrorCode::InvalidState, &["id"]),
         CollaborationError::TooManyUploads(_) => (ErrorCode::RateLimited, &[]),
     }
 }

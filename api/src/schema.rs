@@ -11,7 +11,7 @@ use crate::access::{
 use crate::automation::{JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery};
 use crate::collaboration::{
     DocumentMutation, DownloadQuery, MarkMutation, NoteMutation, NotificationMutation,
-    NotificationQuery, SavedViewMutation, UploadMutation,
+    NotificationQuery, SavedViewMutation, TaskEditMutation, TaskMutation, UploadMutation,
 };
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -72,6 +72,8 @@ struct CollaborationMutations(
     SavedViewMutation,
     MarkMutation,
     NoteMutation,
+    TaskMutation,
+    TaskEditMutation,
     NotificationMutation,
     DocumentMutation,
     UploadMutation,

@@ -7,13 +7,13 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ActiveValue, IntoActiveModel, Iterable, QuerySelect, TryIntoModel};
 
-use crate::access::{Actor, audit};
+use crate::access::{Actor, audit, user};
 use crate::automation::event;
 use crate::catalog::Cataloged;
 use crate::check::Check;
 use crate::customers::customer;
 use crate::error::Error;
-use crate::id::{CustomerId, Id};
+use crate::id::{CustomerId, Id, UserId};
 
 /// A row that people change; the macro `edited!` says what it takes.
 pub trait Edited: ModelTrait + Sync {
@@ -54,6 +54,11 @@ pub trait Form: Edited {
 
     /// The customer that it is part of; nothing changes about the parts of a deleted one.
     fn customer(&self) -> Option<CustomerId> {
+        None
+    }
+
+    /// The user that it is given to, who can log in when they get it.
+    fn assignee(&self) -> Option<UserId> {
         None
     }
 
@@ -117,6 +122,7 @@ macro_rules! edited {
     };
     ($id:ty, $created:ident / $updated:ident / $deleted:ident,
         { $($field:ident: $value:expr),* } $(, part of $customer:ident)?
+        $(, given to $assignee:ident)?
         $(, deleted by $deleted_at:ident / $restored:ident)?) => {
         $crate::edit::edited!();
 
@@ -152,7 +158,11 @@ macro_rules! edited {
             }
 
             $(fn customer(&self) -> Option<$crate::id::CustomerId> {
-                Some(self.$customer)
+                self.$customer.into()
+            })?
+
+            $(fn assignee(&self) -> Option<$crate::id::UserId> {
+                self.$assignee
             })?
 
             $(fn is_deleted(&self) -> bool {
@@ -186,6 +196,26 @@ where
 {
     let row = E::find_by_id(id).lock_exclusive().one(txn).await?.ok_or_else(missing::<E>)?;
     unchanged(&row, expected_version)?;
+    Ok(row)
+}
+
+/// The same of a row that is not deleted, and whose customer is not either.
+///
+/// # Errors
+/// That there is none, [`Error::StaleVersion`].
+pub(crate) async fn lock_present<E>(
+    txn: &impl ConnectionTrait,
+    id: IdOf<E>,
+    expected_version: Option<i32>,
+) -> Result<E::Model, Error>
+where
+    E: Editable,
+{
+    let row = lock::<E>(txn, id, expected_version).await?;
+    if row.is_deleted() {
+        return Err(missing::<E>());
+    }
+    hold(txn, &row).await?;
     Ok(row)
 }
 
@@ -260,6 +290,7 @@ where
     let row = checked::<E>(row, &mut check, actor, now)?;
     check.end()?;
     hold(txn, &row).await?;
+    ensure_assignee(txn, &row).await?;
     let row = row.into_active_model().reset_all().insert(txn).await?;
     note(txn, E::Model::EVENTS.created, &row, actor, now).await?;
     Ok(row)
@@ -304,11 +335,8 @@ pub async fn update<E>(
 where
     E: Editable,
 {
-    let row = lock::<E>(txn, id, expected_version).await?;
-    if row.is_deleted() {
-        return Err(missing::<E>());
-    }
-    hold(txn, &row).await?;
+    let row = lock_present::<E>(txn, id, expected_version).await?;
+    let assignee = row.assignee();
     let mut row = row.into_active_model();
     for column in E::Column::iter() {
         if let ActiveValue::Set(value) = change.get(column) {
@@ -319,6 +347,9 @@ where
     let mut check = Check::default();
     Form::check(&mut row, &mut check);
     check.end()?;
+    if row.assignee() != assignee {
+        ensure_assignee(txn, &row).await?;
+    }
     note(txn, E::Model::EVENTS.updated, &row, actor, now).await?;
     save::<E>(txn, row, actor, now).await
 }
@@ -397,7 +428,18 @@ async fn hold(txn: &impl ConnectionTrait, row: &impl Form) -> Result<(), Error> 
     }
 }
 
-async fn note(
+/// Makes sure that who a row is given to can log in.
+async fn ensure_assignee(txn: &impl ConnectionTrait, row: &impl Form) -> Result<(), Error> {
+    let Some(id) = row.assignee() else { return Ok(()) };
+    let active = user::Entity::find_by_id(id).filter(user::Column::DisabledAt.is_null());
+    match active.one(txn).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::no_such::<user::Entity>().at(&["input", "assigneeId"])),
+    }
+}
+
+/// Writes down what happened to a row.
+pub(crate) async fn note(
     txn: &impl ConnectionTrait,
     kind: event::Kind,
     row: &impl Form,

@@ -192,6 +192,8 @@ ids! {
     CustomerChangeId = "chg";
     /// What somebody wrote down.
     NoteId = "not";
+    /// What somebody has to do.
+    TaskId = "tsk";
     /// Where events are sent to.
     WebhookEndpointId = "whe";
     /// The sending of an event to an endpoint.

@@ -40,6 +40,7 @@ mod m20261126_000095_anonymised;
 mod m20261126_000097_pages;
 mod m20261126_000098_workflows;
 mod m20261126_000099_workflow_problem;
+mod m20261126_000100_tasks;
 mod search;
 mod step;
 
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             m20261126_000097_pages,
             m20261126_000098_workflows,
             m20261126_000099_workflow_problem,
+            m20261126_000100_tasks,
         ]
     }
 }

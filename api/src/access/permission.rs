@@ -28,6 +28,10 @@ choice! {
         ReadProducts,
         /// Create, change and delete products.
         WriteProducts,
+        /// See tasks: those of the users and of the customers whose records they reach.
+        ReadTasks,
+        /// Create, change, complete and delete tasks.
+        WriteTasks,
         /// Import files, and follow the jobs. Importing takes the permissions to write what is
         /// imported, too, all of these with all records.
         Import,

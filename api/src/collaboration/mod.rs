@@ -6,6 +6,7 @@ mod mark;
 mod note;
 mod notification;
 mod saved_view;
+mod task;
 mod upload;
 
 pub use document::DocumentMutation;
@@ -14,4 +15,5 @@ pub use mark::MarkMutation;
 pub use note::NoteMutation;
 pub use notification::{NotificationKind, NotificationMutation, NotificationQuery};
 pub use saved_view::SavedViewMutation;
+pub use task::{TaskEditMutation, TaskMutation, TaskPriority, TaskState};
 pub use upload::UploadMutation;

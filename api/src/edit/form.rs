@@ -30,7 +30,7 @@ pub fn rate(given: Decimal, field: &str) -> Result<i32, Vec<UserError>> {
 
 /// Declares the inputs that add and change a record, and which columns they set: fields that a new record
 /// needs, that have a default, and that may be missing; amounts, which set the column of their currency, too;
-/// and rates, whose columns are in hundredths of a percent.
+/// rates, whose columns are in hundredths of a percent; and references, which are the ids of other records.
 macro_rules! form {
     (
         $(#[$create_doc:meta])* $create:ident,
@@ -41,6 +41,7 @@ macro_rules! form {
         $(may { $($(#[$may_doc:meta])* $may:ident: $may_type:ty,)* })?
         $(amounts { $($(#[$sum_doc:meta])* $sum:ident in $currency:ident = $sum_name:literal,)* })?
         $(rates { $($(#[$rate_doc:meta])* $rate:ident to $points:ident = $rate_name:literal,)* })?
+        $(references { $($(#[$ref_doc:meta])* $ref:ident = $ref_name:literal,)* })?
     ) => {
         $(#[$create_doc])*
         #[derive(Clone, Debug, async_graphql::InputObject)]
@@ -50,6 +51,7 @@ macro_rules! form {
             $($($(#[$may_doc])* pub $may: Option<$may_type>,)*)?
             $($($(#[$sum_doc])* pub $sum: $crate::scalar::MoneyInput,)*)?
             $($($(#[$rate_doc])* pub $rate: $crate::scalar::Decimal,)*)?
+            $($($(#[$ref_doc])* pub $ref: Option<async_graphql::ID>,)*)?
         }
 
         $(#[$update_doc])*
@@ -60,6 +62,7 @@ macro_rules! form {
             $($($(#[$may_doc])* pub $may: async_graphql::MaybeUndefined<$may_type>,)*)?
             $($($(#[$sum_doc])* pub $sum: Option<$crate::scalar::MoneyInput>,)*)?
             $($($(#[$rate_doc])* pub $rate: Option<$crate::scalar::Decimal>,)*)?
+            $($($(#[$ref_doc])* pub $ref: async_graphql::MaybeUndefined<async_graphql::ID>,)*)?
         }
 
         impl $create {
@@ -73,6 +76,8 @@ macro_rules! form {
                     $($($need: Set(self.$need.into()),)*)?
                     $($($def: Set(self.$def.into()),)*)?
                     $($($may: Set(self.$may.map(Into::into)),)*)?
+                    $($($ref: Set(self.$ref.map(|id| $crate::id::parse(&id, &["input", $ref_name]))
+                        .transpose()?),)*)?
                     ..Default::default()
                 })
             }
@@ -93,6 +98,8 @@ macro_rules! form {
                     $($($def: self.$def.map_or(NotSet, |value| Set(value.into())),)*)?
                     $($($may: $crate::payload::change(self.$may)
                         .map_or(NotSet, |value| Set(value.map(Into::into))),)*)?
+                    $($($ref: $crate::id::parse_change(&self.$ref, &["input", $ref_name])?
+                        .map_or(NotSet, Set),)*)?
                     ..Default::default()
                 })
             }

@@ -49,8 +49,8 @@ impl Role {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
-            Import, ReadAudit, ReadCustomers, ReadFinance, ReadProducts, ReadWorkflows,
-            WriteCustomers, WriteInvoices, WritePayments, WriteProducts,
+            Import, ReadAudit, ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows,
+            WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteTasks,
         };
         match self {
             Self::Administrator => true,
@@ -63,13 +63,23 @@ impl Role {
                     | WritePayments
                     | ReadProducts
                     | WriteProducts
+                    | ReadTasks
+                    | WriteTasks
                     | Import
             ),
-            Self::Sales => matches!(permission, ReadCustomers | WriteCustomers | ReadProducts),
+            Self::Sales => matches!(
+                permission,
+                ReadCustomers | WriteCustomers | ReadProducts | ReadTasks | WriteTasks
+            ),
             Self::Auditor => {
                 matches!(
                     permission,
-                    ReadCustomers | ReadFinance | ReadProducts | ReadAudit | ReadWorkflows
+                    ReadCustomers
+                        | ReadFinance
+                        | ReadProducts
+                        | ReadTasks
+                        | ReadAudit
+                        | ReadWorkflows
                 )
             }
         }

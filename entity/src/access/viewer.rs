@@ -38,6 +38,10 @@ pub enum Permission {
     ReadProducts,
     /// Create, change and delete products.
     WriteProducts,
+    /// See tasks: those of the users and of the customers whose records they reach.
+    ReadTasks,
+    /// Create, change, complete and delete tasks.
+    WriteTasks,
     /// Define custom fields.
     DefineFields,
     /// Import files, and follow the jobs. Importing takes the permissions to write what is

@@ -96,6 +96,16 @@ kinds! {
         ProductDeleted = "product.deleted",
         /// The deletion of a product was taken back.
         ProductRestored = "product.restored",
+        /// A task was added.
+        TaskCreated = "task.created",
+        /// A task was changed, called off or reopened.
+        TaskUpdated = "task.updated",
+        /// A task was done.
+        TaskCompleted = "task.completed",
+        /// A task was deleted; it can be restored.
+        TaskDeleted = "task.deleted",
+        /// The deletion of a task was taken back.
+        TaskRestored = "task.restored",
         /// A file of receivables was imported.
         ReceivablesImported = "receivables.imported",
     }

@@ -19,6 +19,8 @@ pub enum Belongs {
     To(&'static str),
     /// To whom that belongs which a column refers to.
     With(&'static str, Target),
+    /// To the user that a column names, and to whom that belongs which another one refers to.
+    ToOrWith(&'static str, &'static str, Target),
     /// To the user that a column names, and nobody else sees them whatever they may, unless a second column
     /// says that all do.
     OnlyTo(&'static str, Option<&'static str>),
@@ -85,6 +87,11 @@ impl Record {
                 viewer
                     .is_theirs(self.column(column), scope)
                     .or(self.column("id").in_subquery(shared))
+            }
+            Belongs::ToOrWith(user, column, target) => {
+                let with =
+                    self.with(column, target(), target().belonging(viewer, scope, writing).into());
+                viewer.is_theirs(self.column(user), scope).or(with)
             }
             Belongs::With(column, target) => {
                 self.with(column, target(), target().belonging(viewer, scope, writing).into())

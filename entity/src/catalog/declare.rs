@@ -21,6 +21,7 @@ macro_rules! catalog {
             $(, read by $read:expr)?
             $(, own by $own:expr $(, limited by $limits:expr)?)?
             $(, owned by $owner:expr)?
+            $(, given to $assignee:expr, or with $with_via:expr => $with_whole:ty)?
             $(, part of $part:expr => $whole:ty)?
             $(, private to $private:expr $(, shared by $shared:expr)?)?
             $(, seen with [$($via:expr => $with:ty),+ $(,)?])?
@@ -55,6 +56,11 @@ macro_rules! catalog {
                             limits: None$($(.or(Some(sea_orm::IdenStatic::as_str(&$limits))))?)?,
                             belongs: None
                                 $(.or(Some(Belongs::To(sea_orm::IdenStatic::as_str(&$owner)))))?
+                                $(.or(Some(Belongs::ToOrWith(
+                                    sea_orm::IdenStatic::as_str(&$assignee),
+                                    sea_orm::IdenStatic::as_str(&$with_via),
+                                    <$with_whole as Cataloged>::record,
+                                ))))?
                                 $(.or(Some(Belongs::With(
                                     sea_orm::IdenStatic::as_str(&$part),
                                     <$whole as Cataloged>::record,

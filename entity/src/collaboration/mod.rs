@@ -11,6 +11,7 @@ pub mod note;
 pub mod notification;
 pub mod saved_view;
 mod subject;
+pub mod task;
 pub mod upload;
 
 pub use subject::{Subject, Target};
@@ -45,6 +46,12 @@ pub enum CollaborationError {
     /// Not made, expired, or somebody else's.
     #[error("there is no such upload; ask for a fresh one")]
     UploadNotFound,
+    /// It is done or called off.
+    #[error("this task was done or called off; reopen it first")]
+    TaskNotOpen,
+    /// A task took less than no time.
+    #[error("minutes are not negative")]
+    NegativeMinutes,
     /// A file was uploaded already.
     #[error("this upload was used already; ask for a fresh one")]
     UploadUsed,

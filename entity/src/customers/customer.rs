@@ -13,7 +13,7 @@ use super::{address, contact, timeline};
 use crate::access::{Permission, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
-use crate::collaboration::{document, note};
+use crate::collaboration::{document, note, task};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
@@ -234,11 +234,13 @@ catalog! {
     documents: many::<document::Entity>(document::Column::CustomerId),
     /// Everything ever meant for it.
     messages: many::<message::Entity>(message::Column::CustomerId),
-    /// What there was with it, newest first: invoices, payments, credit notes, messages, notes, and
-    /// changes of its stage or owner. What your role does not let you see is left out.
+    /// What there was with it, newest first: invoices, payments, credit notes, messages, notes, tasks,
+    /// and changes of its stage or owner. What your role does not let you see is left out.
     timeline: timeline("Timeline", timeline::branches()),
     /// What people wrote down about it.
     notes: many::<note::Entity>(note::Column::CustomerId),
+    /// What there is to do for it.
+    tasks: many::<task::Entity>(task::Column::CustomerId),
     /// With whom it is shared.
     shares: list::<share::Entity, _>(share::Column::RecordId, share::Column::Id, 3),
     /// Whether you may change it, and who belongs to it.

@@ -5,7 +5,7 @@ use sea_orm::IdenStatic;
 use super::change;
 use crate::automation::message;
 use crate::catalog::{Branch, Cataloged};
-use crate::collaboration::note;
+use crate::collaboration::{note, task};
 use crate::finance::{credit_note, invoice, payment};
 
 /// The kinds of records in a customer's timeline.
@@ -49,6 +49,12 @@ pub fn branches() -> Vec<Branch> {
             "Somebody wrote something down.",
             &note::Column::CustomerId,
             &note::Column::CreatedAt,
+        ),
+        branch::<task::Entity>(
+            "TASK",
+            "Somebody got something to do for it.",
+            &task::Column::CustomerId,
+            &task::Column::CreatedAt,
         ),
         branch::<change::Entity>(
             "CHANGE",

@@ -14,6 +14,16 @@ use tests::app::{App, PASSWORD};
 use tests::graphql;
 use uuid::Uuid;
 
+pub const CREATE_TASK: &str = "mutation ($customer: ID, $input: CreateTaskInput!, $key: String) {
+  createTask(customerId: $customer, input: $input, idempotencyKey: $key) {
+    task { id version title description project priority state dueAt estimateMin spentMin doneAt
+      customer { displayName } assignee { name } }
+    userErrors { code message field } } }";
+
+pub const COMPLETE_TASK: &str = "mutation ($id: ID!, $spent: Int, $version: Int) {
+  completeTask(id: $id, spentMin: $spent, expectedVersion: $version) {
+    task { id version state spentMin doneAt } userErrors { code field } } }";
+
 pub const CREATE_WORKFLOW: &str =
     "mutation ($input: CreateWorkflowInput!) { createWorkflow(input: $input) {
   workflow { id version state } userErrors { code message field } } }";

@@ -39,6 +39,7 @@ mod second_factors;
 mod sessions;
 mod silence;
 mod storm;
+mod tasks;
 mod timeline;
 mod transactions;
 mod webhooks;

@@ -6,6 +6,7 @@ use async_graphql::{ID, InputObject, OneofObject};
 use entity::automation::event;
 use entity::automation::workflow::definition::{Action, Definition, Reentry, Step, Trigger, Wait};
 use entity::check::{Refusal, Refusals};
+use entity::collaboration::task;
 use entity::customers::customer;
 use entity::finance::{invoice, payment};
 use entity::sales::product;
@@ -68,6 +69,8 @@ pub enum RecordFilterInput {
     Payment(FilterOf<payment::Entity>),
     /// Of products.
     Product(FilterOf<product::Entity>),
+    /// Of tasks.
+    Task(FilterOf<task::Entity>),
 }
 
 /// What starts a workflow.
@@ -282,6 +285,7 @@ impl RecordFilterInput {
             Self::Invoice(filter) => ("Invoice", filter.json),
             Self::Payment(filter) => ("Payment", filter.json),
             Self::Product(filter) => ("Product", filter.json),
+            Self::Task(filter) => ("Task", filter.json),
         };
         if kind != record {
             wrong.note(at, format!("give a filter of the workflow's records, {record}"));

@@ -10,7 +10,7 @@ use crate::automation::{
     JobKind, JobState, MessageKind, MessageReason, MessageState, WebhookDeliveryState,
     WorkflowRunState, WorkflowState, WorkflowStepOutcome,
 };
-use crate::collaboration::NotificationKind;
+use crate::collaboration::{NotificationKind, TaskPriority, TaskState};
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
@@ -59,6 +59,8 @@ pub(super) fn register(registry: &mut Registry) {
         <JobState as OutputType>::create_type_info,
         <SessionEnding as OutputType>::create_type_info,
         <NotificationKind as OutputType>::create_type_info,
+        <TaskPriority as OutputType>::create_type_info,
+        <TaskState as OutputType>::create_type_info,
     ] {
         type_of(registry);
     }

@@ -54,6 +54,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Invoice", "history", Permission::ReadAudit),
     ("Product", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
+    ("Task", "history", Permission::ReadAudit),
     ("Document", "history", Permission::ReadAudit),
     ("Workflow", "history", Permission::ReadAudit),
 ];
@@ -75,8 +76,8 @@ const FOR_KEYS: &[(&str, &str)] = &[
 fn needed(name: &str) -> Needs {
     use Permission::{
         DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit,
-        ReadCustomers, ReadFinance, ReadProducts, ReadWorkflows, RunWorkflows, WriteCustomers,
-        WriteInvoices, WritePayments, WriteProducts, WriteWorkflows,
+        ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows, RunWorkflows,
+        WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteTasks, WriteWorkflows,
     };
     match name {
         "login"
@@ -232,6 +233,9 @@ fn needed(name: &str) -> Needs {
         "createProduct" | "updateProduct" | "deleteProduct" | "restoreProduct" => {
             Needs::All(WriteProducts)
         }
+        "task" | "tasks" | "taskGroups" | "exportTasks" => Needs::All(ReadTasks),
+        "createTask" | "updateTask" | "completeTask" | "cancelTask" | "reopenTask"
+        | "deleteTask" | "restoreTask" => Needs::All(WriteTasks),
         "importReceivables"
         | "importCustomers"
         | "undoImport"

@@ -82,6 +82,9 @@ async fn referred(app: &App) -> String {
     let note = "mutation ($id: ID!) { createNote(customerId: $id, input: { body: \"Call\" }) {
       note { id } userErrors { code } } }";
     app.make("note", note, json!({ "id": id })).await;
+    let task = "mutation ($id: ID!) { createTask(customerId: $id, input: { title: \"Call\" }) {
+      task { id } userErrors { code } } }";
+    app.make("task", task, json!({ "id": id })).await;
     document(app, &json!(id), "a.txt", b"a").await;
     let upload = json!({ "record": id, "fileName": "b.txt", "size": 1 });
     app.make("upload", CREATE_UPLOAD, json!({ "input": upload })).await;

@@ -35,11 +35,11 @@ const BOOKS: &str = "query ($id: ID!) { customer(id: $id) { balances { amount cu
 
 const WHO: &str = "query ($id: ID!) { customer(id: $id) { displayName number email phone taxNumber
   customFields { value } contacts { name } addresses { lines } deletedAt anonymisedAt
-  notes { totalCount } documents { totalCount }
+  notes { totalCount } tasks { totalCount } documents { totalCount }
   messages(first: 50) { nodes { state recipient subject detail } } } }";
 
 /// The columns of texts about a customer that say nothing of a person.
-const NO_PERSONAL_DATA: [&str; 8] = [
+const NO_PERSONAL_DATA: [&str; 10] = [
     "address.country",
     "address.kind",
     "customer.currency",
@@ -48,6 +48,8 @@ const NO_PERSONAL_DATA: [&str; 8] = [
     "customer.preferred_channel",
     "customer.stage",
     "customer.time_zone",
+    "task.priority",
+    "task.state",
 ];
 
 /// Where messages say who somebody is, other than in the bytes of what was sent.
@@ -101,7 +103,7 @@ on_both_stacks! {
         app.drain().await;
         seal(app).await;
         let before = found(app).await;
-        for table in ["audit_entry", "contact", "customer", "document", "file", "message", "note", "webhook_delivery"] {
+        for table in ["audit_entry", "contact", "customer", "document", "file", "message", "note", "task", "webhook_delivery"] {
             assert!(tables(&before).contains(&table), "the search does not find it in {table}: {before:#?}");
         }
         assert_eq!(without_canary(app).await, NO_PERSONAL_DATA);
@@ -138,7 +140,9 @@ on_both_stacks! {
             assert_eq!(who[field], Value::Null, "{field}");
         }
         assert_eq!((&who["contacts"], &who["addresses"]), (&json!([]), &json!([])));
-        assert_eq!((&who["notes"]["totalCount"], &who["documents"]["totalCount"]), (&json!(0), &json!(0)));
+        for field in ["notes", "tasks", "documents"] {
+            assert_eq!(who[field]["totalCount"], 0, "{field}");
+        }
         let told = receiver.received();
         let told = told.iter().rfind(|told| told.json()["type"] == "customer.anonymised").expect("an event").json();
         assert_eq!(told["data"]["record"]["displayName"], format!("Anonymised {id}"));

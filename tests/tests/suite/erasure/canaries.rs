@@ -78,7 +78,7 @@ pub(super) async fn without_canary(app: &App) -> Vec<String> {
     for row in rows.expect("the catalogue of the database") {
         let name = |name| row.try_get::<String>("", name).expect("a name");
         let (table, column) = (name("t"), name("c"));
-        if !["customer", "contact", "address", "note"].contains(&table.as_str()) {
+        if !["customer", "contact", "address", "note", "task"].contains(&table.as_str()) {
             continue;
         }
         let text = format!("lower(CAST({column} AS text))");
@@ -181,6 +181,11 @@ async fn person(app: &App) -> String {
         "mutation ($id: ID!) { updateNote(id: $id, input: { body: \"Another kzqwx note\" }) {
       note { id } userErrors { code } } }";
     app.make("note", update, json!({ "id": note["id"] })).await;
+    let create = "mutation ($id: ID!, $input: CreateTaskInput!) { createTask(customerId: $id, input: $input) {
+      task { id } userErrors { code } } }";
+    let input =
+        json!({ "title": "A kzqwx task", "description": "About kzqwx", "project": "kzqwx" });
+    app.make("task", create, json!({ "id": id, "input": input })).await;
     id.as_str().expect("an id").to_owned()
 }
 
@@ -259,6 +264,7 @@ pub(super) async fn known_everywhere(app: &App) -> (String, Receiver) {
         "address.created",
         "note.created",
         "note.updated",
+        "task.created",
         "payment.recorded",
     ];
     let endpoint =
@@ -304,7 +310,7 @@ on_both_stacks! {
         mail(app, &id, message::State::Accepted).await;
         let before = found(app).await;
         for table in [
-            "address", "audit_entry", "contact", "customer", "document", "file", "job", "message", "note", "upload",
+            "address", "audit_entry", "contact", "customer", "document", "file", "job", "message", "note", "task", "upload",
             "webhook_delivery",
         ] {
             assert!(tables(&before).contains(&table), "the search does not find it in {table}: {before:#?}");

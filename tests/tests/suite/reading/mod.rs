@@ -56,6 +56,20 @@ async fn company(app: &App, owners: &[UserId]) {
                 "city": "Hà Nội" })).collect::<Vec<_>>(),
         });
         let made = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+        for (at, customer) in [Some(&made["id"]), None].into_iter().enumerate() {
+            let priority = ["LOW", "NORMAL", "HIGH"][index % 3];
+            let assignee = owners.get((index + 3 * at + 1) % (owners.len() + 1));
+            let input = json!({
+                "title": name, "project": some("Đà Lạt".to_owned()), "assigneeId": assignee.map(|user| user.global()),
+                "priority": priority, "spentMin": (at == 1).then_some(index),
+                "dueAt": some(format!("2026-12-{:02}T09:00:00Z", 10 + at)),
+            });
+            let task = json!({ "customer": customer, "input": input });
+            let task = app.make("task", given::CREATE_TASK, task).await;
+            if index % 3 == 1 {
+                app.make("task", given::COMPLETE_TASK, json!({ "id": task["id"] })).await;
+            }
+        }
         for at in 0..index % 2 {
             let contract = given::document(app, &made["id"], "Hợp đồng.pdf", b"%PDF-1.7").await;
             given::document(app, &contract["documentId"], "Phụ lục.html", b"<html>").await;
@@ -156,7 +170,10 @@ on_both_stacks! {
         }
         let scopes = ["OWN", "TEAM"].into_iter().flat_map(|one| ["OWN", "TEAM", "ALL"].map(|other| (one, other)));
         for (customers, finance) in scopes {
-            let grants = [("READ_CUSTOMERS", customers), ("READ_FINANCE", finance), ("IMPORT", "ALL")];
+            let grants = [
+                ("READ_CUSTOMERS", customers), ("READ_FINANCE", finance), ("IMPORT", "ALL"),
+                ("READ_TASKS", finance), ("WRITE_TASKS", customers),
+            ];
             viewers.push(app.user(role(app, &grants).await).await);
         }
         let owners: Vec<_> = viewers.iter().skip(4).map(|(user, _)| *user).collect();

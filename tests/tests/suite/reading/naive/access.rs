@@ -51,6 +51,12 @@ impl Naive<'_> {
         let own = self.viewer.whose(Scope::Own);
         match record.belongs {
             Belongs::ToNobody | Belongs::OnlyTo(..) | Belongs::SeenWith(_) => false,
+            Belongs::ToOrWith(user, column, target) => {
+                let mut others = self.rows.of(target().table).iter();
+                let other = others.find(|other| other["id"] == row[column]);
+                among(self.viewer.whose(scope), &row[user])
+                    || other.is_some_and(|other| self.is_theirs(target(), other, scope, writing))
+            }
             Belongs::With(column, target) => {
                 let mut others = self.rows.of(target().table).iter();
                 let other = others.find(|other| other["id"] == row[column]);
