@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
-use entity::access::{Permission, Scope};
+use entity::access::Permission;
 use entity::collaboration::task::{self, Turn};
 use entity::id::TaskId;
 use futures::FutureExt;
@@ -139,12 +139,8 @@ impl TaskMutation {
         }
         let customer = customer_id.map(|id| parse(&id, &["customerId"])).transpose();
         let row = customer.and_then(|customer| {
-            let mut row = input.row()?;
-            let is_nobodys = customer.is_none() && matches!(row.assignee_id, Set(None));
-            if is_nobodys && viewer.scope(Permission::WriteTasks) != Scope::All {
-                row.assignee_id = Set(Some(viewer.user));
-            }
-            Ok(task::ActiveModel { customer_id: Set(customer), ..row })
+            let row = task::ActiveModel { customer_id: Set(customer), ..input.row()? };
+            Ok(row.added_by(&viewer))
         });
         Ok(edit::create::<task::Entity>(ctx, once, row).await?.into())
     }

@@ -2,11 +2,12 @@
 //!
 //! Invariant: `done_at` says when a task was done as long as it is, and nothing otherwise.
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 use super::CollaborationError;
-use crate::access::{Actor, Permission, user};
+use crate::access::{Actor, Permission, Scope, Viewer, user};
 use crate::automation::event;
 use crate::catalog::catalog;
 use crate::check::Check;
@@ -141,6 +142,19 @@ impl Model {
             );
         }
         self.search_text = searched([Some(&self.title), self.project.as_ref()]);
+    }
+}
+
+impl ActiveModel {
+    /// The task as `viewer` adds it: who reaches some tasks only, and names neither a customer nor who has to do it, gets
+    /// it themselves, since they would not see it otherwise.
+    #[must_use]
+    pub fn added_by(mut self, viewer: &Viewer) -> Self {
+        let is_nobodys = matches!((&self.customer_id, &self.assignee_id), (Set(None), Set(None)));
+        if is_nobodys && viewer.scope(Permission::WriteTasks) != Scope::All {
+            self.assignee_id = Set(Some(viewer.user));
+        }
+        self
     }
 }
 

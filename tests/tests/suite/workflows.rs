@@ -391,4 +391,62 @@ on_both_stacks! {
         assert_eq!(started().await, 2);
         assert_eq!(told(app).await, 2);
     }
+
+    /// What stands still goes on when another version is published, and a run that is tried again waits for that.
+    async fn publishing_lets_go_on_what_stands_still(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let define = "mutation { createCustomField(input: { key: \"vip\", label: \"VIP\", type: BOOLEAN, purpose: \"Service\" }) {
+          customField { id } userErrors { message } } }";
+        let field = change(app, chief, define, json!({})).await["customField"]["id"].clone();
+        let mut definition = welcome(app, chief).await;
+        let vip = json!({ "customer": { "customFields": [{ "field": "vip", "eq": true }] } });
+        definition["steps"][1]["action"]["branch"]["filter"] = vip;
+        let id = published(app, chief, &definition).await;
+        customer(app, chief, "A", json!({ "stage": "PROSPECT" })).await;
+        runs(app, chief, &id).await;
+        let archive = "mutation ($id: ID!) { archiveCustomField(id: $id) { userErrors { message } } }";
+        change(app, chief, archive, json!({ "id": field })).await;
+        app.advance(TimeDelta::days(4));
+        let failed = runs(app, chief, &id).await;
+        assert_eq!((&of(&failed, "A")["state"], &of(&failed, "A")["step"]), (&json!("FAILED"), &json!("fresh")));
+        customer(app, chief, "B", json!({ "stage": "PROSPECT" })).await;
+        runs(app, chief, &id).await;
+        let pause = "mutation ($id: ID!) { pauseWorkflow(id: $id) { userErrors { code } } }";
+        change(app, chief, pause, json!({ "id": id })).await;
+        let retry = "mutation ($id: ID!) { retryWorkflowRun(id: $id) { workflowRun { state } userErrors { code } } }";
+        let again = change(app, chief, retry, json!({ "id": of(&failed, "A")["id"] })).await;
+        assert_eq!(again["workflowRun"]["state"], "RUNNING");
+        app.advance(TimeDelta::days(4));
+        let still = runs(app, chief, &id).await;
+        assert_eq!((&of(&still, "A")["state"], &of(&still, "B")["state"]), (&json!("RUNNING"), &json!("WAITING")));
+        let input = json!({ "definition": welcome(app, chief).await });
+        change(app, chief, UPDATE, json!({ "id": id, "input": input })).await;
+        change(app, chief, PUBLISH_WORKFLOW, json!({ "id": id })).await;
+        let gone_on = runs(app, chief, &id).await;
+        assert!(gone_on.iter().all(|run| run["state"] == "FAILED"), "both come to the step that cannot be done: {gone_on:#?}");
+    }
+
+    /// A record without a customer has its day on the organisation's clock.
+    async fn a_day_comes_for_records_without_a_customer(app: App) {
+        let (chief, token) = app.user(Role::Administrator.id()).await;
+        let definition = json!({
+            "record": "Task",
+            "trigger": { "date": { "field": "dueAt", "days": 0, "at": "09:00" } },
+            "steps": [{ "key": "tell", "action": { "notify": { "text": "Today", "userId": me(app, chief).await } } }],
+        });
+        let id = published(app, chief, &definition).await;
+        let due = app.clock.now() + TimeDelta::days(3);
+        let create = "mutation ($input: CreateTaskInput!) { createTask(input: $input) { task { id } userErrors { message } } }";
+        app.make_as(&token, "task", create, json!({ "input": { "title": "Order paper", "dueAt": due } })).await;
+        let from = app.clock.now();
+        let simulate = "query ($id: ID!, $input: SimulateWorkflowInput!) { simulateWorkflow(id: $id, input: $input) {
+          forecast { runs effects } } }";
+        let input = json!({ "from": from, "until": from + TimeDelta::days(9) });
+        let seen = ask(app, chief, simulate, json!({ "id": id, "input": input })).await;
+        assert_eq!(seen["simulateWorkflow"]["forecast"], json!({ "runs": 1, "effects": 1 }));
+        app.advance(TimeDelta::days(4));
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        assert_eq!(runs(app, chief, &id).await.len(), 1);
+        assert_eq!(told(app).await, 1);
+    }
 }

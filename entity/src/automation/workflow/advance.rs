@@ -165,9 +165,7 @@ impl Walk {
         let place = Place { step: step.unwrap_or(definition.steps.len()), waiting };
         Self { run, version, place, facts: Facts::default(), gone: 0 }
     }
-}
 
-impl Walk {
     /// What chance is drawn from: a workflow goes the same way with a record each time.
     fn chance(&self) -> Uuid {
         Uuid::new_v5(&self.run.workflow_id.0, self.run.record_id.as_bytes())

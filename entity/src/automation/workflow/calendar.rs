@@ -60,14 +60,31 @@ pub async fn begin_due(
         for ((_, day), there) in come(since, now, *at, zones) {
             come_by_day.entry(day).or_default().extend(there);
         }
+        let mut days_come = Vec::with_capacity(come_by_day.len());
         for (day, there) in come_by_day {
             let Some(day) = day.checked_sub_signed(TimeDelta::days((*days).into())) else {
                 continue;
             };
-            let Some(on) = on(&active, field, day, &there, ours.is_some()) else { continue };
-            let some = start::begin(txn, &active, From::Day(on, day), scope, now).await;
-            begun += or_stop(txn, active.workflow, some, now).await?;
+            let Some(on) = on(&active, field, day, &there, (*whose, zone)) else { continue };
+            days_come.push((on, day));
         }
+        let all = begin_all(txn, &active, days_come, scope, now).await;
+        begun += or_stop(txn, active.workflow, all, now).await?;
+    }
+    Ok(begun)
+}
+
+/// Begins the runs of each of the days.
+async fn begin_all(
+    txn: &impl ConnectionTrait,
+    active: &Active,
+    days: Vec<(Condition, NaiveDate)>,
+    scope: Scope<'_>,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let mut begun = 0;
+    for (on, day) in days {
+        begun += start::begin(txn, active, From::Day(on, day), scope, now).await?;
     }
     Ok(begun)
 }
@@ -122,13 +139,14 @@ pub(super) fn come(
     come
 }
 
-/// The records of which the field has the day, for customers in the zones.
+/// The records of which the field has the day, on clocks in the zones. Where the customer's clock counts, that is the
+/// organisation's, in `zone`, for records without a customer.
 pub(super) fn on(
     active: &Active,
     field: &str,
     day: NaiveDate,
     zones: &[&'static str],
-    ours: bool,
+    (whose, zone): (Zone, Tz),
 ) -> Option<Condition> {
     let record = active.record;
     let (column, scalar) = record.field(field)?.column()?;
@@ -141,17 +159,18 @@ pub(super) fn on(
         let next = day.succ_opt().unwrap_or(day);
         column.clone().gte(midnight(day)).and(column.clone().lt(midnight(next)))
     };
-    if ours {
-        let zone = zones.first().and_then(|zone| zone.parse().ok())?;
+    if whose == Zone::Organisation {
         return Some(Condition::all().add(of_day(zone)));
     }
     let customers = |zones: Vec<&str>| {
+        let whom = start::customer_of(record);
+        let nobody = zones.contains(&zone.name()).then(|| whom.clone().is_null());
         let mut customers = sea_orm::sea_query::Query::select();
         customers
             .expr(Expr::col((customer::Entity, customer::Column::Id)))
             .from(customer::Entity)
             .and_where(Expr::col((customer::Entity, customer::Column::TimeZone)).is_in(zones));
-        start::customer_of(record).in_subquery(customers)
+        Condition::any().add(whom.in_subquery(customers)).add_option(nobody)
     };
     if *scalar == Scalar::Day {
         return Some(Condition::all().add(of_day(Tz::UTC)).add(customers(zones.to_vec())));
@@ -163,9 +182,9 @@ pub(super) fn on(
         let midnight = moment::instant(day, NaiveTime::MIN, zone);
         same.entry(midnight).or_insert((zone, Vec::new())).1.push(name);
     }
-    let any = same
-        .into_values()
-        .fold(Condition::any(), |any, (zone, zones)| any.add(of_day(zone).and(customers(zones))));
+    let any = same.into_values().fold(Condition::any(), |any, (zone, zones)| {
+        any.add(Condition::all().add(of_day(zone)).add(customers(zones)))
+    });
     Some(any)
 }
 

@@ -205,6 +205,9 @@ pub async fn publish(
     if running == Running::Cancel {
         run::cancel_all(txn, row.id, version.id, now).await?;
     }
+    if row.state == State::Paused {
+        run::hold_all(txn, row.id, false, now).await?;
+    }
     row.looked_at = matches!(definition.trigger, Trigger::Date { .. }).then_some(now);
     row.active_id = Some(version.id);
     row.problem = None;

@@ -258,7 +258,7 @@ pub async fn cancel(
     Ok(called_off.rows_affected)
 }
 
-/// Lets a run try the step again at which it has failed.
+/// Lets a run try the step again at which it has failed, once its workflow does not stand still.
 ///
 /// # Errors
 /// [`Error::NoSuch`], `NotFailed`.
@@ -271,9 +271,11 @@ pub async fn retry(
     if run.state != State::Failed {
         return Err(AutomationError::NotFailed.into());
     }
+    let workflow = super::Entity::find_by_id(run.workflow_id).one(txn).await?;
+    let is_still = workflow.is_some_and(|workflow| workflow.state == super::State::Paused);
     let run = Model {
         state: State::Running,
-        due_at: Some(now),
+        due_at: (!is_still).then_some(now),
         detail: None,
         ended_at: None,
         since_at: None,

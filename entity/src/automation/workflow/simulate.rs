@@ -138,8 +138,7 @@ impl<'a> Simulation<'a> {
                 self.begin_at(from, Condition::all().add(these)).await
             }
             (None, Trigger::Date { field, days, at, zone }) => {
-                let ours = matches!(zone, Zone::Organisation).then_some(self.engine.zone);
-                self.begin_on(from, &field, days, (at, ours)).await
+                self.begin_on(from, (&field, days), at, zone).await
             }
             (None, _) => self.begin_at(from, Condition::all()).await,
         }
@@ -148,17 +147,18 @@ impl<'a> Simulation<'a> {
     async fn begin_on(
         &mut self,
         from: DateTime<Utc>,
-        field: &str,
-        days: i32,
-        (at, ours): (NaiveTime, Option<Tz>),
+        (field, days): (&str, i32),
+        at: NaiveTime,
+        whose: Zone,
     ) -> Result<(), Error> {
-        let known = match ours {
-            Some(zone) => vec![zone],
-            None => self.zones().await?,
+        let zone = self.engine.zone;
+        let known = match whose {
+            Zone::Organisation => vec![zone],
+            Zone::Customer => self.zones().await?,
         };
         for ((instant, day), zones) in come(from, self.until, at, &known) {
             let day = day.checked_sub_signed(TimeDelta::days(days.into()));
-            let on = day.and_then(|day| on(&self.active, field, day, &zones, ours.is_some()));
+            let on = day.and_then(|day| on(&self.active, field, day, &zones, (whose, zone)));
             if let Some(on) = on {
                 self.begin_at(instant, on).await?;
             }
@@ -166,7 +166,7 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
-    /// The zones in which customers live.
+    /// The zones in which customers live, and the organisation's.
     async fn zones(&self) -> Result<Vec<Tz>, Error> {
         let zones: Vec<String> = customer::Entity::find()
             .select_only()
@@ -175,7 +175,11 @@ impl<'a> Simulation<'a> {
             .into_tuple()
             .all(self.db)
             .await?;
-        Ok(zones.iter().filter_map(|zone| zone.parse().ok()).collect())
+        let mut known: Vec<Tz> = zones.iter().filter_map(|zone| zone.parse().ok()).collect();
+        if !known.contains(&self.engine.zone) {
+            known.push(self.engine.zone);
+        }
+        Ok(known)
     }
 
     async fn begin_at(&mut self, at: DateTime<Utc>, which: Condition) -> Result<(), Error> {
