@@ -43,6 +43,8 @@ pub enum ErrorCode {
     IdempotencyKeyReused,
     /// The e-mail address or the password is wrong.
     WrongCredentials,
+    /// Somebody is just calling the person; take another call, or try again in some minutes.
+    CallInProgress,
     /// It was asked for too often.
     RateLimited,
     /// The password is right; give a code of the second factor, too.
@@ -271,7 +273,10 @@ fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static s
         | CollaborationError::TooManyVersions(_)
         | CollaborationError::UploadUsed => (ErrorCode::InvalidState, &[]),
         CollaborationError::NegativeMinutes => (ErrorCode::Invalid, &["spentMin"]),
-        CollaborationError::TaskNotOpen => (ErrorCode::InvalidState, &["id"]),
+        CollaborationError::TaskNotOpen | CollaborationError::CallNotPlanned => {
+            (ErrorCode::InvalidState, &["id"])
+        }
+        CollaborationError::CallInProgress => (ErrorCode::CallInProgress, &["id"]),
         CollaborationError::TooManyUploads(_) => (ErrorCode::RateLimited, &[]),
     }
 }

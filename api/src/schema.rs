@@ -10,8 +10,9 @@ use crate::access::{
 };
 use crate::automation::{JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery};
 use crate::collaboration::{
-    DocumentMutation, DownloadQuery, MarkMutation, NoteMutation, NotificationMutation,
-    NotificationQuery, SavedViewMutation, TaskEditMutation, TaskMutation, UploadMutation,
+    CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
+    NotificationMutation, NotificationQuery, SavedViewMutation, TaskEditMutation, TaskMutation,
+    UploadMutation,
 };
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -74,6 +75,8 @@ struct CollaborationMutations(
     NoteMutation,
     TaskMutation,
     TaskEditMutation,
+    CallMutation,
+    CallEditMutation,
     NotificationMutation,
     DocumentMutation,
     UploadMutation,

@@ -4,16 +4,16 @@
 //! when, and one version more. What is written was checked, and is in its stored form.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::ExprTrait;
+use sea_orm::sea_query::{ExprTrait, LockType};
 use sea_orm::{ActiveValue, IntoActiveModel, Iterable, QuerySelect, TryIntoModel};
 
 use crate::access::{Actor, audit, user};
 use crate::automation::event;
 use crate::catalog::Cataloged;
 use crate::check::Check;
-use crate::customers::customer;
+use crate::customers::{contact, customer};
 use crate::error::Error;
-use crate::id::{CustomerId, Id, UserId};
+use crate::id::{ContactId, CustomerId, Id, UserId};
 
 /// A row that people change; the macro `edited!` says what it takes.
 pub trait Edited: ModelTrait + Sync {
@@ -54,6 +54,11 @@ pub trait Form: Edited {
 
     /// The customer that it is part of; nothing changes about the parts of a deleted one.
     fn customer(&self) -> Option<CustomerId> {
+        None
+    }
+
+    /// The person at the customer that it is about.
+    fn contact(&self) -> Option<ContactId> {
         None
     }
 
@@ -122,6 +127,7 @@ macro_rules! edited {
     };
     ($id:ty, $created:ident / $updated:ident / $deleted:ident,
         { $($field:ident: $value:expr),* } $(, part of $customer:ident)?
+        $(, with $contact:ident)?
         $(, given to $assignee:ident)?
         $(, deleted by $deleted_at:ident / $restored:ident)?) => {
         $crate::edit::edited!();
@@ -159,6 +165,10 @@ macro_rules! edited {
 
             $(fn customer(&self) -> Option<$crate::id::CustomerId> {
                 self.$customer.into()
+            })?
+
+            $(fn contact(&self) -> Option<$crate::id::ContactId> {
+                self.$contact
             })?
 
             $(fn assignee(&self) -> Option<$crate::id::UserId> {
@@ -290,6 +300,7 @@ where
     let row = checked::<E>(row, &mut check, actor, now)?;
     check.end()?;
     hold(txn, &row).await?;
+    ensure_contact(txn, &row).await?;
     ensure_assignee(txn, &row).await?;
     let row = row.into_active_model().reset_all().insert(txn).await?;
     note(txn, E::Model::EVENTS.created, &row, actor, now).await?;
@@ -336,7 +347,7 @@ where
     E: Editable,
 {
     let row = lock_present::<E>(txn, id, expected_version).await?;
-    let assignee = row.assignee();
+    let (contact, assignee) = (row.contact(), row.assignee());
     let mut row = row.into_active_model();
     for column in E::Column::iter() {
         if let ActiveValue::Set(value) = change.get(column) {
@@ -347,6 +358,9 @@ where
     let mut check = Check::default();
     Form::check(&mut row, &mut check);
     check.end()?;
+    if row.contact() != contact {
+        ensure_contact(txn, &row).await?;
+    }
     if row.assignee() != assignee {
         ensure_assignee(txn, &row).await?;
     }
@@ -430,11 +444,31 @@ async fn hold(txn: &impl ConnectionTrait, row: &impl Form) -> Result<(), Error> 
 
 /// Makes sure that who a row is given to can log in.
 async fn ensure_assignee(txn: &impl ConnectionTrait, row: &impl Form) -> Result<(), Error> {
-    let Some(id) = row.assignee() else { return Ok(()) };
+    match active(txn, row.assignee()).await? == row.assignee() {
+        true => Ok(()),
+        false => Err(Error::no_such::<user::Entity>().at(&["input", "assigneeId"])),
+    }
+}
+
+/// The user, if they can log in.
+pub(crate) async fn active(
+    txn: &impl ConnectionTrait,
+    user: Option<UserId>,
+) -> Result<Option<UserId>, Error> {
+    let Some(id) = user else { return Ok(None) };
     let active = user::Entity::find_by_id(id).filter(user::Column::DisabledAt.is_null());
-    match active.one(txn).await? {
+    Ok(active.one(txn).await?.map(|user| user.id))
+}
+
+/// Makes sure that the person whom a row is about is at its customer.
+async fn ensure_contact(txn: &impl ConnectionTrait, row: &impl Form) -> Result<(), Error> {
+    let Some(id) = row.contact() else { return Ok(()) };
+    let there = contact::Entity::find_by_id(id)
+        .filter(contact::Column::CustomerId.eq(row.customer()))
+        .lock(LockType::KeyShare);
+    match there.one(txn).await? {
         Some(_) => Ok(()),
-        None => Err(Error::no_such::<user::Entity>().at(&["input", "assigneeId"])),
+        None => Err(Error::no_such::<contact::Entity>().at(&["input", "contactId"])),
     }
 }
 

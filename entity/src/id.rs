@@ -194,6 +194,8 @@ ids! {
     NoteId = "not";
     /// What somebody has to do.
     TaskId = "tsk";
+    /// A call to a customer, or from one.
+    CallId = "cal";
     /// Where events are sent to.
     WebhookEndpointId = "whe";
     /// The sending of an event to an endpoint.

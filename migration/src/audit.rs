@@ -14,9 +14,9 @@ use sea_orm_migration::sea_orm::{
 /// Tables that are a ledger themselves, or that machines write as they work.
 const NOT_AUDITED: [&str; 5] = ["ledger_entry", "allocation", "message", "job", "upload"];
 
-/// Columns that follow from others, count changes, or note that a record is used; so do all whose name
+/// Columns that follow from others, count changes, or note that a record is used or was looked at; so do all whose name
 /// ends with `_key`.
-const SKIPPED: [&str; 8] = [
+const SKIPPED: [&str; 10] = [
     "id",
     "created_at",
     "created_by",
@@ -25,6 +25,8 @@ const SKIPPED: [&str; 8] = [
     "version",
     "search_text",
     "used_at",
+    "look_at",
+    "noted_at",
 ];
 
 /// Parts of the names of columns whose values nobody may read, not even in the audit log.

@@ -41,6 +41,8 @@ mod m20261126_000097_pages;
 mod m20261126_000098_workflows;
 mod m20261126_000099_workflow_problem;
 mod m20261126_000100_tasks;
+mod m20261126_000110_calls;
+mod m20261126_000111_overdue;
 mod search;
 mod step;
 
@@ -80,6 +82,8 @@ impl MigratorTrait for Migrator {
             m20261126_000098_workflows,
             m20261126_000099_workflow_problem,
             m20261126_000100_tasks,
+            m20261126_000110_calls,
+            m20261126_000111_overdue,
         ]
     }
 }

@@ -13,6 +13,7 @@ use entity::automation::workflow::performer::performers;
 use entity::automation::workflow::{calendar, run};
 use entity::catalog::Scope;
 use entity::clock::Clock;
+use entity::collaboration::overdue;
 use entity::customers::custom::CustomFields;
 use entity::db::Db;
 use futures::FutureExt;
@@ -59,7 +60,7 @@ impl Engine {
         }
     }
 
-    /// Begins the runs whose day has come, and advances a batch of those that are due; gives how many.
+    /// Begins the runs whose day has come, says what is overdue, and advances a batch of those that are due; gives how many.
     ///
     /// # Errors
     /// The database.
@@ -75,6 +76,10 @@ impl Engine {
                 .boxed()
             });
             moved += usize::try_from(begun.await?).unwrap_or(usize::MAX);
+        }
+        if overdue::is_due(self.db.reader(), now).await? {
+            let noticed = self.db.write(move |txn| overdue::notice(txn, now).boxed()).await?;
+            moved += usize::try_from(noticed).unwrap_or(usize::MAX);
         }
         if run::is_due(self.db.reader(), now).await? {
             let advanced = self.db.write(move |txn| {

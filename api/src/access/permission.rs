@@ -32,6 +32,10 @@ choice! {
         ReadTasks,
         /// Create, change, complete and delete tasks.
         WriteTasks,
+        /// See calls: those of the users and of the customers whose records they reach.
+        ReadCalls,
+        /// Plan, change, make and delete calls.
+        WriteCalls,
         /// Import files, and follow the jobs. Importing takes the permissions to write what is
         /// imported, too, all of these with all records.
         Import,

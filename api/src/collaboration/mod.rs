@@ -1,5 +1,6 @@
 //! What people share with one another, what they keep at hand, and documents with their files.
 
+mod call;
 mod document;
 mod download;
 mod mark;
@@ -9,6 +10,9 @@ mod saved_view;
 mod task;
 mod upload;
 
+pub use call::{
+    CallDirection, CallEditMutation, CallMutation, CallOutcome, CallPurpose, CallState,
+};
 pub use document::DocumentMutation;
 pub use download::DownloadQuery;
 pub use mark::MarkMutation;

@@ -49,8 +49,9 @@ impl Role {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
-            Import, ReadAudit, ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows,
-            WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteTasks,
+            Import, ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts, ReadTasks,
+            ReadWorkflows, WriteCalls, WriteCustomers, WriteInvoices, WritePayments, WriteProducts,
+            WriteTasks,
         };
         match self {
             Self::Administrator => true,
@@ -65,11 +66,19 @@ impl Role {
                     | WriteProducts
                     | ReadTasks
                     | WriteTasks
+                    | ReadCalls
+                    | WriteCalls
                     | Import
             ),
             Self::Sales => matches!(
                 permission,
-                ReadCustomers | WriteCustomers | ReadProducts | ReadTasks | WriteTasks
+                ReadCustomers
+                    | WriteCustomers
+                    | ReadProducts
+                    | ReadTasks
+                    | WriteTasks
+                    | ReadCalls
+                    | WriteCalls
             ),
             Self::Auditor => {
                 matches!(
@@ -78,6 +87,7 @@ impl Role {
                         | ReadFinance
                         | ReadProducts
                         | ReadTasks
+                        | ReadCalls
                         | ReadAudit
                         | ReadWorkflows
                 )

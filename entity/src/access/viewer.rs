@@ -42,6 +42,10 @@ pub enum Permission {
     ReadTasks,
     /// Create, change, complete and delete tasks.
     WriteTasks,
+    /// See calls: those of the users and of the customers whose records they reach.
+    ReadCalls,
+    /// Plan, change, make and delete calls.
+    WriteCalls,
     /// Define custom fields.
     DefineFields,
     /// Import files, and follow the jobs. Importing takes the permissions to write what is

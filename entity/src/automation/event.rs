@@ -102,10 +102,26 @@ kinds! {
         TaskUpdated = "task.updated",
         /// A task was done.
         TaskCompleted = "task.completed",
+        /// A task was not done in time.
+        TaskOverdue = "task.overdue",
         /// A task was deleted; it can be restored.
         TaskDeleted = "task.deleted",
         /// The deletion of a task was taken back.
         TaskRestored = "task.restored",
+        /// A call was planned.
+        CallCreated = "call.created",
+        /// A call was changed, or called off.
+        CallUpdated = "call.updated",
+        /// Somebody began to make a call.
+        CallStarted = "call.started",
+        /// A call was made, and has an outcome.
+        CallCompleted = "call.completed",
+        /// A call was not made in time, or nobody said what came of it.
+        CallForgotten = "call.forgotten",
+        /// A call was deleted; it can be restored.
+        CallDeleted = "call.deleted",
+        /// The deletion of a call was taken back.
+        CallRestored = "call.restored",
         /// A file of receivables was imported.
         ReceivablesImported = "receivables.imported",
     }

@@ -10,7 +10,9 @@ use crate::access::{
 use crate::automation::webhook::{delivery, endpoint};
 use crate::automation::workflow::{run, step, version};
 use crate::automation::{job, message, workflow};
-use crate::collaboration::{document, document_tag, file, note, notification, saved_view, task};
+use crate::collaboration::{
+    call, document, document_tag, file, note, notification, saved_view, task,
+};
 use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
@@ -19,7 +21,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 39] {
+pub fn records() -> [&'static Record; 40] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -49,6 +51,7 @@ pub fn records() -> [&'static Record; 39] {
         saved_view::Entity::record(),
         note::Entity::record(),
         task::Entity::record(),
+        call::Entity::record(),
         notification::Entity::record(),
         change::Entity::record(),
         endpoint::Entity::record(),

@@ -1,5 +1,6 @@
 //! What people share with one another: documents with their files, views, and what they keep at hand.
 
+pub mod call;
 pub mod document;
 pub mod document_tag;
 pub mod export;
@@ -9,10 +10,14 @@ pub mod left;
 pub mod mark;
 pub mod note;
 pub mod notification;
+pub mod overdue;
 pub mod saved_view;
 mod subject;
 pub mod task;
 pub mod upload;
+
+use crate::error::Error;
+use crate::text;
 
 pub use subject::{Subject, Target};
 
@@ -49,10 +54,29 @@ pub enum CollaborationError {
     /// It is done or called off.
     #[error("this task was done or called off; reopen it first")]
     TaskNotOpen,
+    /// It was made or called off.
+    #[error("this call was made or called off; plan another one")]
+    CallNotPlanned,
+    /// Somebody is just calling them.
+    #[error("somebody is calling them right now; take another call, or try again in some minutes")]
+    CallInProgress,
     /// A task took less than no time.
     #[error("minutes are not negative")]
     NegativeMinutes,
     /// A file was uploaded already.
     #[error("this upload was used already; ask for a fresh one")]
     UploadUsed,
+}
+
+/// The stored form of an optional text with line breaks: cleaned, and `None` when nothing is left.
+fn parse_lines(
+    field: &'static str,
+    given: Option<String>,
+    most: usize,
+) -> Result<Option<String>, Error> {
+    let lines = given.map(|given| text::clean_lines(&given)).filter(|lines| !lines.is_empty());
+    match lines.as_ref().is_some_and(|lines| lines.chars().count() > most) {
+        true => Err(Error::invalid(field, format!("this has at most {most} characters"))),
+        false => Ok(lines),
+    }
 }

@@ -6,7 +6,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
-use super::CollaborationError;
+use super::{CollaborationError, overdue, parse_lines};
 use crate::access::{Actor, Permission, Scope, Viewer, user};
 use crate::automation::event;
 use crate::catalog::catalog;
@@ -16,7 +16,6 @@ use crate::edit::{self, edited};
 use crate::error::Error;
 use crate::id::{CustomerId, TaskId, UserId};
 use crate::search::searched;
-use crate::text;
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -68,6 +67,8 @@ pub struct Model {
     pub estimate_min: Option<i32>,
     pub spent_min: Option<i32>,
     pub done_at: Option<DateTimeUtc>,
+    pub look_at: Option<DateTimeUtc>,
+    pub noted_at: Option<DateTimeUtc>,
     pub search_text: String,
     pub deleted_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
@@ -125,14 +126,18 @@ catalog! {
 
 edited!(
     TaskId, TaskCreated / TaskUpdated / TaskDeleted,
-    { state: State::Open, done_at: None, search_text: String::new(), deleted_at: None },
+    {
+        state: State::Open, done_at: None, look_at: None, noted_at: None, search_text: String::new(),
+        deleted_at: None
+    },
     part of customer_id, given to assignee_id, deleted by deleted_at / TaskRestored
 );
 
 impl Model {
     fn check(&mut self, check: &mut Check) {
         check.put(parse_required("title", &self.title, 200), &mut self.title);
-        check.put(parse_description(self.description.take()), &mut self.description);
+        check
+            .put(parse_lines("description", self.description.take(), 5_000), &mut self.description);
         check.put(parse_text("project", self.project.take(), 100), &mut self.project);
         for (minutes, field) in [(self.estimate_min, "estimateMin"), (self.spent_min, "spentMin")] {
             check.that(
@@ -142,6 +147,12 @@ impl Model {
             );
         }
         self.search_text = searched([Some(&self.title), self.project.as_ref()]);
+        self.watch();
+    }
+
+    /// Says when it is overdue unless it is done by then.
+    fn watch(&mut self) {
+        self.look_at = overdue::look_at(self.due_at, self.state == State::Open, self.noted_at);
     }
 }
 
@@ -155,14 +166,6 @@ impl ActiveModel {
             self.assignee_id = Set(Some(viewer.user));
         }
         self
-    }
-}
-
-fn parse_description(given: Option<String>) -> Result<Option<String>, Error> {
-    let lines = given.map(|given| text::clean_lines(&given)).filter(|lines| !lines.is_empty());
-    match lines.as_ref().is_some_and(|lines| lines.chars().count() > 5_000) {
-        true => Err(Error::invalid("description", "this has at most 5000 characters")),
-        false => Ok(lines),
     }
 }
 
@@ -210,6 +213,7 @@ pub async fn turn(
     }
     row.state = state;
     row.done_at = (state == State::Done).then_some(now);
+    row.watch();
     edit::note(txn, kind, &row, actor, now).await?;
     edit::save::<Entity>(txn, row, actor, now).await
 }

@@ -4,6 +4,7 @@
 //! are what duplicates are found by; both follow from the other columns. A customer that was merged into
 //! another one is deleted and points to one that is not merged itself.
 
+use chrono_tz::Tz;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
 use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
@@ -13,7 +14,7 @@ use super::{address, contact, timeline};
 use crate::access::{Permission, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
-use crate::collaboration::{document, note, task};
+use crate::collaboration::{call, document, note, task};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
@@ -235,12 +236,14 @@ catalog! {
     /// Everything ever meant for it.
     messages: many::<message::Entity>(message::Column::CustomerId),
     /// What there was with it, newest first: invoices, payments, credit notes, messages, notes, tasks,
-    /// and changes of its stage or owner. What your role does not let you see is left out.
+    /// calls, and changes of its stage or owner. What your role does not let you see is left out.
     timeline: timeline("Timeline", timeline::branches()),
     /// What people wrote down about it.
     notes: many::<note::Entity>(note::Column::CustomerId),
     /// What there is to do for it.
     tasks: many::<task::Entity>(task::Column::CustomerId),
+    /// The calls to it, and from it.
+    calls: many::<call::Entity>(call::Column::CustomerId),
     /// With whom it is shared.
     shares: list::<share::Entity, _>(share::Column::RecordId, share::Column::Id, 3),
     /// Whether you may change it, and who belongs to it.
@@ -303,6 +306,12 @@ async fn lock(
 }
 
 impl Model {
+    /// The zone it lives in.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        self.time_zone.parse().unwrap_or(Tz::UTC)
+    }
+
     /// What the customer is found by.
     #[must_use]
     pub fn searched(&self) -> String {

@@ -64,6 +64,7 @@ pub const REFERENCES: &[Reference] = &[
     refer("event", "customer_id", Tie::Noted, Trace::Stays),
     refer("workflow_run", "customer_id", Tie::Belongs, Trace::Stays),
     refer("message", "customer_id", Tie::Belongs, Trace::Fades),
+    refer("call", "customer_id", Tie::Belongs, Trace::Goes),
     refer("contact", "customer_id", Tie::Belongs, Trace::Goes),
     refer("address", "customer_id", Tie::Belongs, Trace::Goes),
     refer("note", "customer_id", Tie::Belongs, Trace::Goes),

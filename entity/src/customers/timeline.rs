@@ -5,7 +5,7 @@ use sea_orm::IdenStatic;
 use super::change;
 use crate::automation::message;
 use crate::catalog::{Branch, Cataloged};
-use crate::collaboration::{note, task};
+use crate::collaboration::{call, note, task};
 use crate::finance::{credit_note, invoice, payment};
 
 /// The kinds of records in a customer's timeline.
@@ -55,6 +55,12 @@ pub fn branches() -> Vec<Branch> {
             "Somebody got something to do for it.",
             &task::Column::CustomerId,
             &task::Column::CreatedAt,
+        ),
+        branch::<call::Entity>(
+            "CALL",
+            "A call to it was planned, or one from it was noted.",
+            &call::Column::CustomerId,
+            &call::Column::CreatedAt,
         ),
         branch::<change::Entity>(
             "CHANGE",

@@ -12,6 +12,7 @@ impl App {
         use entity::automation::webhook::delivery;
         use entity::automation::workflow::run;
         use entity::automation::{event, job};
+        use entity::collaboration::overdue;
         let reader = self.db.reader();
         let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
         let due =
@@ -27,6 +28,7 @@ impl App {
             messages.filter(due).count(reader).await,
             delivery::due(reader, self.clock.now()).await,
             runs.count(reader).await,
+            overdue::is_due(reader, self.clock.now()).await.map(u64::from),
         ];
         counts.into_iter().map(|count| count.expect("a count")).sum()
     }

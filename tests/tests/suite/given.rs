@@ -24,6 +24,18 @@ pub const COMPLETE_TASK: &str = "mutation ($id: ID!, $spent: Int, $version: Int)
   completeTask(id: $id, spentMin: $spent, expectedVersion: $version) {
     task { id version state spentMin doneAt } userErrors { code field } } }";
 
+pub const CREATE_CALL: &str = "mutation ($customer: ID!, $input: CreateCallInput!, $key: String) {
+  createCall(customerId: $customer, input: $input, idempotencyKey: $key) {
+    call { id version subject direction purpose priority plannedAt plannedMin forgottenAt needs say avoid offer
+      state outcome attempt customer { displayName } contact { name } assignee { name } caller { name } }
+    userErrors { code message field } } }";
+
+pub const COMPLETE_CALL: &str = "mutation ($id: ID!, $input: CompleteCallInput!, $version: Int) {
+  completeCall(id: $id, input: $input, expectedVersion: $version) {
+    call { id version state outcome startedAt durationS completedAt note promised { amount currency } promisedOn
+      nextCall { id plannedAt attempt subject assignee { name } firstCall { id } } }
+    userErrors { code field } } }";
+
 pub const CREATE_WORKFLOW: &str =
     "mutation ($input: CreateWorkflowInput!) { createWorkflow(input: $input) {
   workflow { id version state } userErrors { code message field } } }";

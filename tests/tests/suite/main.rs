@@ -4,6 +4,7 @@ mod access;
 mod api_keys;
 mod attacks;
 mod audit;
+mod calls;
 mod changing;
 mod custom_fields;
 mod customers;

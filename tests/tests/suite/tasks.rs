@@ -288,6 +288,34 @@ on_both_stacks! {
         assert_eq!(history["task"]["history"]["totalCount"], 3);
     }
 
+    /// Nobody is told twice of the same day, nor of what was done in time; another day counts anew.
+    async fn a_task_that_is_not_done_in_time_is_said_to_be_overdue_once(app: App) {
+        let due = |hours: i64| json!({ "dueAt": app.clock.now() + TimeDelta::hours(hours) });
+        let late = task(app, "Late", None, due(1)).await;
+        let done = task(app, "Done", None, due(1)).await;
+        let gone = task(app, "Gone", None, due(1)).await;
+        task(app, "Later", None, due(30)).await;
+        change(app, COMPLETE_TASK, json!({ "id": done })).await;
+        change(app, &by_id("deleteTask"), json!({ "id": gone })).await;
+        app.drain().await;
+        assert_eq!(events(app, "task.overdue").await, 0);
+        let another = due(2);
+        app.advance(TimeDelta::hours(1));
+        app.drain().await;
+        assert_eq!(events(app, "task.overdue").await, 1);
+        change(app, UPDATE, json!({ "id": late, "input": { "title": "Still late" } })).await;
+        app.drain().await;
+        assert_eq!(events(app, "task.overdue").await, 1, "its day is the same");
+        change(app, UPDATE, json!({ "id": late, "input": another })).await;
+        app.advance(TimeDelta::hours(2));
+        app.drain().await;
+        assert_eq!(events(app, "task.overdue").await, 2);
+        let left = app.number("SELECT count(*) AS n FROM audit_entry WHERE user_id IS NULL AND record_table = 'task'").await;
+        assert_eq!(left, 0, "looking changes nothing");
+        let query = "query ($id: ID!) { task(id: $id) { version } }";
+        assert_eq!(app.ask(query, json!({ "id": late })).await["task"]["version"], 3);
+    }
+
     /// What happens to tasks starts workflows, those of which a filter is about.
     async fn a_workflow_begins_with_a_task(app: App) {
         let (chief, token) = app.user(Role::Administrator.id()).await;

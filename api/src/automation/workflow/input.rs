@@ -6,7 +6,7 @@ use async_graphql::{ID, InputObject, OneofObject};
 use entity::automation::event;
 use entity::automation::workflow::definition::{Action, Definition, Reentry, Step, Trigger, Wait};
 use entity::check::{Refusal, Refusals};
-use entity::collaboration::task;
+use entity::collaboration::{call, task};
 use entity::customers::customer;
 use entity::finance::{invoice, payment};
 use entity::sales::product;
@@ -71,6 +71,8 @@ pub enum RecordFilterInput {
     Product(FilterOf<product::Entity>),
     /// Of tasks.
     Task(FilterOf<task::Entity>),
+    /// Of calls.
+    Call(FilterOf<call::Entity>),
 }
 
 /// What starts a workflow.
@@ -286,6 +288,7 @@ impl RecordFilterInput {
             Self::Payment(filter) => ("Payment", filter.json),
             Self::Product(filter) => ("Product", filter.json),
             Self::Task(filter) => ("Task", filter.json),
+            Self::Call(filter) => ("Call", filter.json),
         };
         if kind != record {
             wrong.note(at, format!("give a filter of the workflow's records, {record}"));

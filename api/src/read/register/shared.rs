@@ -10,7 +10,9 @@ use crate::automation::{
     JobKind, JobState, MessageKind, MessageReason, MessageState, WebhookDeliveryState,
     WorkflowRunState, WorkflowState, WorkflowStepOutcome,
 };
-use crate::collaboration::{NotificationKind, TaskPriority, TaskState};
+use crate::collaboration::{
+    CallDirection, CallOutcome, CallPurpose, CallState, NotificationKind, TaskPriority, TaskState,
+};
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
@@ -61,6 +63,10 @@ pub(super) fn register(registry: &mut Registry) {
         <NotificationKind as OutputType>::create_type_info,
         <TaskPriority as OutputType>::create_type_info,
         <TaskState as OutputType>::create_type_info,
+        <CallDirection as OutputType>::create_type_info,
+        <CallPurpose as OutputType>::create_type_info,
+        <CallState as OutputType>::create_type_info,
+        <CallOutcome as OutputType>::create_type_info,
     ] {
         type_of(registry);
     }

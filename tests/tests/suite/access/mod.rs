@@ -55,6 +55,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Product", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
     ("Task", "history", Permission::ReadAudit),
+    ("Call", "history", Permission::ReadAudit),
     ("Document", "history", Permission::ReadAudit),
     ("Workflow", "history", Permission::ReadAudit),
 ];
@@ -75,9 +76,10 @@ const FOR_KEYS: &[(&str, &str)] = &[
 #[expect(clippy::too_many_lines, reason = "each field has its line")]
 fn needed(name: &str) -> Needs {
     use Permission::{
-        DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit,
+        DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit, ReadCalls,
         ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows, RunWorkflows,
-        WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteTasks, WriteWorkflows,
+        WriteCalls, WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteTasks,
+        WriteWorkflows,
     };
     match name {
         "login"
@@ -236,6 +238,9 @@ fn needed(name: &str) -> Needs {
         "task" | "tasks" | "taskGroups" | "exportTasks" => Needs::All(ReadTasks),
         "createTask" | "updateTask" | "completeTask" | "cancelTask" | "reopenTask"
         | "deleteTask" | "restoreTask" => Needs::All(WriteTasks),
+        "call" | "calls" | "callGroups" | "exportCalls" => Needs::All(ReadCalls),
+        "createCall" | "updateCall" | "startCall" | "completeCall" | "cancelCall"
+        | "deleteCall" | "restoreCall" => Needs::All(WriteCalls),
         "importReceivables"
         | "importCustomers"
         | "undoImport"

@@ -14,8 +14,8 @@ use tests::receiver::{Act, Receiver};
 use super::removal::columns;
 use crate::erasure::MERGE;
 use crate::given::{
-    CREATE_CUSTOMER, CREATE_TEAM, CREATE_UPLOAD, RECORD_PAYMENT, SHARE_CUSTOMER, customer,
-    document, invoice, payment, workflow,
+    CREATE_CALL, CREATE_CUSTOMER, CREATE_TEAM, CREATE_UPLOAD, RECORD_PAYMENT, SHARE_CUSTOMER,
+    customer, document, invoice, payment, workflow,
 };
 use crate::invoices::VOID;
 
@@ -85,6 +85,9 @@ async fn referred(app: &App) -> String {
     let task = "mutation ($id: ID!) { createTask(customerId: $id, input: { title: \"Call\" }) {
       task { id } userErrors { code } } }";
     app.make("task", task, json!({ "id": id })).await;
+    let input =
+        json!({ "subject": "Coffee", "purpose": "SALES", "plannedAt": "2026-12-01T03:00:00Z" });
+    app.make("call", CREATE_CALL, json!({ "customer": id, "input": input })).await;
     document(app, &json!(id), "a.txt", b"a").await;
     let upload = json!({ "record": id, "fileName": "b.txt", "size": 1 });
     app.make("upload", CREATE_UPLOAD, json!({ "input": upload })).await;

@@ -35,13 +35,19 @@ const BOOKS: &str = "query ($id: ID!) { customer(id: $id) { balances { amount cu
 
 const WHO: &str = "query ($id: ID!) { customer(id: $id) { displayName number email phone taxNumber
   customFields { value } contacts { name } addresses { lines } deletedAt anonymisedAt
-  notes { totalCount } tasks { totalCount } documents { totalCount }
+  notes { totalCount } tasks { totalCount } calls { totalCount } documents { totalCount }
   messages(first: 50) { nodes { state recipient subject detail } } } }";
 
 /// The columns of texts about a customer that say nothing of a person.
-const NO_PERSONAL_DATA: [&str; 10] = [
+const NO_PERSONAL_DATA: [&str; 16] = [
     "address.country",
     "address.kind",
+    "call.direction",
+    "call.outcome",
+    "call.priority",
+    "call.promised_currency",
+    "call.purpose",
+    "call.state",
     "customer.currency",
     "customer.kind",
     "customer.language",
@@ -103,7 +109,7 @@ on_both_stacks! {
         app.drain().await;
         seal(app).await;
         let before = found(app).await;
-        for table in ["audit_entry", "contact", "customer", "document", "file", "message", "note", "task", "webhook_delivery"] {
+        for table in ["audit_entry", "call", "contact", "customer", "document", "file", "message", "note", "task", "webhook_delivery"] {
             assert!(tables(&before).contains(&table), "the search does not find it in {table}: {before:#?}");
         }
         assert_eq!(without_canary(app).await, NO_PERSONAL_DATA);
@@ -140,7 +146,7 @@ on_both_stacks! {
             assert_eq!(who[field], Value::Null, "{field}");
         }
         assert_eq!((&who["contacts"], &who["addresses"]), (&json!([]), &json!([])));
-        for field in ["notes", "tasks", "documents"] {
+        for field in ["notes", "tasks", "calls", "documents"] {
             assert_eq!(who[field]["totalCount"], 0, "{field}");
         }
         let told = receiver.received();

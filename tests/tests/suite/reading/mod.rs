@@ -70,6 +70,7 @@ async fn company(app: &App, owners: &[UserId]) {
                 app.make("task", given::COMPLETE_TASK, json!({ "id": task["id"] })).await;
             }
         }
+        calls(app, &made["id"], index, owners).await;
         for at in 0..index % 2 {
             let contract = given::document(app, &made["id"], "Hợp đồng.pdf", b"%PDF-1.7").await;
             given::document(app, &contract["documentId"], "Phụ lục.html", b"<html>").await;
@@ -107,6 +108,28 @@ async fn company(app: &App, owners: &[UserId]) {
         }
     }
     app.drain().await;
+}
+
+/// Calls to a customer: planned, promised to be paid for, and to be made again.
+async fn calls(app: &App, customer: &Value, index: usize, owners: &[UserId]) {
+    for at in 0..index % 3 {
+        let assignee = owners.get((index + at) % (owners.len() + 1));
+        let input = json!({
+            "subject": "Đơn hàng", "purpose": if at == 0 { "SALES" } else { "SERVICE" }, "plannedAt": "2026-11-03T03:00:00Z",
+            "assigneeId": assignee.map(|user| user.global()), "needs": (at == 1).then_some("Cà phê"),
+        });
+        let call = json!({ "customer": customer, "input": input });
+        let call = app.make("call", given::CREATE_CALL, call).await;
+        let promised = json!({ "amount": "1500", "currency": "VND" });
+        let outcome = match index % 2 {
+            0 => json!({ "outcome": "NO_ANSWER", "durationS": 20 }),
+            _ => json!({ "outcome": "PROMISE_TO_PAY", "promised": promised }),
+        };
+        if at == 1 {
+            app.make("call", given::COMPLETE_CALL, json!({ "id": call["id"], "input": outcome }))
+                .await;
+        }
+    }
 }
 
 /// Whether an answer is the expected one, whatever its cursors are.
@@ -172,7 +195,7 @@ on_both_stacks! {
         for (customers, finance) in scopes {
             let grants = [
                 ("READ_CUSTOMERS", customers), ("READ_FINANCE", finance), ("IMPORT", "ALL"),
-                ("READ_TASKS", finance), ("WRITE_TASKS", customers),
+                ("READ_TASKS", finance), ("WRITE_TASKS", customers), ("READ_CALLS", finance), ("WRITE_CALLS", customers),
             ];
             viewers.push(app.user(role(app, &grants).await).await);
         }
