@@ -22,6 +22,7 @@ pub mod finance;
 pub mod http;
 mod id;
 pub mod live;
+mod marketing;
 mod payload;
 pub mod read;
 mod sales;

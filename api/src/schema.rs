@@ -8,7 +8,9 @@ use crate::access::{
     SecondFactorMutation, SecondFactorQuery, SessionMutation, SessionQuery, ShareMutation,
     TeamMutation, UserMutation, UserQuery,
 };
-use crate::automation::{JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery};
+use crate::automation::{
+    GateMutation, GateQuery, JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery,
+};
 use crate::collaboration::{
     CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
     NotificationMutation, NotificationQuery, SavedViewMutation, TaskEditMutation, TaskMutation,
@@ -25,6 +27,7 @@ use crate::finance::{
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
 use crate::live::Subscription;
+use crate::marketing::{ConsentMutation, SuppressionMutation};
 use crate::read::{Exports, Roots};
 use crate::sales::ProductMutation;
 
@@ -86,7 +89,10 @@ struct CollaborationMutations(
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
 #[derive(MergedObject, Default)]
-struct AutomationMutations(JobMutation, WebhookMutation, WorkflowMutation);
+struct AutomationMutations(JobMutation, WebhookMutation, WorkflowMutation, GateMutation);
+
+#[derive(MergedObject, Default)]
+struct MarketingMutations(ConsentMutation, SuppressionMutation);
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
@@ -99,6 +105,7 @@ pub struct Query(
     DownloadQuery,
     NotificationQuery,
     WorkflowQuery,
+    GateQuery,
 );
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.
@@ -109,6 +116,7 @@ pub struct Mutation(
     CollaborationMutations,
     FinanceMutations,
     AutomationMutations,
+    MarketingMutations,
     ProductMutation,
     Exports,
 );

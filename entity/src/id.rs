@@ -174,6 +174,14 @@ ids! {
     EventId = "evt";
     /// Something meant for a customer.
     MessageId = "msg";
+    /// How customers may be reached.
+    ContactPolicyId = "cpo";
+    /// A day on which people do not work.
+    HolidayId = "hol";
+    /// What a customer has said of messages.
+    ConsentId = "cns";
+    /// An address to which nothing may go.
+    SuppressionId = "sup";
     /// Long work that a person waits for.
     JobId = "job";
     /// A mapping of a file's columns that people keep.

@@ -14,6 +14,7 @@ pub mod edit;
 pub mod error;
 pub mod finance;
 pub mod id;
+pub mod marketing;
 pub mod money;
 pub mod sales;
 pub mod search;

@@ -41,6 +41,8 @@ mod m20261126_000097_pages;
 mod m20261126_000098_workflows;
 mod m20261126_000099_workflow_problem;
 mod m20261126_000100_tasks;
+mod m20261126_000101_gate;
+mod m20261126_000102_presets;
 mod m20261126_000110_calls;
 mod m20261126_000111_overdue;
 mod search;
@@ -84,6 +86,8 @@ impl MigratorTrait for Migrator {
             m20261126_000100_tasks,
             m20261126_000110_calls,
             m20261126_000111_overdue,
+            m20261126_000101_gate,
+            m20261126_000102_presets,
         ]
     }
 }

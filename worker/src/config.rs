@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use entity::access::role;
+use entity::automation::workflow::preset;
 use entity::clock::Clock;
 use entity::db::Db;
 use object_store::ObjectStore;
@@ -256,6 +257,7 @@ impl Stack {
                 opened => {
                     let db = opened?;
                     role::install(&db, clock.now()).await?;
+                    preset::install(&db, clock.now()).await?;
                     return Ok(db);
                 }
             }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::access::reset;
+use crate::automation::written;
 use crate::collaboration::notice;
 use crate::document::{DocumentError, Documents, Party, Rendered};
 use crate::finance::receipt;
@@ -20,6 +21,8 @@ pub enum Letter {
     Reset(Box<reset::Letter>),
     /// What a user is told.
     Notice(Box<notice::Letter>),
+    /// What people have written for customers.
+    Written(Box<written::Letter>),
 }
 
 impl Letter {
@@ -35,10 +38,11 @@ impl Letter {
             Kind::PasswordReset | Kind::Invitation => 0,
             Kind::Notification => 1,
             Kind::Receipt | Kind::ReceiptCancellation => 2,
+            Kind::Workflow => 3,
         };
-        let [mut resets, mut notices, mut receipts] = [const { Vec::new() }; 3];
+        let [mut resets, mut notices, mut receipts, mut texts] = [const { Vec::new() }; 4];
         for message in messages {
-            [&mut resets, &mut notices, &mut receipts][of(&message)].push(message);
+            [&mut resets, &mut notices, &mut receipts, &mut texts][of(&message)].push(message);
         }
         let found = reset::letters(db, &resets).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Reset(Box::new(letter))));
@@ -46,6 +50,9 @@ impl Letter {
         let found = notice::letters(db, &notices).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Notice(Box::new(letter))));
         all.extend(notices.into_iter().zip(found));
+        let found = written::letters(db, &texts).await?.into_iter();
+        let found = found.map(|letter| letter.map(|letter| Self::Written(Box::new(letter))));
+        all.extend(texts.into_iter().zip(found));
         if !receipts.is_empty() {
             let found = receipt::letters(db, &receipts).await?.into_iter();
             let found = found.map(|letter| letter.map(|letter| Self::Receipt(Box::new(letter))));
@@ -61,6 +68,7 @@ impl Letter {
             Self::Receipt(letter) => &letter.facts.organisation,
             Self::Reset(letter) => &letter.facts.organisation,
             Self::Notice(letter) => &letter.facts.organisation,
+            Self::Written(letter) => &letter.facts.organisation,
         }
     }
 
@@ -71,6 +79,7 @@ impl Letter {
             Self::Receipt(letter) => &letter.addressee,
             Self::Reset(letter) => &letter.facts.name,
             Self::Notice(letter) => &letter.facts.name,
+            Self::Written(letter) => &letter.facts.addressee,
         }
     }
 
@@ -81,6 +90,7 @@ impl Letter {
             Self::Receipt(letter) => letter.email.as_deref(),
             Self::Reset(letter) => Some(&letter.email),
             Self::Notice(letter) => Some(&letter.email),
+            Self::Written(letter) => letter.email.as_deref(),
         }
     }
 
@@ -91,6 +101,7 @@ impl Letter {
             Self::Receipt(letter) => serde_json::to_value(&letter.facts),
             Self::Reset(letter) => serde_json::to_value(&letter.facts),
             Self::Notice(letter) => serde_json::to_value(&letter.facts),
+            Self::Written(letter) => serde_json::to_value(&letter.facts),
         };
         facts.unwrap_or_default()
     }
@@ -99,7 +110,7 @@ impl Letter {
     #[must_use]
     pub fn token(&self) -> Option<(PasswordResetId, String)> {
         match self {
-            Self::Receipt(_) | Self::Notice(_) => None,
+            Self::Receipt(_) | Self::Notice(_) | Self::Written(_) => None,
             Self::Reset(letter) => Some((letter.reset, letter.token.sha256())),
         }
     }
@@ -119,6 +130,7 @@ impl Letter {
                 }
             }
             Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
+            Self::Written(letter) => documents.letter(&letter.facts),
         }
     }
 }

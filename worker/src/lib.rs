@@ -4,6 +4,7 @@
 //! effect of once.
 
 pub mod access;
+pub mod automation;
 pub mod collaboration;
 pub mod config;
 pub mod customers;

@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 use crate::access::reset;
 use crate::engine::Ground;
 use crate::feed::{Changes, Due, DueKind, Publisher, Signal};
-use crate::finance::receipt;
 
 /// How many events are relayed at once.
 const EVENTS: u64 = 500;
@@ -121,8 +120,6 @@ impl Relay {
                 if events.is_empty() {
                     return Ok(events);
                 }
-                let receipts = receipt::planned(txn, &events).await?;
-                message::plan_receipts(txn, &receipts, now).await?;
                 let resets = reset::planned(txn, &events).await?;
                 message::plan_resets(txn, &resets, now).await?;
                 delivery::plan(txn, &events, now).await?;

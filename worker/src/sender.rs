@@ -86,11 +86,12 @@ impl Sender {
                 }
             }
         }
-        let ready = Arc::new(ready);
+        let (ready, messages) = (Arc::new(ready), Arc::<[message::Model]>::from(messages));
         let (now, lease) = (self.clock.now(), self.lease());
         let ours = self.db.write(|txn| {
-            let ready = Arc::clone(&ready);
-            async move { message::ready_to_transmit(txn, &ready, lease, now).await }.boxed()
+            let (ready, messages) = (Arc::clone(&ready), Arc::clone(&messages));
+            async move { message::ready_to_transmit(txn, &messages, &ready, lease, now).await }
+                .boxed()
         });
         let ours = ours.await?;
         let ready = Arc::into_inner(ready).unwrap_or_default();

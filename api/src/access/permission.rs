@@ -36,6 +36,8 @@ choice! {
         ReadCalls,
         /// Plan, change, make and delete calls.
         WriteCalls,
+        /// Say how customers may be reached: at which times, how often, by which laws.
+        WriteContactRules,
         /// Import files, and follow the jobs. Importing takes the permissions to write what is
         /// imported, too, all of these with all records.
         Import,

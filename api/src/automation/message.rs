@@ -3,6 +3,24 @@
 use crate::choice::choice;
 
 choice! {
+    /// What a message is about, which says how it is treated.
+    MessageClass mirrors "entity::automation::message::Class" {
+        /// A receipt for money that came in.
+        Receipt,
+        /// Something about a user's own account.
+        Account,
+        /// Something that a user is told.
+        Notification,
+        /// What a customer has to know of what they have with us.
+        Service,
+        /// A reminder of what they owe.
+        Collection,
+        /// An offer.
+        Marketing,
+    }
+}
+
+choice! {
     /// Which template a message is written with.
     MessageKind mirrors "entity::automation::message::Kind" {
         /// We received your payment.
@@ -15,6 +33,8 @@ choice! {
         Invitation,
         /// What a user is told in Rapport, too.
         Notification,
+        /// What the step of a workflow says.
+        Workflow,
     }
 }
 
@@ -61,5 +81,29 @@ choice! {
         UnknownOutcome,
         /// It was tried for as long as it made sense.
         ExpiredLate,
+        /// The address does not exist.
+        HardBounced,
+        /// Who has the address has complained.
+        Complained,
+        /// The customer wants nothing about its topic.
+        UnsubTopic,
+        /// The customer wants nothing on the channel.
+        UnsubAll,
+        /// The customer has not consented to it.
+        NoConsent,
+        /// The number is on a register of those who want no calls.
+        DncRegister,
+        /// The address was on a list of those to whom nothing may go.
+        SuppressedImport,
+        /// Enough has reached the customer, as the organisation sees it.
+        FreqCap,
+        /// Enough has reached the customer, as the law sees it.
+        LegalCap,
+        /// The law lets nothing reach the customer at this time.
+        LegalWindow,
+        /// The organisation lets nothing reach the customer at this time.
+        QuietHours,
+        /// It is a holiday where the customer is.
+        Holiday,
     }
 }

@@ -1,12 +1,14 @@
 //! What Rapport does by itself: the message ledger, jobs, webhooks and workflows.
 
+mod gate;
 mod job;
 mod message;
 mod webhook;
 mod workflow;
 
+pub use gate::{GateMutation, GateQuery};
 pub use job::{JobKind, JobMutation, JobState};
-pub use message::{MessageKind, MessageReason, MessageState};
+pub use message::{MessageClass, MessageKind, MessageReason, MessageState};
 pub use webhook::{WebhookDeliveryState, WebhookMutation};
 pub use workflow::{
     WorkflowMutation, WorkflowQuery, WorkflowRunState, WorkflowState, WorkflowStepOutcome,

@@ -46,6 +46,8 @@ pub enum Permission {
     ReadCalls,
     /// Plan, change, make and delete calls.
     WriteCalls,
+    /// Say how customers may be reached: at which times, how often, by which laws.
+    WriteContactRules,
     /// Define custom fields.
     DefineFields,
     /// Import files, and follow the jobs. Importing takes the permissions to write what is

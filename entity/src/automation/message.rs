@@ -4,31 +4,36 @@
 //! committed, before the first byte leaves; a message found in `TRANSMITTING` after a crash becomes
 //! `UNKNOWN` and is never sent again by itself.
 
-use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
+use sea_orm::{DeriveActiveEnum, EnumIter, QuerySelect};
+use serde::{Deserialize, Serialize};
 
-use super::AutomationError;
-use crate::access::password_reset::{self, Purpose};
-use crate::access::{Actor, Permission, user};
+use super::workflow::run;
+use crate::access::{Permission, user};
 use crate::catalog::catalog;
-use crate::collaboration::notification;
 use crate::customers::customer::{self, Channel};
-use crate::error::Error;
-use crate::finance::receipt;
-use crate::id::{CustomerId, EventId, Id, MessageId, ReceiptId, UserId};
+use crate::id::{
+    CustomerId, EventId, MessageId, ReceiptId, UserId, WorkflowRunId, WorkflowVersionId,
+};
 
 mod fade;
+mod gated;
 mod outcome;
+mod perform;
+mod plan;
+pub mod wording;
 mod work;
 
-pub(crate) use fade::fade;
+pub(crate) use fade::{SENT, fade};
 pub use outcome::{Outcome, expire_leases, settle};
+pub use perform::{Content, Send, SendMail, To};
+pub use plan::{Outgoing, PlannedReceipt, plan_notifications, plan_resets, resend_receipt};
+pub(crate) use plan::{plan_outgoing, plan_receipts, subjects};
 pub use work::{Ready, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress};
 
 /// What a message is about, which decides how it is treated when its outcome is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",
@@ -41,6 +46,20 @@ pub enum Class {
     Account,
     /// Something that a user is told.
     Notification,
+    /// What a customer has to know of what they have with us.
+    Service,
+    /// A reminder of what they owe.
+    Collection,
+    /// An offer.
+    Marketing,
+}
+
+impl Class {
+    /// Whether it answers to what somebody did, so that no time, cap or wish holds it back.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Receipt | Self::Account | Self::Notification)
+    }
 }
 
 /// Which template it is written with.
@@ -61,6 +80,8 @@ pub enum Kind {
     Invitation,
     /// What a user is told in Rapport, too.
     Notification,
+    /// What the step of a workflow says.
+    Workflow,
 }
 
 /// How far a message has come.
@@ -94,7 +115,7 @@ pub enum State {
 }
 
 /// Why a message is where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(32))",
@@ -115,6 +136,30 @@ pub enum Reason {
     UnknownOutcome,
     /// It was tried for as long as it made sense.
     ExpiredLate,
+    /// The address does not exist.
+    HardBounced,
+    /// Who has the address has complained.
+    Complained,
+    /// The customer wants nothing about its topic.
+    UnsubTopic,
+    /// The customer wants nothing on the channel.
+    UnsubAll,
+    /// The customer has not consented to it.
+    NoConsent,
+    /// The number is on a register of those who want no calls.
+    DncRegister,
+    /// The address was on a list of those to whom nothing may go.
+    SuppressedImport,
+    /// Enough has reached the customer, as the organisation sees it.
+    FreqCap,
+    /// Enough has reached the customer, as the law sees it.
+    LegalCap,
+    /// The law lets nothing reach the customer at this time.
+    LegalWindow,
+    /// The organisation lets nothing reach the customer at this time.
+    QuietHours,
+    /// It is a holiday where the customer is.
+    Holiday,
 }
 
 /// A message.
@@ -140,6 +185,18 @@ pub struct Model {
     pub subject_id: Uuid,
     /// What made it be planned.
     pub event_id: Option<EventId>,
+    /// The run of a workflow that made it be planned.
+    pub run_id: Option<WorkflowRunId>,
+    /// The version that says what is in it.
+    pub version_id: Option<WorkflowVersionId>,
+    /// The step of that, by its key.
+    pub step: Option<String>,
+    /// What it is about in the customer's eyes.
+    pub topic: Option<String>,
+    /// The number of the policy that it was last looked at by.
+    pub policy: Option<i32>,
+    /// What the gate looked at then.
+    pub trace: Option<Json>,
     /// The message that it is a copy of.
     pub copy_of_id: Option<MessageId>,
     /// How far it has come.
@@ -194,6 +251,8 @@ catalog! {
     subject_id: uuid::<ReceiptId>(Column::SubjectId).hidden(),
     /// The user it is for; null when it is for a customer.
     user: one::<user::Entity>(Column::UserId),
+    /// What it is about, which says how it is treated.
+    class: choice::<Class>("MessageClass", Column::Class).filtered().grouped(),
     /// Which template it is written with.
     kind: choice::<Kind>("MessageKind", Column::Kind).filtered().grouped(),
     /// The way it goes.
@@ -212,6 +271,12 @@ catalog! {
     message_id: text(Column::MessageId).filtered(),
     /// The SHA-256 of the exact bytes that were sent; null before it was written.
     body_sha256: text(Column::BodySha256),
+    /// What it is about in the customer's eyes, such as `newsletter`; null when it has no topic.
+    topic: text(Column::Topic).filtered().grouped(),
+    /// The run of a workflow that made it be planned; null when none did.
+    workflow_run: one::<run::Entity>(Column::RunId),
+    /// The step of the workflow that says what is in it, by its key; null when none does.
+    step: text(Column::Step).filtered().grouped(),
     /// The message that it is a copy of; null for an original.
     copy_of: one::<Entity>(Column::CopyOfId),
     /// How often it was put on the wire.
@@ -224,197 +289,6 @@ catalog! {
     settled_at: instant(Column::SettledAt).filtered().ordered().grouped(),
     /// When it was planned.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
-}
-
-/// How long a receipt is worth sending.
-const RECEIPT_LIFETIME: chrono::TimeDelta = chrono::TimeDelta::hours(48);
-
-/// How many copies of a receipt may be sent within a day.
-const COPIES_A_DAY: usize = 3;
-
-/// A receipt that its customer is to get.
-#[derive(Clone, Debug)]
-pub struct PlannedReceipt {
-    /// Which receipt.
-    pub receipt: ReceiptId,
-    /// What it says.
-    pub kind: receipt::Kind,
-    /// Whom it is for.
-    pub customer: CustomerId,
-    /// What made it be planned.
-    pub event: EventId,
-}
-
-impl PlannedReceipt {
-    fn row(&self, now: DateTimeUtc) -> ActiveModel {
-        let effect_key = format!("receipt:{}", self.receipt.0);
-        let kind = match self.kind {
-            receipt::Kind::Receipt => Kind::Receipt,
-            receipt::Kind::Cancellation => Kind::ReceiptCancellation,
-        };
-        ActiveModel {
-            event_id: Set(Some(self.event)),
-            customer_id: Set(Some(self.customer)),
-            ..planned(effect_key, kind, self.receipt.0, Actor::System, now)
-        }
-    }
-}
-
-/// The left side of the Message-ID: the same for the same effect, so that a message whose fate is unknown
-/// can be looked for in the logs of mail servers.
-fn message_id(effect_key: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, effect_key.as_bytes()).to_string()
-}
-
-fn planned(
-    effect_key: String,
-    kind: Kind,
-    subject: Uuid,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> ActiveModel {
-    ActiveModel {
-        id: Set(MessageId::new(now)),
-        message_id: Set(message_id(&effect_key)),
-        effect_key: Set(effect_key),
-        class: Set(Class::Receipt),
-        kind: Set(kind),
-        channel: Set(Channel::Email),
-        customer_id: Set(None),
-        user_id: Set(None),
-        subject_id: Set(subject),
-        event_id: Set(None),
-        copy_of_id: Set(None),
-        state: Set(State::Planned),
-        reason: Set(None),
-        detail: Set(None),
-        facts: Set(None),
-        recipient: Set(None),
-        subject: Set(None),
-        body: Set(None),
-        body_sha256: Set(None),
-        due_at: Set(now),
-        expires_at: Set(now + RECEIPT_LIFETIME),
-        attempts: Set(0),
-        enqueued_at: Set(None),
-        lease_until: Set(None),
-        fence: Set(0),
-        transmitted_at: Set(None),
-        settled_at: Set(None),
-        created_at: Set(now),
-        created_by: Set(actor.user()),
-    }
-}
-
-/// Plans receipts; those that were planned already are left as they are.
-///
-/// # Errors
-/// The database.
-pub async fn plan_receipts(
-    txn: &impl ConnectionTrait,
-    receipts: &[PlannedReceipt],
-    now: DateTimeUtc,
-) -> Result<(), Error> {
-    if receipts.is_empty() {
-        return Ok(());
-    }
-    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
-    let rows = receipts.iter().map(|receipt| receipt.row(now));
-    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
-    Ok(())
-}
-
-/// Plans mails for choosing new passwords; those that were planned already are left as they are.
-///
-/// # Errors
-/// The database.
-pub async fn plan_resets(
-    txn: &impl ConnectionTrait,
-    resets: &[password_reset::Planned],
-    now: DateTimeUtc,
-) -> Result<(), Error> {
-    if resets.is_empty() {
-        return Ok(());
-    }
-    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
-    let rows = resets.iter().map(|planned_reset| {
-        let key = format!("password-reset:{}", planned_reset.reset.0);
-        let reset = planned_reset.reset.into();
-        let kind = match planned_reset.purpose {
-            Purpose::Reset => Kind::PasswordReset,
-            Purpose::Invitation => Kind::Invitation,
-        };
-        ActiveModel {
-            class: Set(Class::Account),
-            user_id: Set(Some(planned_reset.user)),
-            expires_at: Set(planned_reset.expires_at),
-            ..planned(key, kind, reset, Actor::System, now)
-        }
-    });
-    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
-    Ok(())
-}
-
-/// Plans the mails of notifications; those that were planned already are left as they are.
-///
-/// # Errors
-/// The database.
-pub async fn plan_notifications(
-    txn: &impl ConnectionTrait,
-    notifications: &[&notification::Model],
-    now: DateTimeUtc,
-) -> Result<(), Error> {
-    if notifications.is_empty() {
-        return Ok(());
-    }
-    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
-    let rows = notifications.iter().map(|told| {
-        let key = format!("notification:{}", told.id.0);
-        ActiveModel {
-            class: Set(Class::Notification),
-            user_id: Set(Some(told.user_id)),
-            ..planned(key, Kind::Notification, told.id.0, Actor::System, now)
-        }
-    });
-    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
-    Ok(())
-}
-
-/// Plans a copy of a receipt's message: the same content, marked as a copy, to the customer's address
-/// of today.
-///
-/// # Errors
-/// `StillOnItsWay`, `TooManyCopies`, [`crate::finance::FinanceError::NoReceipt`].
-pub async fn resend_receipt(
-    txn: &impl ConnectionTrait,
-    receipt: ReceiptId,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    let sent = Entity::find()
-        .filter(Column::SubjectId.eq(receipt.0))
-        .order_by_asc(Column::Id)
-        .lock_exclusive()
-        .all(txn)
-        .await?;
-    let original = sent.iter().find(|message| message.copy_of_id.is_none());
-    let original = original.ok_or(crate::finance::FinanceError::NoReceipt)?;
-    if sent.iter().any(|message| message.settled_at.is_none()) {
-        return Err(AutomationError::StillOnItsWay.into());
-    }
-    let copies = sent.iter().filter(|message| message.copy_of_id.is_some());
-    let day_ago = now - chrono::TimeDelta::days(1);
-    if copies.clone().filter(|copy| copy.created_at > day_ago).count() >= COPIES_A_DAY {
-        return Err(AutomationError::TooManyCopies(COPIES_A_DAY).into());
-    }
-    let key = format!("{}:copy:{}", original.effect_key, copies.count() + 1);
-    let copy = ActiveModel {
-        copy_of_id: Set(Some(original.id)),
-        facts: Set(original.facts.clone()),
-        customer_id: Set(original.customer_id),
-        ..planned(key, original.kind, original.subject_id, actor, now)
-    };
-    Ok(copy.insert(txn).await?)
 }
 
 /// How many messages there are in each state.
@@ -430,15 +304,4 @@ pub async fn count_by_state(db: &impl ConnectionTrait) -> Result<Vec<(State, i64
         .into_tuple()
         .all(db)
         .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_id_depends_on_the_effect_alone() {
-        assert_eq!(message_id("receipt:1"), message_id("receipt:1"));
-        assert_ne!(message_id("receipt:1"), message_id("receipt:2"));
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod chore;
 pub mod event;
+pub mod gate;
 pub mod idempotency;
 pub mod job;
 pub mod lease;

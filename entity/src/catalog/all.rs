@@ -7,6 +7,7 @@ use super::{Cataloged, Record};
 use crate::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
+use crate::automation::gate::holiday;
 use crate::automation::webhook::{delivery, endpoint};
 use crate::automation::workflow::{run, step, version};
 use crate::automation::{job, message, workflow};
@@ -17,11 +18,12 @@ use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
 use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
+use crate::marketing::{consent, suppression};
 use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 40] {
+pub fn records() -> [&'static Record; 43] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -45,6 +47,9 @@ pub fn records() -> [&'static Record; 40] {
         receipt::Entity::record(),
         product::Entity::record(),
         message::Entity::record(),
+        holiday::Entity::record(),
+        consent::Entity::record(),
+        suppression::Entity::record(),
         job::Entity::record(),
         template::Entity::record(),
         audit::Entity::record(),

@@ -61,6 +61,7 @@ mod period;
 mod select;
 mod table;
 mod timeline;
+mod value;
 mod within;
 
 use std::borrow::Cow;
@@ -92,6 +93,7 @@ pub use select::{Page, by_keys, count, counts, found, page, pages};
 pub(crate) use select::{among, keys};
 pub use table::{Cell, Table, TableColumn, columns};
 pub use timeline::{Branch, Timeline, merged, place, placed, timeline};
+pub use value::{Value, sayable, values};
 
 /// Why a filter, an order or a cursor cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

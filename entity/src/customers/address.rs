@@ -103,7 +103,10 @@ impl Model {
 }
 
 /// The stored form of a country's code.
-fn parse_country(given: Option<String>) -> Result<Option<String>, Error> {
+///
+/// # Errors
+/// `Invalid`.
+pub fn parse_country(given: Option<String>) -> Result<Option<String>, Error> {
     let code = given.map(|code| code.trim().to_ascii_uppercase()).filter(|code| !code.is_empty());
     if code.as_ref().is_some_and(|code| !is_alpha_2(code)) {
         let message = "a country is an ISO 3166-1 code of two letters, such as VN";

@@ -9,6 +9,7 @@ mod field;
 pub mod history;
 pub mod import;
 pub mod overview;
+pub mod reach;
 pub mod reference;
 pub mod timeline;
 

@@ -69,6 +69,7 @@ pub const REFERENCES: &[Reference] = &[
     refer("address", "customer_id", Tie::Belongs, Trace::Goes),
     refer("note", "customer_id", Tie::Belongs, Trace::Goes),
     refer("task", "customer_id", Tie::Belongs, Trace::Goes),
+    refer("consent", "customer_id", Tie::Belongs, Trace::Goes),
     refer("document", "customer_id", Tie::Belongs, Trace::Goes),
     refer("webhook_delivery", "customer_id", Tie::Belongs, Trace::Goes),
     refer("credit_note", "customer_id", Tie::Kept, Trace::Stays),

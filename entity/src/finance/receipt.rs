@@ -13,6 +13,10 @@ use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{Id, PaymentId, ReceiptId, UserId};
 
+mod perform;
+
+pub use perform::SendReceipt;
+
 /// What a receipt says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(

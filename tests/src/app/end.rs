@@ -13,14 +13,14 @@ impl App {
         use entity::automation::workflow::run;
         use entity::automation::{event, job};
         use entity::collaboration::overdue;
-        let reader = self.db.reader();
+        // At one instant: what makes something else is counted with what it makes.
+        let reader = &self.db.snapshot().await.expect("a snapshot");
         let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
         let due =
             Condition::any().add(message::Column::DueAt.lte(self.clock.now())).add(on_its_way);
         let messages = message::Entity::find().filter(message::Column::SettledAt.is_null());
         let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
         let runs = run::Entity::find().filter(run::Column::DueAt.lte(self.clock.now()));
-        // What one makes is counted after it, so that nothing slips past in between.
         let counts = [
             job::Entity::find().filter(jobs).count(reader).await,
             event::pending(reader).await,

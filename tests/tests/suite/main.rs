@@ -15,6 +15,7 @@ mod files;
 mod finding;
 mod forecasts;
 mod forged;
+mod gate;
 mod given;
 mod groups;
 mod hostile;

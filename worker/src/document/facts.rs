@@ -3,10 +3,13 @@
 //! Invariant: facts hold everything that a document needs. Rendering reads no clock and no database, so the
 //! same facts always give the same bytes, and facts can be frozen with the message they belong to.
 
-use chrono::NaiveDate;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use entity::access::organisation;
 use entity::collaboration::notification::Notice;
 use entity::money::Money;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// All that a receipt, or the document that cancels one, says.
@@ -59,6 +62,47 @@ pub struct NoticeFacts {
     pub name: String,
     /// For whom the user works.
     pub organisation: Party,
+}
+
+/// All that a letter says that people have written for customers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterFacts {
+    /// BCP 47 tag of the language that it is written in.
+    pub language: String,
+    /// Its subject line: a wording.
+    pub subject: String,
+    /// Its text: a wording, with an empty line between paragraphs.
+    pub text: String,
+    /// What who is written to is called.
+    pub addressee: String,
+    /// The IANA zone that the customer lives in.
+    pub time_zone: String,
+    /// The number that the customer is known by.
+    pub number: Option<String>,
+    /// Who writes.
+    pub organisation: Party,
+    /// The customer.
+    pub customer: Party,
+    /// The fields that it names of the record that it is about.
+    pub record: BTreeMap<String, Said>,
+}
+
+/// A value that a letter names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "snake_case")]
+pub enum Said {
+    /// Text.
+    Text(String),
+    /// A number.
+    Number(Decimal),
+    /// Yes or no.
+    Truth(bool),
+    /// A calendar day.
+    Day(NaiveDate),
+    /// An instant.
+    Instant(DateTime<Utc>),
+    /// An amount.
+    Money(Money),
 }
 
 /// A receipt, or the cancellation of one.

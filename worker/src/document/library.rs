@@ -23,8 +23,16 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 const LAYOUT: &str = "layout";
 
 /// What each language needs, of its own or in the layouts.
-const FILES: [&str; 6] =
-    ["words.j2", "receipt.mjml", "receipt.txt", "receipt.typ", "account.mjml", "account.txt"];
+const FILES: [&str; 8] = [
+    "words.j2",
+    "receipt.mjml",
+    "receipt.txt",
+    "receipt.typ",
+    "account.mjml",
+    "account.txt",
+    "letter.mjml",
+    "letter.txt",
+];
 
 /// Steps of one render: many times what a mail with its fifty invoices takes.
 const FUEL: u64 = 500_000;

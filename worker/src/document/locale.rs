@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use chrono::format::StrftimeItems;
 use entity::money::Money;
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
 /// One language.
@@ -129,17 +130,35 @@ impl Locale {
         let digits = format!("{:0width$}", money.minor.unsigned_abs(), width = exponent + 1);
         let (whole, decimals) = digits.split_at(digits.len() - exponent);
         let mut text = String::with_capacity(digits.len() * 2);
-        for (index, digit) in whole.chars().enumerate() {
-            if index > 0 && (whole.len() - index).is_multiple_of(3) {
-                text.push_str(&self.number.group);
-            }
-            text.push(digit);
-        }
+        self.group(whole, &mut text);
         if exponent > 0 {
             text.push_str(&self.number.decimal);
             text.push_str(decimals);
         }
         text
+    }
+
+    /// A number with as many decimals as it has, grouped by thousands.
+    pub fn number(&self, number: Decimal) -> String {
+        let text = number.abs().normalize().to_string();
+        let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+        let mut written = if number.is_sign_negative() { "-".to_owned() } else { String::new() };
+        self.group(whole, &mut written);
+        if !decimals.is_empty() {
+            written.push_str(&self.number.decimal);
+            written.push_str(decimals);
+        }
+        written
+    }
+
+    /// Digits, grouped by thousands.
+    fn group(&self, digits: &str, text: &mut String) {
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                text.push_str(&self.number.group);
+            }
+            text.push(digit);
+        }
     }
 
     /// A day.

@@ -18,14 +18,17 @@ pub(crate) mod view;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use entity::automation::message::wording;
 use entity::collaboration::notification::Notice;
 use serde::Serialize;
 
-pub use facts::{Cancelled, Kind, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts};
+pub use facts::{
+    Cancelled, Kind, LetterFacts, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts, Said,
+};
 use library::Library;
 use locale::Locale;
 use pdf::Typesetter;
-use view::{NoticeMailView, NoticeView, ResetView, View};
+use view::{LetterView, NoticeMailView, NoticeView, ResetView, View, WordingView};
 
 /// The language of whoever reads one that there is no folder for.
 pub const FALLBACK: &str = "en";
@@ -121,6 +124,12 @@ pub enum DocumentError {
         /// What the engine says, with the line.
         #[source]
         source: minijinja::Error,
+    },
+    /// What people wrote cannot be written for somebody.
+    #[error("correct what the step of the workflow says: {problem}")]
+    Wording {
+        /// What is wrong.
+        problem: String,
     },
     /// The typesetter refuses a template.
     #[error("correct templates/{path}: {problem}")]
@@ -255,6 +264,31 @@ impl Documents {
         let (language, locale) = self.0.library.language(&facts.language);
         let view = ResetView::new(facts, language, link);
         self.account(language, locale, "invitation", &locale.invitation, &view)
+    }
+
+    /// The mail of a letter that people have written.
+    ///
+    /// # Errors
+    /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
+    pub fn letter(&self, facts: &LetterFacts) -> Result<Rendered, DocumentError> {
+        let library = &self.0.library;
+        let (language, locale) = library.language(&facts.language);
+        let values = WordingView::new(facts, locale);
+        let written = |wording: &str| {
+            wording::written(wording, &values).map_err(|problem| DocumentError::Wording { problem })
+        };
+        let (subject, text) = (written(&facts.subject)?, written(&facts.text)?);
+        let view = LetterView::new(facts, &facts.language, &subject, &text);
+        if view.is_empty() {
+            return Err(DocumentError::Wording { problem: "nothing is left of it".to_owned() });
+        }
+        Ok(Rendered {
+            language: facts.language.clone(),
+            html: library.render(&library::path(language, "letter.mjml")?, &view)?,
+            text: library.render(&library::path(language, "letter.txt")?, &view)?,
+            attachments: Vec::new(),
+            subject: view.subject,
+        })
     }
 
     /// A mail to a user, with a button and nothing attached.

@@ -1,11 +1,14 @@
 //! Facts to look at: what previews show and tests render, from the ordinary to the extreme.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use entity::access::password_reset::{INVITED, LIFETIME};
 use entity::collaboration::notification::Notice;
 use entity::money::{Currency, Money};
+use rust_decimal::Decimal;
 
-use super::{Cancelled, Kind, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts};
+use super::{
+    Cancelled, Kind, LetterFacts, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts, Said,
+};
 
 /// Every sample by name, in `language`.
 #[must_use]
@@ -70,6 +73,34 @@ pub fn password_reset(language: &str) -> ResetFacts {
         minutes: LIFETIME.num_minutes(),
         days: INVITED.num_days(),
         organisation,
+    }
+}
+
+/// What a workflow says about an invoice, with values of each kind, some of them hostile.
+#[must_use]
+pub fn letter(language: &str) -> LetterFacts {
+    let ReceiptFacts { organisation, customer, .. } = ordinary(language);
+    let record = [
+        ("number", Said::Text("<b>INV-7</b> {{ 7*7 }}\r\nBcc: x@example.com".to_owned())),
+        ("total", Said::Money(Money::new(1_234_567, Currency::VND))),
+        ("rate", Said::Number(Decimal::new(123_456_789, 4))),
+        ("dueOn", Said::Day(day(22))),
+        ("createdAt", Said::Instant(DateTime::UNIX_EPOCH)),
+        ("disputed", Said::Truth(false)),
+    ];
+    LetterFacts {
+        language: language.to_owned(),
+        subject: "{{ record.number }}: {{ record.total }}".to_owned(),
+        text: "Dear {{ addressee }},\n\n{{ record.number }} over {{ record.total }} at {{ record.rate }} since {{ record.createdAt }} \
+               is due on {{ record.dueOn }}{% if record.disputed %}, disputed{% endif %}.\nPlease pay it.\n\n\n\
+               {{ customer.number | default('without a number') }}\n\n{{ organisation.name }}, {{ organisation.address }}"
+            .to_owned(),
+        addressee: "Lê Minh Châu <châu>".to_owned(),
+        time_zone: "Asia/Ho_Chi_Minh".to_owned(),
+        number: None,
+        organisation,
+        customer,
+        record: record.map(|(name, said)| (name.to_owned(), said)).into(),
     }
 }
 

@@ -56,6 +56,28 @@ fn a_mail_for_a_new_password_reads_well_in_vietnamese() {
     assert_snapshot!(reset("vi"));
 }
 
+/// What people write is a template; what it names never is, nor is it markup.
+#[test]
+fn a_letter_says_what_was_written_with_values_as_its_language_writes_them() {
+    let written = |language| {
+        let rendered = DOCUMENTS.letter(&sample::letter(language)).unwrap();
+        assert!(
+            rendered.html.contains("&lt;b&gt;INV-7&lt;&#x2f;b&gt; {{ 7*7 }} Bcc: x@example.com")
+        );
+        assert!(!rendered.html.contains("<châu>") && !rendered.subject.contains('\n'));
+        format!("{}\n\n{}", rendered.subject, rendered.text)
+    };
+    assert_snapshot!("letter_en", written("en"));
+    assert_snapshot!("letter_vi", written("vi"));
+}
+
+#[test]
+fn a_letter_of_which_nothing_is_left_is_not_written() {
+    let facts =
+        LetterFacts { text: "{% if false %}x{% endif %}".to_owned(), ..sample::letter("en") };
+    assert!(matches!(DOCUMENTS.letter(&facts), Err(DocumentError::Wording { .. })));
+}
+
 #[test]
 fn a_cancellation_reads_well_in_english() {
     assert_snapshot!(mail(&sample::cancellation("en")));

@@ -3,12 +3,15 @@
 //! Invariant: every string is NFC, on one line, and free of control characters and of the characters that
 //! reverse the direction of text, so that no name can break a line, a header or the reading order.
 
+use std::collections::BTreeMap;
+
 use chrono::Datelike;
+use chrono_tz::Tz;
 use entity::collaboration::notification::Notice;
 use entity::money::Money;
 use serde::Serialize;
 
-use super::facts::{Kind, Line, NoticeFacts, Party, ReceiptFacts, ResetFacts};
+use super::facts::{Kind, LetterFacts, Line, NoticeFacts, Party, ReceiptFacts, ResetFacts, Said};
 use super::locale::Locale;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
@@ -109,6 +112,97 @@ impl NoticeMailView {
             organisation: party(&facts.organisation),
             link: line(link),
         }
+    }
+}
+
+/// What the wordings of a letter can name.
+#[derive(Debug, Serialize)]
+pub(super) struct WordingView {
+    addressee: String,
+    customer: BTreeMap<&'static str, String>,
+    organisation: BTreeMap<&'static str, String>,
+    record: BTreeMap<String, SaidView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum SaidView {
+    Text(String),
+    Truth(bool),
+}
+
+impl WordingView {
+    /// `facts` in the language whose `locale` it is. What is not known has no name.
+    pub fn new(facts: &LetterFacts, locale: &Locale) -> Self {
+        let named = |name, text: Option<&String>| Some((name, present(text)?));
+        let LetterFacts { customer, organisation, .. } = facts;
+        let zone = facts.time_zone.parse::<Tz>().unwrap_or(Tz::UTC);
+        let said = facts.record.iter().map(|(name, said)| {
+            let view = match said {
+                Said::Text(text) => SaidView::Text(line(text)),
+                Said::Number(number) => SaidView::Text(locale.number(*number)),
+                Said::Truth(truth) => SaidView::Truth(*truth),
+                Said::Day(day) => SaidView::Text(locale.date(*day)),
+                Said::Instant(instant) => {
+                    let local = instant.with_timezone(&zone);
+                    let day = locale.date(local.date_naive());
+                    SaidView::Text(format!("{day} {}", local.format("%H:%M")))
+                }
+                Said::Money(money) => SaidView::Text(locale.money(*money)),
+            };
+            (name.clone(), view)
+        });
+        Self {
+            addressee: line(&facts.addressee),
+            customer: [
+                named("name", Some(&customer.name)),
+                named("number", facts.number.as_ref()),
+                named("email", customer.email.as_ref()),
+                named("phone", customer.phone.as_ref()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            organisation: [
+                named("name", Some(&organisation.name)),
+                named("address", Some(&organisation.address_lines.join(", "))),
+                named("email", organisation.email.as_ref()),
+                named("phone", organisation.phone.as_ref()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            record: said.collect(),
+        }
+    }
+}
+
+/// What the templates of a letter can name.
+#[derive(Debug, Serialize)]
+pub(super) struct LetterView {
+    language: String,
+    pub subject: String,
+    /// The lines of each.
+    paragraphs: Vec<Vec<String>>,
+    organisation: PartyView,
+}
+
+impl LetterView {
+    /// What was written, in the language `language`.
+    pub fn new(facts: &LetterFacts, language: &str, subject: &str, text: &str) -> Self {
+        let lines = text.lines().map(unbroken).collect::<Vec<_>>();
+        let paragraphs = lines.split(String::is_empty).filter(|lines| !lines.is_empty());
+        Self {
+            language: language.to_owned(),
+            subject: unbroken(subject),
+            paragraphs: paragraphs.map(<[String]>::to_vec).collect(),
+            organisation: party(&facts.organisation),
+        }
+    }
+
+    /// Whether it says anything.
+    pub fn is_empty(&self) -> bool {
+        self.subject.is_empty() || self.paragraphs.is_empty()
     }
 }
 
@@ -233,6 +327,17 @@ fn present(text: Option<&String>) -> Option<String> {
 
 /// The text as it is safe to put anywhere on one line.
 pub(crate) fn line(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     entity::text::clean(&text.replace(turns, ""))
+}
+
+/// What was written, on one line. Spaces that must not break, as between an amount and its symbol, stay.
+fn unbroken(text: &str) -> String {
+    let text = text.replace(turns, "");
+    let words = text.split(|c: char| c == ' ' || c.is_control()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a character reverses the direction of text.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

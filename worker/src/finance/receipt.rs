@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use entity::access::organisation;
 use entity::automation::message;
-use entity::customers::{address, contact, customer};
+use entity::customers::reach::{Reach, reach};
+use entity::customers::{address, customer};
 use entity::finance::{allocation, invoice, payment, receipt};
 use entity::id::{CustomerId, InvoiceId, PaymentId, ReceiptId};
 use entity::money::Money;
 use sea_orm::ConnectionTrait;
-use sea_orm::{ActiveEnum, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::document::{Cancelled, Kind, Line, Party, Payment, ReceiptFacts};
 
@@ -28,8 +29,7 @@ struct Records {
     organisation: Party,
     receipts: HashMap<ReceiptId, receipt::Model>,
     payments: HashMap<PaymentId, payment::Model>,
-    customers: HashMap<CustomerId, customer::Model>,
-    contacts: HashMap<CustomerId, contact::Model>,
+    customers: HashMap<CustomerId, Reach>,
     addresses: HashMap<CustomerId, address::Model>,
     allocations: HashMap<PaymentId, Vec<allocation::Model>>,
     invoices: HashMap<InvoiceId, invoice::Model>,
@@ -72,16 +72,10 @@ impl Records {
             .await?;
         let invoices = allocations.iter().map(|allocation| allocation.invoice_id);
         let invoices = invoice::Entity::find().filter(invoice::Column::Id.is_in(invoices));
-        let contacts = contact::Entity::find()
-            .filter(contact::Column::CustomerId.is_in(customers.iter().copied()))
-            .filter(contact::Column::Billing.eq(true))
-            .filter(contact::Column::Email.is_not_null())
-            .order_by_desc(contact::Column::Id);
         let addresses = address::Entity::find()
             .filter(address::Column::CustomerId.is_in(customers.iter().copied()))
             .filter(address::Column::Kind.eq(address::Kind::Billing))
             .order_by_desc(address::Column::Id);
-        let customers = customer::Entity::find().filter(customer::Column::Id.is_in(customers));
         let payments = payment::Entity::find().filter(payment::Column::Id.is_in(payments));
         let mut by_payment: HashMap<_, Vec<_>> = HashMap::new();
         for allocation in allocations {
@@ -91,14 +85,8 @@ impl Records {
             organisation: organisation.into(),
             receipts: receipts.into_iter().map(|row| (row.id, row)).collect(),
             payments: payments.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
-            customers: customers.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
+            customers: reach(db, &customers).await?,
             // Newest first, so that the oldest one stays in the map.
-            contacts: contacts
-                .all(db)
-                .await?
-                .into_iter()
-                .map(|row| (row.customer_id, row))
-                .collect(),
             addresses: addresses
                 .all(db)
                 .await?
@@ -113,17 +101,15 @@ impl Records {
     fn letter(&self, message: &message::Model) -> Option<Letter> {
         let receipt = self.receipts.get(&ReceiptId::from(message.subject_id))?;
         let payment = self.payments.get(&receipt.payment_id)?;
-        let customer = self.customers.get(&message.customer_id?)?;
-        let contact = self.contacts.get(&customer.id);
-        let (addressee, email) = match contact {
-            Some(contact) => (&contact.name, contact.email.clone()),
-            None => (&customer.display_name, customer.email.clone()),
-        };
+        let reach = self.customers.get(&message.customer_id?)?;
+        let customer = &reach.customer;
+        let (addressee, email) = reach.addressee(true);
         // A copy says what the original said, whatever happened since.
         let frozen = message.facts.clone().and_then(|facts| serde_json::from_value(facts).ok());
         let facts: ReceiptFacts = frozen.or_else(|| self.facts(receipt, payment, customer))?;
         let copy = message.copy_of_id.is_some();
-        Some(Letter { facts: ReceiptFacts { copy, ..facts }, addressee: addressee.clone(), email })
+        let facts = ReceiptFacts { copy, ..facts };
+        Some(Letter { facts, addressee: addressee.to_owned(), email: email.map(str::to_owned) })
     }
 
     fn facts(
@@ -185,42 +171,4 @@ impl Records {
             unapplied: money(unapplied),
         })
     }
-}
-
-/// What receipts follow from events about payments, each kind loaded by one statement.
-///
-/// # Errors
-/// The database.
-pub async fn planned(
-    db: &impl ConnectionTrait,
-    events: &[entity::automation::event::Model],
-) -> Result<Vec<message::PlannedReceipt>, DbErr> {
-    use entity::automation::event::Kind as Event;
-    let kind_of = |event: Event| match event {
-        Event::PaymentRecorded => Some(receipt::Kind::Receipt),
-        Event::PaymentReversed => Some(receipt::Kind::Cancellation),
-        _ => None,
-    };
-    let events: Vec<_> = events
-        .iter()
-        .filter_map(|event| Some((kind_of(event.kind)?, PaymentId::from(event.subject_id), event)))
-        .collect();
-    if events.is_empty() {
-        return Ok(Vec::new());
-    }
-    let payments = events.iter().map(|(_, payment, _)| *payment);
-    let receipts = receipt::Entity::find().filter(receipt::Column::PaymentId.is_in(payments));
-    let receipts = receipts.all(db).await?;
-    let receipts: HashMap<_, _> =
-        receipts.iter().map(|row| ((row.payment_id, row.kind.to_value()), row)).collect();
-    let planned = events.into_iter().filter_map(|(kind, payment, event)| {
-        let receipt = receipts.get(&(payment, kind.to_value()))?;
-        Some(message::PlannedReceipt {
-            receipt: receipt.id,
-            kind,
-            customer: event.customer_id?,
-            event: event.id,
-        })
-    });
-    Ok(planned.collect())
 }

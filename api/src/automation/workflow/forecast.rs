@@ -1,16 +1,19 @@
 //! What would come of a workflow.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::{ID, InputObject, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::access::user;
+use entity::automation::message;
 use entity::automation::workflow::run;
 use entity::automation::workflow::simulate::{Forecast, Question};
 use entity::catalog::{global, named};
-use sea_orm::Iterable;
+use sea_orm::{ActiveEnum, Iterable};
 
 use super::{WorkflowRunState, WorkflowStepOutcome};
+use crate::automation::MessageReason;
 use crate::error::UserError;
 use crate::read::{Among, Together};
 
@@ -51,6 +54,12 @@ pub struct WorkflowForecast {
     pub steps: Vec<ForecastStep>,
     /// How much would be done.
     pub effects: i32,
+    /// How much would go to customers.
+    pub sent: i32,
+    /// How much would not go to customers, and why.
+    pub suppressed: Vec<ForecastReason>,
+    /// How often something for customers would be put off, and why.
+    pub deferred: Vec<ForecastReason>,
     /// The load: how much would be done in each hour in which something would.
     pub hours: Vec<ForecastHour>,
     /// How much each user would be told, most first.
@@ -75,6 +84,15 @@ pub struct ForecastStep {
     pub step: String,
     /// What would come of it.
     pub outcome: WorkflowStepOutcome,
+    /// How often.
+    pub times: i32,
+}
+
+/// How often something would not go to customers, or not yet, for a reason.
+#[derive(SimpleObject)]
+pub struct ForecastReason {
+    /// Why.
+    pub reason: MessageReason,
     /// How often.
     pub times: i32,
 }
@@ -125,7 +143,14 @@ fn number(count: u64) -> i32 {
 
 impl From<Forecast> for WorkflowForecast {
     fn from(forecast: Forecast) -> Self {
-        let Forecast { runs, more, states, steps, effects, hours, users, sample } = forecast;
+        let Forecast { runs, more, states, steps, effects, hours, users, sample, .. } = forecast;
+        let reasons = |times: HashMap<message::Reason, u64>| {
+            let mut times = times.into_iter().collect::<Vec<_>>();
+            times.sort_by_key(|(reason, times)| (std::cmp::Reverse(*times), reason.to_value()));
+            let shown = times.into_iter();
+            let shown = shown.map(|(reason, times)| (reason.into(), number(times)));
+            shown.map(|(reason, times)| ForecastReason { reason, times }).collect()
+        };
         let told = sample.iter().map(|(_, told)| told.user.0);
         let together =
             Arc::new(Together::of(users.keys().map(|user| user.0).chain(told).collect()));
@@ -148,6 +173,9 @@ impl From<Forecast> for WorkflowForecast {
                 })
                 .collect(),
             effects: number(effects),
+            sent: number(forecast.sent),
+            suppressed: reasons(forecast.held),
+            deferred: reasons(forecast.deferred),
             hours: hours
                 .into_iter()
                 .map(|(at, effects)| ForecastHour { at, effects: number(effects) })

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_graphql::{ID, InputObject, OneofObject};
-use entity::automation::event;
+use chrono::TimeDelta;
 use entity::automation::workflow::definition::{Action, Definition, Reentry, Step, Trigger, Wait};
+use entity::automation::{event, message};
 use entity::check::{Refusal, Refusals};
 use entity::collaboration::{call, task};
 use entity::customers::customer;
@@ -13,7 +14,9 @@ use entity::sales::product;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
 
+use crate::automation::MessageClass;
 use crate::choice::choice;
+use crate::customers::Channel;
 use crate::read::FilterOf;
 use crate::scalar::{Duration, LocalTime};
 
@@ -36,6 +39,16 @@ choice! {
         Customer,
         /// The organisation's.
         Organisation,
+    }
+}
+
+choice! {
+    /// To whom at a customer something is sent.
+    SendTo mirrors "entity::automation::message::To" {
+        /// To the customer itself.
+        Customer,
+        /// To who gets their bills; to the customer itself when nobody does.
+        Billing,
     }
 }
 
@@ -133,6 +146,10 @@ pub enum WorkflowActionInput {
     Split(SplitInput),
     /// A user is told something.
     Notify(NotifyInput),
+    /// The customer is sent something; the gate looks at it before it leaves.
+    Send(SendInput),
+    /// The customer is sent the payment's receipt, or the cancellation of it. Always true.
+    SendReceipt(bool),
     /// The run ends. Always true.
     End(bool),
 }
@@ -206,6 +223,60 @@ pub struct NotifyInput {
     pub text: String,
 }
 
+/// What a customer is sent.
+#[derive(Clone, Debug, InputObject)]
+pub struct SendInput {
+    /// The way it goes: `EMAIL`.
+    #[graphql(default_with = "Channel::Email")]
+    pub channel: Channel,
+    /// What it is about: `SERVICE`, `COLLECTION` or `MARKETING`, which says how the gate treats it.
+    pub class: MessageClass,
+    /// What it is about in the customer's eyes, such as `newsletter`, of which they may want nothing any more: up to 64
+    /// letters, digits, hyphens and underscores.
+    pub topic: Option<String>,
+    /// To whom at the customer.
+    #[graphql(default_with = "SendTo::Customer")]
+    pub to: SendTo,
+    /// For how long it is worth sending, up to 366 days: what the gate puts off for longer expires.
+    #[graphql(default_with = "Duration(TimeDelta::days(3))")]
+    pub within: Duration,
+    /// What it says, in each language that customers read; the first one goes to who reads none of them.
+    #[graphql(validator(max_items = 20))]
+    pub contents: Vec<ContentInput>,
+}
+
+/// What is said in a language. Both texts may name `{{ addressee }}`, `{{ customer.name }}`, `{{ organisation.name }}` and
+/// fields of the workflow's record such as `{{ record.dueOn }}`, as Jinja templates; `{{ record.number | default('…') }}`
+/// for what may be missing, since a message that names what is missing is not sent.
+#[derive(Clone, Debug, InputObject)]
+pub struct ContentInput {
+    /// The language, as a tag such as `vi` or `en-GB`.
+    pub language: String,
+    /// The subject line, up to 500 characters.
+    pub subject: String,
+    /// The text, up to 20000 characters, with an empty line between paragraphs.
+    pub text: String,
+}
+
+impl SendInput {
+    fn action(self) -> Action {
+        let contents = self.contents.into_iter().map(|content| message::Content {
+            language: content.language,
+            subject: content.subject,
+            text: content.text,
+        });
+        let send = message::Send {
+            channel: self.channel.into(),
+            class: self.class.into(),
+            topic: self.topic.map(|topic| topic.to_lowercase()),
+            to: self.to.into(),
+            within_s: self.within.0.num_seconds(),
+            contents: contents.collect(),
+        };
+        Action::Do { what: "send".to_owned(), with: json!(send) }
+    }
+}
+
 /// What is wrong with what was given.
 struct Wrong(Vec<Refusal>);
 
@@ -273,6 +344,10 @@ impl WorkflowStepInput {
                 what: "notify".to_owned(),
                 with: json!({ "user": notify.user_id.map(|id| id.0), "text": notify.text }),
             },
+            WorkflowActionInput::Send(send) => send.action(),
+            WorkflowActionInput::SendReceipt(_) => {
+                Action::Do { what: "sendReceipt".to_owned(), with: json!({}) }
+            }
             WorkflowActionInput::End(_) => Action::End,
         };
         Step { key: self.key, action, then: self.then }

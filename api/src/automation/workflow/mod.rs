@@ -222,6 +222,31 @@ impl WorkflowMutation {
         outcome.await.map(Into::into)
     }
 
+    /// Adds a workflow that is to do what another one does, such as one that Rapport brings along: as a draft, to be
+    /// changed and published.
+    #[graphql(guard = "CanAll(Permission::WriteWorkflows)")]
+    async fn copy_workflow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The other workflow's id.")] id: ID,
+        #[graphql(desc = "What the new one is called, up to 200 characters.")] name: String,
+        #[graphql(
+            desc = "1 to 255 characters; a repeated request with the same key and input gives the first one's workflow."
+        )]
+        idempotency_key: Option<String>,
+    ) -> Result<WorkflowPayload, Fault> {
+        let once = Once::new(idempotency_key.as_deref(), "copyWorkflow", &name).about(&id);
+        let id = match parse::<WorkflowId>(&id, &["id"]) {
+            Ok(id) => id,
+            Err(errors) => return Ok(Err(errors).into()),
+        };
+        let outcome = write(ctx, once, move |txn, actor, now| {
+            let name = name.clone();
+            async move { Ok(workflow::copy(txn, id, &name, actor, now).await?.id.into()) }.boxed()
+        });
+        outcome.await.map(Into::into)
+    }
+
     /// Changes a workflow's name or draft. What is published goes on as it was until it is published again.
     #[graphql(guard = "CanAll(Permission::WriteWorkflows)")]
     async fn update_workflow_draft(

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::meta::{enumeration, meta_field, object};
 use crate::access::{AuditAction, Permission, RoleKey, Scope, SessionEnding};
 use crate::automation::{
-    JobKind, JobState, MessageKind, MessageReason, MessageState, WebhookDeliveryState,
-    WorkflowRunState, WorkflowState, WorkflowStepOutcome,
+    JobKind, JobState, MessageClass, MessageKind, MessageReason, MessageState,
+    WebhookDeliveryState, WorkflowRunState, WorkflowState, WorkflowStepOutcome,
 };
 use crate::collaboration::{
     CallDirection, CallOutcome, CallPurpose, CallState, NotificationKind, TaskPriority, TaskState,
@@ -17,6 +17,7 @@ use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
 use crate::finance::{InvoiceState, PaymentMethod, PaymentState, ReceiptKind};
+use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
 
 /// Scalars, enums, and what all lists share.
@@ -50,6 +51,10 @@ pub(super) fn register(registry: &mut Registry) {
         <PaymentState as OutputType>::create_type_info,
         <PaymentMethod as OutputType>::create_type_info,
         <ReceiptKind as OutputType>::create_type_info,
+        <MessageClass as OutputType>::create_type_info,
+        <ConsentStanding as OutputType>::create_type_info,
+        <ConsentBasis as OutputType>::create_type_info,
+        <SuppressionCause as OutputType>::create_type_info,
         <MessageKind as OutputType>::create_type_info,
         <MessageState as OutputType>::create_type_info,
         <WebhookDeliveryState as OutputType>::create_type_info,

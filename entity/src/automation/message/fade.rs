@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::id::CustomerId;
 
 /// The states of messages that their customers may have got.
-const SENT: [State; 3] = [State::Accepted, State::Unknown, State::Transmitting];
+pub(crate) const SENT: [State; 3] = [State::Accepted, State::Unknown, State::Transmitting];
 
 /// The states of those that have not left.
 const WAITING: [State; 3] = [State::Planned, State::Claimed, State::Deferred];

@@ -5,6 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, ExprTrait, LockBehavior, LockType};
 use sea_orm::{Condition, PaginatorTrait, QueryOrder, QuerySelect};
 
+use super::gated::passed;
 use super::{Column, Entity, Model, Reason, State};
 use crate::access::password_reset;
 use crate::automation::lease::{Fence, Leased, is_free, next_fence, not_enqueued};
@@ -139,22 +140,29 @@ pub(super) fn by_id<T>(
     case.into()
 }
 
-/// Stores the bytes, unless they hold a token, and marks the messages as transmitting, in one statement. Gives those that are
-/// the caller's to send; a message whose lease went to somebody else is not.
+/// Lets the gate look at the `messages` that are `ready`; stores the bytes of those that it lets go, unless they hold a
+/// token, and marks them as transmitting, in one statement. Gives those that are the caller's to send; a message whose
+/// lease went to somebody else is not.
 ///
 /// # Errors
 /// The database. Nothing may be sent then.
 pub async fn ready_to_transmit(
     txn: &impl ConnectionTrait,
+    messages: &[Model],
     ready: &[Ready],
     length: TimeDelta,
     now: DateTimeUtc,
 ) -> Result<Vec<MessageId>, Error> {
+    let passed = passed(txn, messages, ready, now).await?;
+    let ready = ready.iter().filter(|row| passed.contains_key(&row.leased.id));
+    let ready = ready.collect::<Vec<_>>();
     if ready.is_empty() {
         return Ok(Vec::new());
     }
     let leased: Vec<_> = ready.iter().map(|row| row.leased).collect();
-    let id = |row: &Ready| row.leased.id;
+    let id = |row: &&Ready| row.leased.id;
+    let trace = |row: &&Ready| passed.get(&row.leased.id).cloned().flatten();
+    let ready = ready.as_slice();
     let rows = Entity::update_many()
         .col_expr(Column::State, Expr::val(State::Transmitting.to_value()))
         .col_expr(Column::Recipient, by_id(ready, id, |row| Expr::val(row.recipient.clone())))
@@ -165,6 +173,11 @@ pub async fn ready_to_transmit(
             by_id(ready, id, |row| Expr::val(row.token.is_none().then(|| row.body.clone()))),
         )
         .col_expr(Column::BodySha256, by_id(ready, id, |row| Expr::val(row.body_sha256.clone())))
+        .col_expr(
+            Column::Policy,
+            by_id(ready, id, |row| Expr::val(trace(row).map(|trace| trace.0))),
+        )
+        .col_expr(Column::Trace, by_id(ready, id, |row| Expr::val(trace(row).map(|trace| trace.1))))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::TransmittedAt, Expr::val(now))
         .col_expr(Column::LeaseUntil, Expr::val(now + length))

@@ -32,6 +32,8 @@ pub mod definition;
 pub mod interpreter;
 pub mod moment;
 pub mod performer;
+mod post;
+pub mod preset;
 pub mod run;
 pub mod simulate;
 pub mod start;
@@ -87,6 +89,8 @@ pub struct Model {
     pub looked_at: Option<DateTimeUtc>,
     /// Why Rapport let it stand still.
     pub problem: Option<String>,
+    /// Which of those that Rapport brings along it is.
+    pub preset: Option<String>,
     /// When the row came to be.
     pub created_at: DateTimeUtc,
     /// By whom.
@@ -111,6 +115,8 @@ catalog! {
     state: choice::<State>("WorkflowState", Column::State).filtered().grouped(),
     /// Why Rapport let it stand still: it cannot be carried out any more, since what it names has changed. Null while it can.
     problem: text(Column::Problem),
+    /// Which of those that Rapport brings along it is, such as `receipt`; null for one of your own.
+    preset: text(Column::Preset).filtered(),
     /// What it would do if it were published now.
     draft: json(Column::Draft),
     /// What it does; null before it was published.
@@ -153,6 +159,7 @@ pub async fn create(
         active_id: None,
         looked_at: None,
         problem: None,
+        preset: None,
         created_at: now,
         created_by: actor.user(),
         updated_at: now,
@@ -160,6 +167,21 @@ pub async fn create(
         version: 1,
     };
     Ok(row.into_active_model().reset_all().insert(txn).await?)
+}
+
+/// Adds a workflow with the draft of another one.
+///
+/// # Errors
+/// `Invalid` for the name, [`Error::NoSuch`].
+pub async fn copy(
+    txn: &impl ConnectionTrait,
+    id: WorkflowId,
+    name: &str,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let other = Entity::find_by_id(id).one(txn).await?.ok_or_else(Error::no_such::<Entity>)?;
+    create(txn, name, &read(&other.draft)?, actor, now).await
 }
 
 /// Changes a workflow's name or draft, if it still has `expected_version` (where one is given). What is published

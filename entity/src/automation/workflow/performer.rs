@@ -10,16 +10,22 @@ use serde_json::Value as Json;
 
 use super::interpreter::Done;
 use super::run;
+use crate::automation::message::{self, Outgoing, PlannedReceipt};
 use crate::catalog::Record;
 use crate::check::Check;
 use crate::collaboration::notification::{self, Told};
 use crate::error::Error;
+use crate::finance::receipt;
 
 /// What is written for a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// A user is told something.
     Tell(Told),
+    /// A customer is sent something.
+    Send(Outgoing),
+    /// A customer is sent a receipt.
+    Receipt(PlannedReceipt),
 }
 
 /// What came of a step for a run, and what is written for it.
@@ -88,8 +94,8 @@ pub trait Performer: Sync {
 
 /// All that steps do.
 #[must_use]
-pub fn performers() -> [&'static dyn Performer; 1] {
-    [&notification::Notify]
+pub fn performers() -> [&'static dyn Performer; 3] {
+    [&notification::Notify, &message::SendMail, &receipt::SendReceipt]
 }
 
 /// Writes what was planned: one statement for each kind of effect.
@@ -101,11 +107,15 @@ pub async fn carry_out(
     effects: Vec<Effect>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let mut told = Vec::new();
+    let (mut told, mut outgoing, mut receipts) = (Vec::new(), Vec::new(), Vec::new());
     for effect in effects {
         match effect {
             Effect::Tell(one) => told.push(one),
+            Effect::Send(one) => outgoing.push(one),
+            Effect::Receipt(one) => receipts.push(one),
         }
     }
+    message::plan_receipts(txn, &receipts, now).await?;
+    message::plan_outgoing(txn, outgoing, now).await?;
     notification::told(txn, told, now).await
 }

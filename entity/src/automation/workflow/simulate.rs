@@ -16,9 +16,11 @@ use super::advance::{BATCH, Engine, Version, plan};
 use super::calendar::{come, on};
 use super::definition::{Trigger, Zone};
 use super::performer::Effect;
+use super::post::{Letter, Post};
 use super::start::{Active, customer_of, population};
 use super::step::Outcome;
 use super::{Definition, Entity, check, performer, read, run};
+use crate::automation::message::Reason;
 use crate::catalog::by_name;
 use crate::collaboration::notification::Told;
 use crate::customers::customer;
@@ -59,6 +61,12 @@ pub struct Forecast {
     pub steps: Vec<(String, Outcome, u64)>,
     /// How much would be done.
     pub effects: u64,
+    /// How much would go to customers.
+    pub sent: u64,
+    /// How much would not go to customers, and why.
+    pub held: HashMap<Reason, u64>,
+    /// How often something for customers would be put off, and why.
+    pub deferred: HashMap<Reason, u64>,
     /// How much would be done in each hour in which something would.
     pub hours: BTreeMap<DateTime<Utc>, u64>,
     /// How much each user would be told.
@@ -76,6 +84,8 @@ struct Simulation<'a> {
     until: DateTime<Utc>,
     /// Who goes on when.
     ahead: BTreeMap<DateTime<Utc>, Vec<run::Model>>,
+    /// What customers would be sent.
+    post: Post,
     /// How often which has come of a step.
     came: HashMap<(String, Outcome), u64>,
     forecast: Forecast,
@@ -124,6 +134,7 @@ impl<'a> Simulation<'a> {
             versions: vec![(version, Arc::new(carried_out))],
             until,
             ahead: BTreeMap::new(),
+            post: Post::default(),
             came: HashMap::new(),
             forecast: Forecast::default(),
         })
@@ -224,13 +235,27 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    /// When something happens next.
+    fn next(&self) -> Option<DateTime<Utc>> {
+        let run = self.ahead.keys().next().copied();
+        run.into_iter().chain(self.post.next()).min()
+    }
+
+    /// Counts what would go to customers at `now`.
+    fn count_sent(&mut self, gone: u64, now: DateTime<Utc>) {
+        if gone > 0 {
+            let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
+            *self.forecast.hours.entry(hour).or_default() += gone;
+            self.forecast.sent += gone;
+        }
+    }
+
     /// Turns the clock from one instant at which something is due to the next.
     async fn go(&mut self) -> Result<(), Error> {
-        while let Some((now, mut runs)) = self.ahead.pop_first() {
-            if now > self.until {
-                self.ahead.insert(now, runs);
-                break;
-            }
+        while let Some(now) = self.next().filter(|now| *now <= self.until) {
+            let gone = self.post.due(now);
+            self.count_sent(gone, now);
+            let mut runs = self.ahead.remove(&now).unwrap_or_default();
             while !runs.is_empty() {
                 let rest = runs.split_off(runs.len().min(usize::try_from(BATCH).unwrap_or(500)));
                 let batch = std::mem::replace(&mut runs, rest);
@@ -253,6 +278,8 @@ impl<'a> Simulation<'a> {
                 }
             }
         }
+        self.forecast.held = self.post.held;
+        self.forecast.deferred = self.post.deferred;
         self.forecast
     }
 
@@ -269,8 +296,14 @@ impl<'a> Simulation<'a> {
             *self.came.entry((step.step, step.outcome)).or_default() += 1;
         }
         let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
+        let letters = advanced.effects.iter().filter_map(|effect| Letter::of(effect, now));
+        let letters = letters.collect::<Vec<_>>();
+        forecast.effects += letters.len() as u64;
+        let gone = self.post.take(self.db, letters, now).await?;
+        self.count_sent(gone, now);
+        let forecast = &mut self.forecast;
         for effect in advanced.effects {
-            let Effect::Tell(told) = effect;
+            let Effect::Tell(told) = effect else { continue };
             forecast.effects += 1;
             *forecast.hours.entry(hour).or_default() += 1;
             *forecast.users.entry(told.user).or_default() += 1;

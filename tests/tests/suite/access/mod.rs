@@ -78,8 +78,8 @@ fn needed(name: &str) -> Needs {
     use Permission::{
         DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit, ReadCalls,
         ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows, RunWorkflows,
-        WriteCalls, WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteTasks,
-        WriteWorkflows,
+        WriteCalls, WriteContactRules, WriteCustomers, WriteInvoices, WritePayments, WriteProducts,
+        WriteTasks, WriteWorkflows,
     };
     match name {
         "login"
@@ -87,7 +87,11 @@ fn needed(name: &str) -> Needs {
         | "requestPasswordReset"
         | "resetPassword"
         | "acceptInvitation" => Needs::Nothing,
-        "notification"
+        "holiday"
+        | "holidays"
+        | "exportHolidays"
+        | "holidayGroups"
+        | "notification"
         | "notifications"
         | "exportNotifications"
         | "unreadNotifications"
@@ -177,9 +181,11 @@ fn needed(name: &str) -> Needs {
         | "exportWorkflowRuns"
         | "workflowRunGroups"
         | "workflowGroups" => Needs::All(ReadWorkflows),
-        "validateWorkflow" | "simulateWorkflow" | "createWorkflow" | "updateWorkflowDraft" => {
-            Needs::All(WriteWorkflows)
-        }
+        "validateWorkflow"
+        | "simulateWorkflow"
+        | "createWorkflow"
+        | "updateWorkflowDraft"
+        | "copyWorkflow" => Needs::All(WriteWorkflows),
         "publishWorkflow" | "pauseWorkflow" | "resumeWorkflow" | "retireWorkflow"
         | "startWorkflow" | "retryWorkflowRun" | "cancelWorkflowRun" => Needs::All(RunWorkflows),
         "webhookEndpoint"
@@ -193,6 +199,10 @@ fn needed(name: &str) -> Needs {
         | "rotateWebhookSecret"
         | "pingWebhookEndpoint"
         | "redeliverWebhook" => Needs::All(ManageWebhooks),
+        "updateContactPolicy" | "setHolidays" | "liftSuppression" => Needs::All(WriteContactRules),
+        "consent" | "consents" | "exportConsents" | "consentGroups" | "suppression"
+        | "suppressions" | "exportSuppressions" | "suppressionGroups" | "contactPolicy"
+        | "explainMessage" => Needs::All(ReadCustomers),
         "customerChanged" | "customer360" | "note" | "notes" | "exportNotes" | "customer"
         | "customers" | "customerGroups" | "customerDuplicates" | "duplicateCustomers"
         | "customField" | "customFields" | "exportCustomers" | "exportCustomFields" => {
@@ -201,7 +211,9 @@ fn needed(name: &str) -> Needs {
         "createCustomField" | "updateCustomField" | "archiveCustomField" => {
             Needs::All(DefineFields)
         }
-        "createNote"
+        "recordConsent"
+        | "suppressAddress"
+        | "createNote"
         | "updateNote"
         | "deleteNote"
         | "restoreNote"

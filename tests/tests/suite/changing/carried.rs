@@ -88,6 +88,9 @@ async fn referred(app: &App) -> String {
     let input =
         json!({ "subject": "Coffee", "purpose": "SALES", "plannedAt": "2026-12-01T03:00:00Z" });
     app.make("call", CREATE_CALL, json!({ "customer": id, "input": input })).await;
+    let consent = "mutation ($id: ID!) { recordConsent(customerId: $id, input: { channel: EMAIL, standing: GIVEN, proof: \"said so\" }) {
+      consent { id } userErrors { code } } }";
+    app.make("consent", consent, json!({ "id": id })).await;
     document(app, &json!(id), "a.txt", b"a").await;
     let upload = json!({ "record": id, "fileName": "b.txt", "size": 1 });
     app.make("upload", CREATE_UPLOAD, json!({ "input": upload })).await;

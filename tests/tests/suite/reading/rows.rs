@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::access::{
     absence, api_key, audit, grant, membership, position, role, session, share, team, user,
 };
+use entity::automation::gate::holiday;
 use entity::automation::webhook::{delivery, endpoint};
 use entity::automation::workflow::{run, step, version};
 use entity::automation::{job, message, workflow};
@@ -13,6 +14,7 @@ use entity::catalog::{Record, Scalar, Target};
 use entity::collaboration::{call, document, document_tag, file, note, notification, task};
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
+use entity::marketing::{consent, suppression};
 use entity::money::{Currency, Money};
 use entity::sales::product;
 use sea_orm::{DatabaseConnection, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
@@ -90,6 +92,9 @@ impl Rows {
             table::<receipt::Entity>(db).await,
             table::<product::Entity>(db).await,
             table::<message::Entity>(db).await,
+            table::<holiday::Entity>(db).await,
+            table::<consent::Entity>(db).await,
+            table::<suppression::Entity>(db).await,
             table::<job::Entity>(db).await,
             table::<document::Entity>(db).await,
             table::<document_tag::Entity>(db).await,

@@ -1,0 +1,305 @@
+//! From an effect to its message: a row with a key that is the effect's own, so that twice is once.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{QueryOrder, QuerySelect};
+
+use super::{ActiveModel, Class, Column, Entity, Kind, Model, State, To};
+use crate::access::Actor;
+use crate::access::password_reset::{self, Purpose};
+use crate::automation::AutomationError;
+use crate::collaboration::notification;
+use crate::customers::customer::Channel;
+use crate::error::Error;
+use crate::finance::receipt;
+use crate::id::{CustomerId, EventId, Id, MessageId, ReceiptId, WorkflowRunId, WorkflowVersionId};
+
+/// How long a receipt is worth sending.
+const RECEIPT_LIFETIME: TimeDelta = TimeDelta::hours(48);
+
+/// How many copies of a receipt may be sent within a day.
+const COPIES_A_DAY: usize = 3;
+
+/// A receipt that its customer is to get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedReceipt {
+    /// Which receipt.
+    pub receipt: ReceiptId,
+    /// What it says.
+    pub kind: receipt::Kind,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// What made it be planned.
+    pub event: Option<EventId>,
+    /// The run of the workflow that plans it.
+    pub run: WorkflowRunId,
+}
+
+impl PlannedReceipt {
+    fn row(&self, now: DateTimeUtc) -> ActiveModel {
+        let effect_key = format!("receipt:{}", self.receipt.0);
+        let kind = match self.kind {
+            receipt::Kind::Receipt => Kind::Receipt,
+            receipt::Kind::Cancellation => Kind::ReceiptCancellation,
+        };
+        ActiveModel {
+            event_id: Set(self.event),
+            run_id: Set(Some(self.run)),
+            customer_id: Set(Some(self.customer)),
+            ..planned(effect_key, kind, self.receipt.0, Actor::System, now)
+        }
+    }
+}
+
+/// The left side of the Message-ID: the same for the same effect, so that a message whose fate is unknown
+/// can be looked for in the logs of mail servers.
+fn message_id(effect_key: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, effect_key.as_bytes()).to_string()
+}
+
+fn planned(
+    effect_key: String,
+    kind: Kind,
+    subject: Uuid,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> ActiveModel {
+    ActiveModel {
+        id: Set(MessageId::new(now)),
+        message_id: Set(message_id(&effect_key)),
+        effect_key: Set(effect_key),
+        class: Set(Class::Receipt),
+        kind: Set(kind),
+        channel: Set(Channel::Email),
+        customer_id: Set(None),
+        user_id: Set(None),
+        subject_id: Set(subject),
+        event_id: Set(None),
+        run_id: Set(None),
+        version_id: Set(None),
+        step: Set(None),
+        topic: Set(None),
+        policy: Set(None),
+        trace: Set(None),
+        copy_of_id: Set(None),
+        state: Set(State::Planned),
+        reason: Set(None),
+        detail: Set(None),
+        facts: Set(None),
+        recipient: Set(None),
+        subject: Set(None),
+        body: Set(None),
+        body_sha256: Set(None),
+        due_at: Set(now),
+        expires_at: Set(now + RECEIPT_LIFETIME),
+        attempts: Set(0),
+        enqueued_at: Set(None),
+        lease_until: Set(None),
+        fence: Set(0),
+        transmitted_at: Set(None),
+        settled_at: Set(None),
+        created_at: Set(now),
+        created_by: Set(actor.user()),
+    }
+}
+
+/// Plans receipts; those that were planned already are left as they are.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn plan_receipts(
+    txn: &impl ConnectionTrait,
+    receipts: &[PlannedReceipt],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    insert(txn, receipts.iter().map(|receipt| receipt.row(now))).await
+}
+
+/// About which of the records there are messages of a class already.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn subjects(
+    db: &impl ConnectionTrait,
+    class: Class,
+    records: impl IntoIterator<Item = Uuid>,
+) -> Result<HashSet<Uuid>, DbErr> {
+    let subjects = Entity::find()
+        .select_only()
+        .column(Column::SubjectId)
+        .filter(Column::SubjectId.is_in(records))
+        .filter(Column::Class.eq(class));
+    Ok(subjects.into_tuple::<Uuid>().all(db).await?.into_iter().collect())
+}
+
+/// Plans mails for choosing new passwords; those that were planned already are left as they are.
+///
+/// # Errors
+/// The database.
+pub async fn plan_resets(
+    txn: &impl ConnectionTrait,
+    resets: &[password_reset::Planned],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if resets.is_empty() {
+        return Ok(());
+    }
+    let rows = resets.iter().map(|planned_reset| {
+        let key = format!("password-reset:{}", planned_reset.reset.0);
+        let reset = planned_reset.reset.into();
+        let kind = match planned_reset.purpose {
+            Purpose::Reset => Kind::PasswordReset,
+            Purpose::Invitation => Kind::Invitation,
+        };
+        ActiveModel {
+            class: Set(Class::Account),
+            user_id: Set(Some(planned_reset.user)),
+            expires_at: Set(planned_reset.expires_at),
+            ..planned(key, kind, reset, Actor::System, now)
+        }
+    });
+    insert(txn, rows).await
+}
+
+/// Plans the mails of notifications; those that were planned already are left as they are.
+///
+/// # Errors
+/// The database.
+pub async fn plan_notifications(
+    txn: &impl ConnectionTrait,
+    notifications: &[&notification::Model],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if notifications.is_empty() {
+        return Ok(());
+    }
+    let rows = notifications.iter().map(|told| {
+        let key = format!("notification:{}", told.id.0);
+        ActiveModel {
+            class: Set(Class::Notification),
+            user_id: Set(Some(told.user_id)),
+            ..planned(key, Kind::Notification, told.id.0, Actor::System, now)
+        }
+    });
+    insert(txn, rows).await
+}
+
+/// Plans a copy of a receipt's message: the same content, marked as a copy, to the customer's address
+/// of today.
+///
+/// # Errors
+/// `StillOnItsWay`, `TooManyCopies`, [`crate::finance::FinanceError::NoReceipt`].
+pub async fn resend_receipt(
+    txn: &impl ConnectionTrait,
+    receipt: ReceiptId,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let sent = Entity::find()
+        .filter(Column::SubjectId.eq(receipt.0))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(txn)
+        .await?;
+    let original = sent.iter().find(|message| message.copy_of_id.is_none());
+    let original = original.ok_or(crate::finance::FinanceError::NoReceipt)?;
+    if sent.iter().any(|message| message.settled_at.is_none()) {
+        return Err(AutomationError::StillOnItsWay.into());
+    }
+    let copies = sent.iter().filter(|message| message.copy_of_id.is_some());
+    let day_ago = now - TimeDelta::days(1);
+    if copies.clone().filter(|copy| copy.created_at > day_ago).count() >= COPIES_A_DAY {
+        return Err(AutomationError::TooManyCopies(COPIES_A_DAY).into());
+    }
+    let key = format!("{}:copy:{}", original.effect_key, copies.count() + 1);
+    let copy = ActiveModel {
+        copy_of_id: Set(Some(original.id)),
+        facts: Set(original.facts.clone()),
+        customer_id: Set(original.customer_id),
+        ..planned(key, original.kind, original.subject_id, actor, now)
+    };
+    Ok(copy.insert(txn).await?)
+}
+
+/// A mail that a step of a workflow has for a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// What makes it one.
+    pub cause: Uuid,
+    /// The run.
+    pub run: WorkflowRunId,
+    /// The version that says what is in it.
+    pub version: WorkflowVersionId,
+    /// In which step.
+    pub step: String,
+    /// The record that it is about.
+    pub subject: Uuid,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// To whom there.
+    pub to: To,
+    /// The way it goes.
+    pub channel: Channel,
+    /// What it is about.
+    pub class: Class,
+    /// What it is about in the customer's eyes.
+    pub topic: Option<String>,
+    /// For how long it is worth sending.
+    pub within: TimeDelta,
+}
+
+/// Plans what steps of workflows have for customers; what was planned already is left as it is.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn plan_outgoing(
+    txn: &impl ConnectionTrait,
+    outgoing: Vec<Outgoing>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if outgoing.is_empty() {
+        return Ok(());
+    }
+    let rows = outgoing.into_iter().map(|one| {
+        let key = format!("workflow:{}", one.cause);
+        ActiveModel {
+            class: Set(one.class),
+            channel: Set(one.channel),
+            customer_id: Set(Some(one.customer)),
+            run_id: Set(Some(one.run)),
+            version_id: Set(Some(one.version)),
+            step: Set(Some(one.step)),
+            topic: Set(one.topic),
+            expires_at: Set(now + one.within),
+            ..planned(key, Kind::Workflow, one.subject, Actor::System, now)
+        }
+    });
+    insert(txn, rows).await
+}
+
+async fn insert(
+    txn: &impl ConnectionTrait,
+    rows: impl IntoIterator<Item = ActiveModel>,
+) -> Result<(), Error> {
+    let once = OnConflict::column(Column::EffectKey).do_nothing().to_owned();
+    Entity::insert_many(rows).on_conflict(once).exec_without_returning(txn).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_id_depends_on_the_effect_alone() {
+        assert_eq!(message_id("receipt:1"), message_id("receipt:1"));
+        assert_ne!(message_id("receipt:1"), message_id("receipt:2"));
+    }
+}

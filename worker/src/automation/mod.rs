@@ -1,0 +1,3 @@
+//! What workflows send to customers.
+
+pub mod written;

@@ -1,0 +1,136 @@
+//! Gathering what the messages of workflows say, for a batch of them at once: what people wrote in the step of the
+//! version that the run has, and what they name in it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use entity::access::{Calendar, Viewer, organisation};
+use entity::automation::message::{self, Content, Send, To, wording};
+use entity::automation::workflow::definition::Action;
+use entity::automation::workflow::{Definition, version};
+use entity::catalog::{Cell, Record, Value, by_name, values};
+use entity::customers::reach::{Reach, reach};
+use entity::id::WorkflowVersionId;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::document::{LetterFacts, Party, Said};
+
+/// What a message says, and where it goes.
+pub struct Letter {
+    /// What it is written from.
+    pub facts: LetterFacts,
+    /// Their address; `None` when there is none.
+    pub email: Option<String>,
+}
+
+/// What a step of a version sends.
+type Steps = HashMap<(WorkflowVersionId, String), (&'static Record, Send)>;
+
+/// The letters of `messages`, in their order. `None` where what they are about is gone.
+///
+/// # Errors
+/// The database.
+pub async fn letters(
+    db: &impl ConnectionTrait,
+    messages: &[message::Model],
+) -> Result<Vec<Option<Letter>>, entity::Error> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let organisation = organisation::get(db).await?;
+    let now = messages.iter().map(|message| message.created_at).max().unwrap_or_default();
+    let calendar = Calendar::at(now, organisation.zone());
+    let viewer = Viewer::rapport(db.get_database_backend(), calendar);
+    let steps = steps(db, messages).await?;
+    let customers: Vec<_> = messages.iter().filter_map(|message| message.customer_id).collect();
+    let reached = reach(db, &customers).await?;
+    let mut asked = HashMap::<&str, (&'static Record, HashSet<String>, Vec<Uuid>)>::new();
+    for message in messages {
+        let Some((record, send)) = step_of(&steps, message) else { continue };
+        let (_, names, ids) =
+            asked.entry(record.name).or_insert((record, HashSet::new(), Vec::new()));
+        ids.push(message.subject_id);
+        for Content { subject, text, .. } in &send.contents {
+            names.extend(wording::fields(subject).into_iter().chain(wording::fields(text)));
+        }
+    }
+    let mut known = HashMap::new();
+    for (name, (record, names, ids)) in asked {
+        let names = names.into_iter().collect::<Vec<_>>();
+        known.insert(name, values(db, record, &viewer, &names, &ids).await?);
+    }
+    let ours = Party::from(organisation);
+    let letter = |message: &message::Model| {
+        let (record, send) = step_of(&steps, message)?;
+        let Reach { customer, .. } = reached.get(&message.customer_id?)?;
+        let (addressee, email) = reached.get(&customer.id)?.addressee(send.to == To::Billing);
+        let content = send.content(&customer.language)?;
+        let record = known.get(record.name)?.get(&message.subject_id)?;
+        let facts = LetterFacts {
+            language: content.language.clone(),
+            subject: content.subject.clone(),
+            text: content.text.clone(),
+            addressee: addressee.to_owned(),
+            time_zone: customer.time_zone.clone(),
+            number: customer.number.clone(),
+            organisation: ours.clone(),
+            customer: Party {
+                name: customer.display_name.clone(),
+                address_lines: Vec::new(),
+                tax_number: customer.tax_number.clone(),
+                email: customer.email.clone(),
+                phone: customer.phone.clone(),
+            },
+            record: said(record),
+        };
+        Some(Letter { facts, email: email.map(str::to_owned) })
+    };
+    Ok(messages.iter().map(letter).collect())
+}
+
+/// What the step of a message sends.
+fn step_of<'a>(steps: &'a Steps, message: &message::Model) -> Option<&'a (&'static Record, Send)> {
+    steps.get(&(message.version_id?, message.step.clone()?))
+}
+
+/// What the steps of messages send.
+async fn steps(
+    db: &impl ConnectionTrait,
+    messages: &[message::Model],
+) -> Result<Steps, entity::Error> {
+    let wanted: HashSet<_> = messages.iter().filter_map(|message| message.version_id).collect();
+    let versions =
+        version::Entity::find().filter(version::Column::Id.is_in(wanted)).all(db).await?;
+    let mut steps = HashMap::new();
+    for version in versions {
+        let Ok(definition) = Definition::deserialize(&version.definition) else { continue };
+        let Some(record) = by_name(&definition.record) else { continue };
+        for step in definition.steps {
+            if let Action::Do { what, with } = &step.action
+                && what == "send"
+                && let Ok(send) = Send::deserialize(with)
+            {
+                steps.insert((version.id, step.key), (record, send));
+            }
+        }
+    }
+    Ok(steps)
+}
+
+/// What fields hold, as it is frozen with a message; what holds nothing is left out.
+fn said(fields: &HashMap<String, Value>) -> BTreeMap<String, Said> {
+    let said = fields.iter().filter_map(|(name, value)| {
+        let said = match value.clone() {
+            Value::Money(money) => Said::Money(money),
+            Value::Cell(Cell::Empty) => return None,
+            Value::Cell(Cell::Text(text)) => Said::Text(text),
+            Value::Cell(Cell::Number(number)) => Said::Number(number),
+            Value::Cell(Cell::Truth(truth)) => Said::Truth(truth),
+            Value::Cell(Cell::Day(day)) => Said::Day(day),
+            Value::Cell(Cell::Instant(instant)) => Said::Instant(instant),
+        };
+        Some((name.clone(), said))
+    });
+    said.collect()
+}
