@@ -10,6 +10,7 @@ use crate::access::{
 };
 use crate::automation::{
     GateMutation, GateQuery, JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery,
+    WorkflowRunsMutation,
 };
 use crate::collaboration::{
     CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
@@ -89,7 +90,13 @@ struct CollaborationMutations(
 struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
 
 #[derive(MergedObject, Default)]
-struct AutomationMutations(JobMutation, WebhookMutation, WorkflowMutation, GateMutation);
+struct AutomationMutations(
+    JobMutation,
+    WebhookMutation,
+    WorkflowMutation,
+    WorkflowRunsMutation,
+    GateMutation,
+);
 
 #[derive(MergedObject, Default)]
 struct MarketingMutations(ConsentMutation, SuppressionMutation);

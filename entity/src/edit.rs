@@ -307,6 +307,34 @@ where
     Ok(row)
 }
 
+/// Adds rows, each by who does so. Whether what they refer to is there is for the caller to find out.
+///
+/// # Errors
+/// `Invalid` with all fields that are wrong.
+pub(crate) async fn create_all<E>(
+    txn: &impl ConnectionTrait,
+    rows: impl IntoIterator<Item = (E::ActiveModel, Actor)>,
+    now: DateTimeUtc,
+) -> Result<(), Error>
+where
+    E: Editable,
+{
+    let (mut check, mut events, mut added) = (Check::default(), Vec::new(), Vec::new());
+    for (row, actor) in rows {
+        let row = checked::<E>(row, &mut check, actor, now)?;
+        let kind = E::Model::EVENTS.created;
+        events.push(event::new(kind, row.id().into(), row.customer(), actor, now));
+        added.push(row.into_active_model().reset_all());
+    }
+    check.end()?;
+    if added.is_empty() {
+        return Ok(());
+    }
+    E::insert_many(added).exec_without_returning(txn).await?;
+    event::Entity::insert_many(events).exec_without_returning(txn).await?;
+    Ok(())
+}
+
 /// Adds the rows of a `list` that came with something else: what is wrong is noted, and nothing is
 /// written down of each.
 ///

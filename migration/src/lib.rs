@@ -45,6 +45,9 @@ mod m20261126_000101_gate;
 mod m20261126_000102_presets;
 mod m20261126_000110_calls;
 mod m20261126_000111_overdue;
+mod m20261126_000120_causes;
+mod m20261126_000121_assignment;
+mod m20261126_000122_rates;
 mod search;
 mod step;
 
@@ -88,6 +91,9 @@ impl MigratorTrait for Migrator {
             m20261126_000111_overdue,
             m20261126_000101_gate,
             m20261126_000102_presets,
+            m20261126_000120_causes,
+            m20261126_000121_assignment,
+            m20261126_000122_rates,
         ]
     }
 }

@@ -15,7 +15,8 @@ use entity::catalog::Scope;
 use entity::clock::Clock;
 use entity::collaboration::overdue;
 use entity::customers::custom::CustomFields;
-use entity::db::Db;
+use entity::db::{Db, is_busy};
+use entity::id::{Id, WorkflowRunId};
 use futures::FutureExt;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,9 @@ use crate::relay::chain;
 
 /// Between two looks without a signal.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How much is kept of what the database said about a run that it refused, in characters.
+const LONGEST_WHY: usize = 500;
 
 /// Advances runs.
 #[derive(Clone)]
@@ -82,22 +86,70 @@ impl Engine {
             moved += usize::try_from(noticed).unwrap_or(usize::MAX);
         }
         if run::is_due(self.db.reader(), now).await? {
-            let advanced = self.db.write(move |txn| {
-                async move {
-                    let ground = Ground::of(txn, now).await?;
-                    let (scope, zone) = (ground.scope(), ground.zone);
-                    let engine = Advancing { performers: &performers(), scope, zone };
-                    advance::due(&engine, txn, now).await
+            moved += match self.advance(None, now).await {
+                Err(error) if is_refused(&error) => {
+                    tracing::warn!(error = %chain(&error), "runs are advanced one by one");
+                    self.one_by_one(now).await?
                 }
-                .boxed()
-            });
-            moved += advanced.await?;
+                advanced => advanced?,
+            };
         }
         if moved > 0 {
             metrics::counter!("rapport_runs_moved_total").increment(moved as u64);
             self.signal.raise();
         }
         Ok(moved)
+    }
+
+    /// Advances a batch of runs that are due, or `only` that one.
+    async fn advance(
+        &self,
+        only: Option<WorkflowRunId>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, entity::Error> {
+        let advanced = self.db.write(move |txn| {
+            async move {
+                let ground = Ground::of(txn, now).await?;
+                let (scope, zone) = (ground.scope(), ground.zone);
+                let engine = Advancing { performers: &performers(), scope, zone };
+                advance::due(&engine, txn, only, now).await
+            }
+            .boxed()
+        });
+        advanced.await
+    }
+
+    /// Advances the runs of a batch each for itself, so that one which the database refuses keeps no other from going
+    /// on: it ends, and says why.
+    async fn one_by_one(&self, now: DateTime<Utc>) -> Result<usize, entity::Error> {
+        let ids = run::due_ids(self.db.reader(), advance::BATCH, now).await?;
+        let mut moved = 0;
+        for id in ids {
+            moved += match self.advance(Some(id), now).await {
+                Err(error) if is_refused(&error) => {
+                    metrics::counter!("rapport_runs_given_up_total").increment(1);
+                    let why: String = chain(&error).chars().take(LONGEST_WHY).collect();
+                    tracing::error!(run = %id.global(), error = %why, "a run is given up");
+                    let give_up = self.db.write(move |txn| {
+                        let why = why.clone();
+                        async move { run::give_up(txn, id, &why, now).await }.boxed()
+                    });
+                    give_up.await?;
+                    1
+                }
+                advanced => advanced?,
+            };
+        }
+        Ok(moved)
+    }
+}
+
+/// Whether the database can be reached, and took something amiss: it would do so again.
+fn is_refused(error: &entity::Error) -> bool {
+    match error {
+        entity::Error::Db(cause) => !is_busy(cause),
+        entity::Error::Unsure(_) | entity::Error::Closed => false,
+        _ => true,
     }
 }
 

@@ -11,5 +11,6 @@ pub use job::{JobKind, JobMutation, JobState};
 pub use message::{MessageClass, MessageKind, MessageReason, MessageState};
 pub use webhook::{WebhookDeliveryState, WebhookMutation};
 pub use workflow::{
-    WorkflowMutation, WorkflowQuery, WorkflowRunState, WorkflowState, WorkflowStepOutcome,
+    WorkflowMutation, WorkflowQuery, WorkflowRunState, WorkflowRunsMutation, WorkflowState,
+    WorkflowStepOutcome,
 };

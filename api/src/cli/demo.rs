@@ -4,7 +4,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use entity::access::audit::Origin;
 use entity::access::{Actor, Calendar, Role, Viewer, organisation, password, user};
-use entity::automation::workflow::{self, Definition, Running, start};
+use entity::automation::workflow::{self, Definition, Running, StepMap, start};
 use entity::clock::Clock;
 use entity::customers::customer::{self, Channel, Kind, LifecycleStage, NewCustomer};
 use entity::customers::{address, contact};
@@ -253,7 +253,7 @@ async fn remind(
     let calendar = Calendar::at(now, organisation.zone());
     let viewer = Viewer::rapport(txn.get_database_backend(), calendar);
     let row = workflow::create(txn, "Overdue invoices", &definition, actor, now).await?;
-    workflow::publish(txn, row.id, Running::RunOut, None, &viewer, now).await?;
+    workflow::publish(txn, row.id, (Running::RunOut, &StepMap::new()), None, &viewer, now).await?;
     let overdue = invoice::Entity::find()
         .filter(invoice::Column::State.eq(invoice::State::Open))
         .filter(invoice::Column::DueOn.lt(organisation.today(now)))

@@ -8,7 +8,7 @@ mod upsert;
 
 use crate::choice::choice;
 
-pub use bulk::CustomerBulkMutation;
+pub use bulk::{BulkCustomerChangeInput, CustomerBulkMutation};
 pub use merge::{CustomerDuplicateQuery, CustomerMergeMutation};
 pub use mutation::CustomerMutation;
 pub use removal::CustomerRemovalMutation;

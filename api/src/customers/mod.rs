@@ -12,8 +12,9 @@ pub use address::{AddressInput, AddressKind, AddressMutation};
 pub use contact::{ContactInput, ContactMutation};
 pub use custom_field::{CustomFieldInput, CustomFieldMutation, CustomFieldType, Sensitivity};
 pub use customer::{
-    Channel, CustomerBulkMutation, CustomerDuplicateQuery, CustomerKind, CustomerMergeMutation,
-    CustomerMutation, CustomerRemovalMutation, CustomerUpsertMutation, LifecycleStage,
+    BulkCustomerChangeInput, Channel, CustomerBulkMutation, CustomerDuplicateQuery, CustomerKind,
+    CustomerMergeMutation, CustomerMutation, CustomerRemovalMutation, CustomerUpsertMutation,
+    LifecycleStage,
 };
 pub use history::HistoryMutation;
 pub use import::CustomerImportMutation;

@@ -9,6 +9,7 @@ mod customers;
 mod jobs;
 mod notifications;
 mod shown;
+mod workflows;
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,7 +19,7 @@ use entity::access::{Permission, Viewer};
 use entity::automation::job;
 use entity::collaboration::notification;
 use entity::customers::customer;
-use entity::id::{CustomerId, Id, JobId};
+use entity::id::{CustomerId, Id, JobId, WorkflowId};
 use futures::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -26,6 +27,7 @@ use crate::context::{Ask, Can, Follow};
 use crate::error::Fault;
 use crate::http::errors::Code;
 use shown::Shown;
+use workflows::WorkflowProgress;
 
 /// How many events are read at once: followers must not take the database from those who ask.
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(4)));
@@ -102,6 +104,26 @@ impl JobSubscription {
     }
 }
 
+/// Following workflows.
+#[derive(Default)]
+pub struct WorkflowSubscription;
+
+/// Following workflows.
+#[Subscription]
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
+impl WorkflowSubscription {
+    /// How many runs of a workflow are in which state, now and again whenever that has changed, at most once a second.
+    #[graphql(guard = "Can(Permission::ReadWorkflows)")]
+    async fn workflow_progress(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which workflow.")] id: ID,
+    ) -> Result<impl Stream<Item = Result<WorkflowProgress, Fault>> + use<>, Fault> {
+        let id = WorkflowId::parse(&id).ok_or_else(nothing)?;
+        Ok(workflows::progress(Follow::of(ctx)?, id))
+    }
+}
+
 /// Following what one is told.
 #[derive(Default)]
 pub struct NotificationSubscription;
@@ -123,7 +145,12 @@ impl NotificationSubscription {
 
 /// Everything that can be followed, through the WebSocket at `/graphql/ws`.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(CustomerSubscription, JobSubscription, NotificationSubscription);
+pub struct Subscription(
+    CustomerSubscription,
+    JobSubscription,
+    NotificationSubscription,
+    WorkflowSubscription,
+);
 
 fn nothing() -> Fault {
     Fault::coded(Code::NotFound, "there is no such record")

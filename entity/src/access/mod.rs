@@ -30,7 +30,7 @@ use sea_orm::ConnectionTrait;
 use crate::error::Error;
 
 pub use role::Role;
-pub use viewer::{Actor, Calendar, Permission, Scope, Viewer};
+pub use viewer::{Actor, Calendar, Cause, Permission, Scope, Viewer};
 
 /// Forgets what nobody asks for any more: sessions that ended long ago, who asked for passwords, and who
 /// tried how often.

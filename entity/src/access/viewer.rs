@@ -12,7 +12,7 @@ use sea_orm::{ActiveEnum, DbBackend, DeriveActiveEnum, EnumIter, Iterable};
 
 use super::Role;
 use crate::catalog::among;
-use crate::id::{RoleId, UserId};
+use crate::id::{RoleId, UserId, WorkflowId};
 
 /// One thing that a user may do: an action on a kind of resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
@@ -222,6 +222,17 @@ pub enum Actor {
     User(UserId),
     /// Rapport, by itself.
     System,
+    /// Rapport, in a run of a workflow.
+    Run(Cause),
+}
+
+/// The run of a workflow in which something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// How many runs came before it, each started by what the one before it did.
+    pub depth: i32,
 }
 
 impl Actor {
@@ -230,7 +241,16 @@ impl Actor {
     pub fn user(self) -> Option<UserId> {
         match self {
             Self::User(user) => Some(user),
-            Self::System => None,
+            Self::System | Self::Run(_) => None,
+        }
+    }
+
+    /// The run in which it is done; `None` outside of runs.
+    #[must_use]
+    pub fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Run(cause) => Some(cause),
+            Self::User(_) | Self::System => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Actor;
 use crate::catalog::{Record, by_table};
 use crate::error::Error;
-use crate::id::{CustomerId, EventId, Id, UserId};
+use crate::id::{CustomerId, EventId, Id, UserId, WorkflowId};
 
 /// Declares what can happen, by the names under which it is written down and told: what other systems are told
 /// of, and what not.
@@ -172,6 +172,10 @@ pub struct Model {
     pub actor_id: Option<UserId>,
     /// When what follows from it was planned.
     pub relayed_at: Option<DateTimeUtc>,
+    /// The workflow in whose run it happened; none outside of runs.
+    pub workflow_id: Option<WorkflowId>,
+    /// How many runs came before it, each started by what the one before it did.
+    pub depth: i32,
 }
 
 /// None that the ORM has to know.
@@ -215,6 +219,8 @@ pub fn new(
         occurred_at: Set(now),
         actor_id: Set(actor.user()),
         relayed_at: Set(None),
+        workflow_id: Set(actor.cause().map(|cause| cause.workflow)),
+        depth: Set(actor.cause().map_or(0, |cause| cause.depth + 1)),
     }
 }
 

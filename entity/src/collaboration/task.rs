@@ -5,6 +5,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
+use serde::{Deserialize, Serialize};
 
 use super::{CollaborationError, overdue, parse_lines};
 use crate::access::{Actor, Permission, Scope, Viewer, user};
@@ -17,8 +18,14 @@ use crate::error::Error;
 use crate::id::{CustomerId, TaskId, UserId};
 use crate::search::searched;
 
+mod perform;
+
+pub(crate) use perform::carry_out;
+pub use perform::{CreateTask, TaskChange, ToCreate, ToUpdate, UpdateTask};
+
 /// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",

@@ -23,6 +23,7 @@ use crate::money::Currency;
 use crate::search::searched;
 
 mod anonymise;
+mod assign;
 pub mod bulk;
 mod change;
 mod create;
@@ -30,13 +31,19 @@ pub mod duplicate;
 mod key;
 pub mod merge;
 mod owner;
+mod perform;
 mod removal;
 mod upsert;
 
 pub use anonymise::anonymise;
+pub(crate) use assign::assign;
+pub use assign::{Among, Assign, ToAssign};
 pub use change::{Change, update};
 pub use create::{NewCustomer, create};
 pub use key::{index_missing, phone_key, tax_key};
+pub use owner::owners;
+pub(crate) use perform::carry_out;
+pub use perform::{ToUpdate, UpdateCustomer};
 pub use removal::{delete, purge, restore};
 pub use upsert::{Duplicates, Fate, MatchOn, Terms, Upserted, upsert};
 

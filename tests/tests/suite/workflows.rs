@@ -19,7 +19,7 @@ const RUNS: &str =
   steps { nodes { step outcome detail } } } } } }";
 
 /// The answer to a query.
-async fn ask(app: &App, chief: UserId, query: &str, variables: Value) -> Value {
+pub async fn ask(app: &App, chief: UserId, query: &str, variables: Value) -> Value {
     let token = app.token_for(chief).await;
     let reply = app.send_as(Some(&token), query, variables).await;
     assert!(reply.errors.is_empty(), "{:#?}", reply.errors);
@@ -27,14 +27,14 @@ async fn ask(app: &App, chief: UserId, query: &str, variables: Value) -> Value {
 }
 
 /// Sends a mutation; gives its payload.
-async fn change(app: &App, chief: UserId, query: &str, variables: Value) -> Value {
+pub async fn change(app: &App, chief: UserId, query: &str, variables: Value) -> Value {
     let data = ask(app, chief, query, variables).await;
     let payload = data.as_object().and_then(|data| data.values().next()).cloned();
     payload.expect("a payload")
 }
 
 /// A customer with these fields; gives the id.
-async fn customer(app: &App, chief: UserId, name: &str, fields: Value) -> String {
+pub async fn customer(app: &App, chief: UserId, name: &str, fields: Value) -> String {
     let mut input = json!({ "kind": "PERSON", "displayName": name });
     for (field, value) in fields.as_object().expect("fields") {
         input[field] = value.clone();
@@ -46,25 +46,25 @@ async fn customer(app: &App, chief: UserId, name: &str, fields: Value) -> String
 }
 
 /// Publishes a workflow; gives its id.
-async fn published(app: &App, chief: UserId, definition: &Value) -> String {
+pub async fn published(app: &App, chief: UserId, definition: &Value) -> String {
     workflow(app, &app.token_for(chief).await, definition).await
 }
 
 /// The runs of a workflow.
-async fn runs(app: &App, chief: UserId, id: &str) -> Vec<Value> {
+pub async fn runs(app: &App, chief: UserId, id: &str) -> Vec<Value> {
     app.drain().await;
     let data = ask(app, chief, RUNS, json!({ "id": id })).await;
     data["workflow"]["runs"]["nodes"].as_array().expect("runs").clone()
 }
 
 /// The run for the customer with the name.
-fn of<'a>(runs: &'a [Value], name: &str) -> &'a Value {
+pub fn of<'a>(runs: &'a [Value], name: &str) -> &'a Value {
     let found = runs.iter().find(|run| run["customer"]["displayName"] == name);
     found.expect("a run for the customer")
 }
 
 /// What happened in the steps of a run.
-fn steps(run: &Value) -> Vec<(&str, &str)> {
+pub fn steps(run: &Value) -> Vec<(&str, &str)> {
     let steps = run["steps"]["nodes"].as_array().expect("steps");
     steps
         .iter()
@@ -77,7 +77,7 @@ async fn told(app: &App) -> i64 {
     app.number("SELECT count(*) AS n FROM notification WHERE kind = 'WORKFLOW'").await
 }
 
-async fn me(app: &App, chief: UserId) -> String {
+pub async fn me(app: &App, chief: UserId) -> String {
     let data = ask(app, chief, "{ me { id } }", json!({})).await;
     data["me"]["id"].as_str().expect("an id").to_owned()
 }

@@ -10,6 +10,7 @@ use entity::automation::message;
 use entity::automation::workflow::run;
 use entity::automation::workflow::simulate::{Forecast, Question};
 use entity::catalog::{global, named};
+use entity::id::UserId;
 use sea_orm::{ActiveEnum, Iterable};
 
 use super::{WorkflowRunState, WorkflowStepOutcome};
@@ -62,7 +63,7 @@ pub struct WorkflowForecast {
     pub deferred: Vec<ForecastReason>,
     /// The load: how much would be done in each hour in which something would.
     pub hours: Vec<ForecastHour>,
-    /// How much each user would be told, most first.
+    /// How much would be each user's business, what they would be told or get, most first.
     pub users: Vec<ForecastUser>,
     /// The first of what would be done, at most 100.
     pub sample: Vec<ForecastEffect>,
@@ -106,7 +107,7 @@ pub struct ForecastHour {
     pub effects: i32,
 }
 
-/// How much a user would be told.
+/// How much would be a user's business.
 #[derive(SimpleObject)]
 pub struct ForecastUser {
     /// Who; null when you may not see them.
@@ -120,11 +121,13 @@ pub struct ForecastUser {
 pub struct ForecastEffect {
     /// When.
     pub at: DateTime<Utc>,
-    /// Whom it would be told; null when you may not see them.
+    /// What would be done, as a step's action is called: `notify`, `createTask`.
+    pub action: String,
+    /// Who would be told, or get something; null when nobody would, or when you may not see them.
     pub user: Among<user::Entity>,
     /// The id of the record that it is about, for `node`.
     pub record_id: ID,
-    /// What would be told.
+    /// What would be told, the title of what would be added, or the names of fields that would be changed.
     pub text: String,
 }
 
@@ -151,10 +154,10 @@ impl From<Forecast> for WorkflowForecast {
             let shown = shown.map(|(reason, times)| (reason.into(), number(times)));
             shown.map(|(reason, times)| ForecastReason { reason, times }).collect()
         };
-        let told = sample.iter().map(|(_, told)| told.user.0);
+        let shown = sample.iter().filter_map(|(_, shown)| Some(shown.user?.0));
         let together =
-            Arc::new(Together::of(users.keys().map(|user| user.0).chain(told).collect()));
-        let who = |id| Among::of(&together, Some(id));
+            Arc::new(Together::of(users.keys().map(|user| user.0).chain(shown).collect()));
+        let who = |user: Option<UserId>| Among::of(&together, user.map(|user| user.0));
         let states = run::State::iter().filter_map(|state| Some((state, *states.get(&state)?)));
         let mut users = users.into_iter().collect::<Vec<_>>();
         users.sort_by_key(|(user, effects)| (std::cmp::Reverse(*effects), *user));
@@ -182,15 +185,19 @@ impl From<Forecast> for WorkflowForecast {
                 .collect(),
             users: users
                 .into_iter()
-                .map(|(user, effects)| ForecastUser { user: who(user.0), effects: number(effects) })
+                .map(|(user, effects)| ForecastUser {
+                    user: who(Some(user)),
+                    effects: number(effects),
+                })
                 .collect(),
             sample: sample
                 .into_iter()
-                .map(|(at, told)| ForecastEffect {
+                .map(|(at, shown)| ForecastEffect {
                     at,
-                    user: who(told.user.0),
-                    record_id: global(told.kind, told.subject).into(),
-                    text: told.text,
+                    action: shown.what.to_owned(),
+                    user: who(shown.user),
+                    record_id: global(shown.kind, shown.subject).into(),
+                    text: shown.text,
                 })
                 .collect(),
         }

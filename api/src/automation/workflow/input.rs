@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::{ID, InputObject, OneofObject};
+use async_graphql::{ID, InputObject, Json, OneofObject};
 use chrono::TimeDelta;
-use entity::automation::workflow::definition::{Action, Definition, Reentry, Step, Trigger, Wait};
+use entity::automation::workflow::definition::{Action, Definition, Step, Trigger, Wait};
 use entity::automation::{event, message};
 use entity::check::{Refusal, Refusals};
 use entity::collaboration::{call, task};
@@ -14,11 +14,17 @@ use entity::sales::product;
 use sea_orm::Iterable;
 use serde_json::{Value, json};
 
+use self::doing::{
+    AssignStepInput, CreateTaskStepInput, OtherWorkflowInput, UpdateTaskStepInput,
+    WebhookStepInput, update_customer,
+};
 use crate::automation::MessageClass;
 use crate::choice::choice;
-use crate::customers::Channel;
+use crate::customers::{BulkCustomerChangeInput, Channel};
 use crate::read::FilterOf;
 use crate::scalar::{Duration, LocalTime};
+
+mod doing;
 
 choice! {
     /// How often a workflow is carried out for the same record.
@@ -66,6 +72,9 @@ pub struct WorkflowDefinitionInput {
     /// How often it is carried out for the same record.
     #[graphql(default_with = "WorkflowReentry::Once")]
     pub reentry: WorkflowReentry,
+    /// How many steps that do something, such as telling or adding, it begins in an hour of the clock, over all its runs.
+    /// What is more waits for the next hour. As many as there are when absent.
+    pub most_per_hour: Option<u32>,
     /// What it does, one after the other.
     #[graphql(validator(max_items = 100))]
     pub steps: Vec<WorkflowStepInput>,
@@ -95,8 +104,39 @@ pub enum WorkflowTriggerInput {
     Manual(bool),
     /// Something that happens to the record, or, for a customer, to what is theirs.
     Event(EventTriggerInput),
+    /// A field of the record that gets another value.
+    Change(ChangeTriggerInput),
+    /// Again and again, for all records that pass the condition.
+    Schedule(ScheduleInput),
     /// A day.
     Date(DayInput),
+}
+
+/// A field that gets another value.
+#[derive(Clone, Debug, InputObject)]
+pub struct ChangeTriggerInput {
+    /// The field, such as `stage` or `owner`, or a custom field, such as `customFields.vip`.
+    pub field: String,
+    /// Which values it had, any of these: as the record shows them, the ids of records, null for none. Any at all when
+    /// absent.
+    #[graphql(validator(max_items = 50))]
+    pub from: Option<Vec<Option<Json<Value>>>>,
+    /// Which values it gets, any of these. Any at all when absent.
+    #[graphql(validator(max_items = 50))]
+    pub to: Option<Vec<Option<Json<Value>>>>,
+    /// Whether what its own steps do starts it, too. Such a chain ends after the ninth run.
+    #[graphql(default)]
+    pub own: bool,
+}
+
+/// When a workflow starts again and again. Of what was missed while nothing was carried out, the last time counts.
+#[derive(Clone, Debug, InputObject)]
+pub struct ScheduleInput {
+    /// Minutes, hours, days of the month, months and days of the week, as cron writes them: `0 9 * * MON-FRI`. For each
+    /// record, `reentry` says whether it starts again.
+    pub cron: String,
+    /// The IANA time zone whose clocks count, such as `Asia/Ho_Chi_Minh`; the organisation's when absent.
+    pub time_zone: Option<String>,
 }
 
 /// Something that happens.
@@ -105,6 +145,9 @@ pub struct EventTriggerInput {
     /// Any of these kinds of events, such as `payment.recorded`.
     #[graphql(validator(max_items = 50))]
     pub kinds: Vec<String>,
+    /// Whether what its own steps do starts it, too. Such a chain ends after the ninth run.
+    #[graphql(default)]
+    pub own: bool,
 }
 
 /// Some days before or after the day that a field of the record has.
@@ -150,6 +193,21 @@ pub enum WorkflowActionInput {
     Send(SendInput),
     /// The customer is sent the payment's receipt, or the cancellation of it. Always true.
     SendReceipt(bool),
+    /// A task is added, for the customer if the record has one.
+    CreateTask(CreateTaskStepInput),
+    /// The task that the workflow is carried out for is changed.
+    UpdateTask(UpdateTaskStepInput),
+    /// The customer is changed, as it would be by `updateCustomer`. What is so already stays as it is.
+    UpdateCustomer(BulkCustomerChangeInput),
+    /// The customer is handed to one of several users in turn, if nobody looks after it. Who is away, disabled, or has
+    /// enough customers is passed over.
+    Assign(AssignStepInput),
+    /// The record is posted to one of the organisation's webhook endpoints, signed as events are.
+    Webhook(WebhookStepInput),
+    /// Another workflow is started for the same record, unless eight runs came before that one.
+    StartWorkflow(OtherWorkflowInput),
+    /// The runs of another workflow for the same record are called off.
+    StopWorkflow(OtherWorkflowInput),
     /// The run ends. Always true.
     End(bool),
 }
@@ -297,18 +355,35 @@ impl WorkflowDefinitionInput {
             WorkflowTriggerInput::Manual(_) => Trigger::Manual,
             WorkflowTriggerInput::Event(event) => Trigger::Event {
                 kinds: wrong.kinds(&event.kinds, "definition.trigger.event.kinds"),
+                own: event.own,
             },
+            WorkflowTriggerInput::Change(ChangeTriggerInput { field, from, to, own }) => {
+                let values = |given: Option<Vec<Option<Json<Value>>>>| {
+                    let value = |one: Option<Json<Value>>| one.map_or(Value::Null, |one| one.0);
+                    given.map(|given| given.into_iter().map(value).collect())
+                };
+                Trigger::Change { field, from: values(from), to: values(to), own }
+            }
+            WorkflowTriggerInput::Schedule(ScheduleInput { cron, time_zone }) => {
+                Trigger::Schedule { cron, zone: time_zone }
+            }
             WorkflowTriggerInput::Date(DayInput { field, days, at, clock }) => {
                 Trigger::Date { field, days, at: at.0, zone: clock.into() }
             }
         };
         let steps = self.steps.into_iter().enumerate();
         let steps = steps.map(|(index, step)| step.parse(record, index, &mut wrong)).collect();
-        let reentry: Reentry = self.reentry.into();
+        let (reentry, most_per_hour) = (self.reentry.into(), self.most_per_hour);
         match wrong.0.is_empty() {
-            true => {
-                Ok(Definition { record: self.record, trigger, condition, goal, reentry, steps })
-            }
+            true => Ok(Definition {
+                record: self.record,
+                trigger,
+                condition,
+                goal,
+                reentry,
+                most_per_hour,
+                steps,
+            }),
             false => Err(entity::Error::Invalid(Refusals(wrong.0))),
         }
     }
@@ -348,6 +423,13 @@ impl WorkflowStepInput {
             WorkflowActionInput::SendReceipt(_) => {
                 Action::Do { what: "sendReceipt".to_owned(), with: json!({}) }
             }
+            WorkflowActionInput::CreateTask(task) => task.parse(),
+            WorkflowActionInput::UpdateTask(change) => change.parse(),
+            WorkflowActionInput::UpdateCustomer(change) => update_customer(change),
+            WorkflowActionInput::Assign(among) => among.parse(),
+            WorkflowActionInput::Webhook(post) => post.parse(),
+            WorkflowActionInput::StartWorkflow(other) => other.parse("startWorkflow"),
+            WorkflowActionInput::StopWorkflow(other) => other.parse("stopWorkflow"),
             WorkflowActionInput::End(_) => Action::End,
         };
         Step { key: self.key, action, then: self.then }

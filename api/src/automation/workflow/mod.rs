@@ -1,5 +1,6 @@
 //! Workflows: what Rapport does by itself.
 
+mod bulk;
 mod forecast;
 mod input;
 
@@ -11,7 +12,7 @@ use entity::access::Permission;
 use entity::automation::workflow::advance::Engine;
 use entity::automation::workflow::performer::performers;
 use entity::automation::workflow::simulate::simulate;
-use entity::automation::workflow::{self, run, start};
+use entity::automation::workflow::{self, StepMap, run, start};
 use entity::catalog::Scope;
 use entity::customers::custom::CustomFields;
 use entity::id::{WorkflowId, WorkflowRunId};
@@ -23,6 +24,7 @@ use crate::error::{Fault, UserError, refused};
 use crate::id::parse;
 use crate::payload::payload;
 
+pub use bulk::WorkflowRunsMutation;
 use forecast::{SimulateWorkflowInput, SimulateWorkflowPayload};
 use input::WorkflowDefinitionInput;
 
@@ -47,7 +49,19 @@ choice! {
         RunOut,
         /// They end.
         Cancel,
+        /// They go on with the new version, in the steps with the same keys or those that `steps` names; those whose
+        /// step is not there any more come to their end with the version that they began with.
+        Migrate,
     }
+}
+
+/// A step that takes the place of another one, for runs that go on with the new version.
+#[derive(Clone, Debug, InputObject)]
+pub struct StepMoveInput {
+    /// The key of the step in which runs are.
+    pub from: String,
+    /// The key of the step of the new version in which they go on.
+    pub to: String,
 }
 
 choice! {
@@ -292,6 +306,12 @@ impl WorkflowMutation {
         )]
         running: WorkflowRunning,
         #[graphql(
+            desc = "With `MIGRATE`: where runs go on whose step has another key now.",
+            default,
+            validator(max_items = 100)
+        )]
+        steps: Vec<StepMoveInput>,
+        #[graphql(
             desc = "The version that was looked at; another one is refused with STALE_VERSION. Not checked when absent."
         )]
         expected_version: Option<i32>,
@@ -302,12 +322,12 @@ impl WorkflowMutation {
             Err(errors) => return Ok(Err(errors).into()),
         };
         let viewer = ctx.viewer()?;
+        let steps: StepMap = steps.into_iter().map(|step| (step.from, step.to)).collect();
         let outcome = write(ctx, once, move |txn, _, now| {
-            let viewer = viewer.clone();
+            let (viewer, steps) = (viewer.clone(), steps.clone());
             async move {
-                let running = running.into();
-                let row =
-                    workflow::publish(txn, id, running, expected_version, &viewer, now).await?;
+                let going = (running.into(), &steps);
+                let row = workflow::publish(txn, id, going, expected_version, &viewer, now).await?;
                 Ok(row.id.into())
             }
             .boxed()

@@ -93,7 +93,7 @@ catalog! {
     id: id::<WebhookDeliveryId>().filtered(),
     /// Where to.
     endpoint: one::<endpoint::Entity>(Column::EndpointId),
-    /// The event's kind, such as `payment.recorded`, or `ping`.
+    /// The event's kind, such as `payment.recorded`, or `ping`, or `workflow.step` for what a step of a workflow sends.
     kind: text(Column::Kind).filtered(),
     /// The exact text that is sent.
     body: text(Column::Body),
@@ -199,7 +199,7 @@ async fn active(
     }
 }
 
-fn planned(
+pub(super) fn planned(
     endpoint: WebhookEndpointId,
     kind: &str,
     subject: Uuid,

@@ -55,7 +55,7 @@ pub(super) async fn bodies(
 }
 
 /// Records as JSON, by their ids; those that are gone are left out.
-async fn snapshots(
+pub(super) async fn snapshots(
     db: &impl ConnectionTrait,
     record: &'static Record,
     ids: Vec<Uuid>,

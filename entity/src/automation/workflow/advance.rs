@@ -3,7 +3,7 @@
 //! Invariant: planning reads, and gives where the runs are afterwards, what happened in their steps and what is to be
 //! written for them; all of it is committed together, or nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,10 +14,11 @@ use sea_orm::{DatabaseTransaction, IntoActiveModel};
 use super::definition::{Action, Definition};
 use super::interpreter::{Done, End, Facts, Next, Place, Waiting, next};
 use super::performer::{self, Effect, Performer};
+use super::rate::{self, Left};
 use super::{read, run, step, version};
 use crate::catalog::{Record, Scope, by_name};
 use crate::error::Error;
-use crate::id::{Id, WorkflowRunId, WorkflowStepId, WorkflowVersionId};
+use crate::id::{Id, WorkflowId, WorkflowRunId, WorkflowStepId, WorkflowVersionId};
 
 /// How many runs are advanced in one transaction.
 pub const BATCH: u64 = 500;
@@ -44,6 +45,8 @@ pub struct Advanced {
     pub steps: Vec<step::Model>,
     /// What is to be written for them.
     pub effects: Vec<Effect>,
+    /// How many steps that do something were begun in workflows with a limit.
+    pub taken: HashMap<WorkflowId, i64>,
 }
 
 /// A version, as it is carried out.
@@ -60,6 +63,10 @@ pub(super) struct Walk {
     pub(super) facts: Facts,
     /// From how many steps it has gone on.
     pub(super) gone: usize,
+    /// Whether the step that it is in changes records.
+    pub(super) changes: bool,
+    /// Whether its workflow has done as much in this hour as it may.
+    pub(super) late: bool,
 }
 
 /// After which a run looks whether what it has begun to wait for happened just then.
@@ -78,25 +85,34 @@ pub(super) enum Ask {
     Do,
 }
 
-/// Advances up to [`BATCH`] runs that are due; gives how many.
+/// Advances up to [`BATCH`] runs that are due, or `only` that one; gives how many.
 ///
 /// # Errors
 /// The database.
 pub async fn due(
     engine: &Engine<'_>,
     txn: &DatabaseTransaction,
+    only: Option<WorkflowRunId>,
     now: DateTime<Utc>,
 ) -> Result<usize, Error> {
-    let runs = run::claim(txn, BATCH, now).await?;
+    let runs = run::claim(txn, BATCH, only, now).await?;
     let count = runs.len();
     let versions = versions(txn, &runs).await?;
-    let Advanced { runs, steps, effects } = plan(engine, txn, &versions, runs, now).await?;
-    performer::carry_out(txn, effects, now).await?;
+    let limited = runs.iter().filter_map(|run| {
+        let (_, version) = versions.iter().find(|(id, _)| *id == run.version_id)?;
+        Some((run.workflow_id, &**version))
+    });
+    let left = rate::hold(txn, limited, now).await?;
+    let Advanced { runs, steps, effects, taken } =
+        plan(engine, txn, &versions, runs, left, now).await?;
+    rate::note(txn, &taken).await?;
     run::save(txn, runs).await?;
     for rows in steps.chunks(ROWS) {
         let rows = rows.iter().cloned().map(|row| row.into_active_model().reset_all());
         step::Entity::insert_many(rows).exec_without_returning(txn).await?;
     }
+    // A run that another one calls off is written down before.
+    performer::carry_out(txn, effects, engine.scope, now).await?;
     Ok(count)
 }
 
@@ -109,10 +125,11 @@ pub async fn plan(
     db: &DatabaseTransaction,
     versions: &[(WorkflowVersionId, Arc<Version>)],
     runs: Vec<run::Model>,
+    left: Left,
     now: DateTime<Utc>,
 ) -> Result<Advanced, Error> {
-    let mut batch =
-        Batch { engine, db, versions, now, done: Advanced::default(), walks: Vec::new() };
+    let (done, walks) = (Advanced::default(), Vec::new());
+    let mut batch = Batch { engine, db, versions, left, now, done, walks };
     for run in runs {
         match batch.versions.iter().position(|(id, _)| *id == run.version_id) {
             Some(version) => {
@@ -163,7 +180,7 @@ impl Walk {
         let step = run.step.as_deref().map_or(Some(0), |key| definition.step(key));
         let waiting = run.until_at.map(|until| Waiting { until, met: run.met });
         let place = Place { step: step.unwrap_or(definition.steps.len()), waiting };
-        Self { run, version, place, facts: Facts::default(), gone: 0 }
+        Self { run, version, place, facts: Facts::default(), gone: 0, changes: false, late: false }
     }
 
     /// What chance is drawn from: a workflow goes the same way with a record each time.
@@ -177,6 +194,7 @@ pub(super) struct Batch<'a> {
     pub(super) engine: &'a Engine<'a>,
     pub(super) db: &'a DatabaseTransaction,
     pub(super) versions: &'a [(WorkflowVersionId, Arc<Version>)],
+    pub(super) left: Left,
     pub(super) now: DateTime<Utc>,
     pub(super) done: Advanced,
     pub(super) walks: Vec<Walk>,
@@ -193,6 +211,10 @@ impl Batch<'_> {
         for mut walk in std::mem::take(&mut self.walks) {
             let version = Arc::clone(&self.versions[walk.version].1);
             let definition = &version.definition;
+            if walk.late {
+                self.put_off(walk, definition);
+                continue;
+            }
             loop {
                 let ask = match next(definition, walk.chance(), &walk.place, &walk.facts, self.now)
                 {
@@ -203,6 +225,10 @@ impl Batch<'_> {
                     Next::Do => Ask::Do,
                     Next::Go(to) => {
                         self.log(&walk, definition);
+                        if walk.changes {
+                            self.go_on(walk.run, definition, to);
+                            break;
+                        }
                         walk.place = Place { step: to, waiting: None };
                         walk.facts = Facts::default();
                         walk.gone += 1;
@@ -281,6 +307,40 @@ impl Batch<'_> {
         });
     }
 
+    /// Lets a run wait for the next hour.
+    fn put_off(&mut self, walk: Walk, definition: &Definition) {
+        let Some(step) = definition.steps.get(walk.place.step) else { return };
+        let is_news = walk.run.state != run::State::Waiting || walk.gone > 0;
+        if is_news || walk.run.step.as_ref() != Some(&step.key) {
+            let detail = "the workflow has done as much in this hour as it may".to_owned();
+            self.note(walk.run.id, &step.key, step::Outcome::Waiting, Some(detail));
+        }
+        self.done.runs.push(run::Model {
+            state: run::State::Waiting,
+            step: Some(step.key.clone()),
+            since_at: None,
+            until_at: None,
+            listens: None,
+            met: false,
+            due_at: Some(rate::hour(self.now) + TimeDelta::hours(1)),
+            ..walk.run
+        });
+    }
+
+    /// Lets a run go on with the next batch, which sees what was changed.
+    fn go_on(&mut self, run: run::Model, definition: &Definition, to: usize) {
+        self.done.runs.push(run::Model {
+            state: run::State::Running,
+            step: definition.steps.get(to).map(|step| step.key.clone()),
+            since_at: None,
+            until_at: None,
+            listens: None,
+            met: false,
+            due_at: Some(self.now),
+            ..run
+        });
+    }
+
     fn sleep(&mut self, walk: Walk, definition: &Definition, until: DateTime<Utc>) {
         let Some(step) = definition.steps.get(walk.place.step) else { return };
         if walk.run.until_at != Some(until) {
@@ -311,6 +371,8 @@ impl Batch<'_> {
         self.done.runs.push(run::Model {
             state,
             detail: why.map(str::to_owned),
+            since_at: None,
+            until_at: None,
             listens: None,
             due_at: None,
             ended_at: Some(self.now),

@@ -11,7 +11,7 @@ use sea_orm::{DatabaseTransaction, QuerySelect};
 use super::advance::{Ask, Batch, Question};
 use super::definition::{Action, Wait, Zone};
 use super::interpreter::Facts;
-use super::performer::{Planned, Turn};
+use super::performer::{Effect, Planned, Turn};
 use super::{moment, run, start};
 use crate::automation::event;
 use crate::catalog::{Field, Key, Record, among, condition, read_key};
@@ -80,11 +80,13 @@ impl Batch<'_> {
                 });
             }
             (Ask::Do, Action::Do { what, with }) => {
+                let walks = &self.within_rate(walks)[..];
                 let planned = self.perform(version.record, (what, with), &step.key, walks).await?;
                 let mut planned = planned.into_iter();
                 for walk in walks {
                     let planned = planned.next();
                     let planned = planned.unwrap_or_else(|| Planned::failed("it gave no answer"));
+                    self.walks[*walk].changes = planned.effects.iter().any(Effect::changes_records);
                     self.done.effects.extend(planned.effects);
                     self.walks[*walk].facts.done = Some(planned.done);
                 }
@@ -92,6 +94,24 @@ impl Batch<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Those of the runs whose workflow may do something in this hour; the others are late.
+    fn within_rate(&mut self, walks: &[usize]) -> Vec<usize> {
+        let mut within = Vec::with_capacity(walks.len());
+        for walk in walks {
+            let workflow = self.walks[*walk].run.workflow_id;
+            match self.left.get_mut(&workflow) {
+                None => within.push(*walk),
+                Some(0) => self.walks[*walk].late = true,
+                Some(left) => {
+                    *left -= 1;
+                    *self.done.taken.entry(workflow).or_default() += 1;
+                    within.push(*walk);
+                }
+            }
+        }
+        within
     }
 
     pub(super) fn learn(&mut self, walks: &[usize], mut fact: impl FnMut(&mut Facts, &run::Model)) {

@@ -1,8 +1,9 @@
-//! Which records begin with a day: those of which the day that a field has lies as many days away as a workflow says,
+//! Which records begin with a schedule, or with a day: those of which the day that a field has lies as many days away as a workflow says,
 //! when the clock that counts shows its time.
 //!
 //! Invariant: what was looked at is written down with the runs that began. After a night in which nothing was carried
-//! out, what would have begun then begins late; it is not left out.
+//! out, what would have begun then begins late; it is not left out. Of a schedule that came several times meanwhile the
+//! last time counts.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use sea_orm::{Condition, QuerySelect};
 
 use super::definition::{Trigger, Zone};
 use super::start::{self, Active, From};
-use super::{Column, Entity, moment, or_stop};
+use super::{Column, Entity, moment, or_stop, schedule};
 use crate::catalog::{Scalar, Scope};
 use crate::customers::customer;
 use crate::error::Error;
@@ -50,28 +51,50 @@ pub async fn begin_due(
 ) -> Result<u64, Error> {
     let mut begun = 0;
     for active in start::active(txn).await? {
-        let Trigger::Date { field, days, at, zone: whose } = &active.definition.trigger else {
+        if !active.definition.trigger.is_timed() {
             continue;
-        };
+        }
         let Some(since) = look(txn, active.workflow, now).await? else { continue };
-        let ours = matches!(whose, Zone::Organisation).then_some(zone);
-        let zones: &[Tz] = ours.as_ref().map_or(&TZ_VARIANTS, std::slice::from_ref);
-        let mut come_by_day = BTreeMap::<NaiveDate, Vec<&'static str>>::new();
-        for ((_, day), there) in come(since, now, *at, zones) {
-            come_by_day.entry(day).or_default().extend(there);
-        }
-        let mut days_come = Vec::with_capacity(come_by_day.len());
-        for (day, there) in come_by_day {
-            let Some(day) = day.checked_sub_signed(TimeDelta::days((*days).into())) else {
-                continue;
-            };
-            let Some(on) = on(&active, field, day, &there, (*whose, zone)) else { continue };
-            days_come.push((on, day));
-        }
-        let all = begin_all(txn, &active, days_come, scope, now).await;
+        let all = begin_since(txn, &active, since, zone, scope, now).await;
         begun += or_stop(txn, active.workflow, all, now).await?;
     }
     Ok(begun)
+}
+
+/// Begins the runs of a workflow whose time has come since `since`.
+async fn begin_since(
+    txn: &impl ConnectionTrait,
+    active: &Active,
+    since: DateTime<Utc>,
+    zone: Tz,
+    scope: Scope<'_>,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    match &active.definition.trigger {
+        Trigger::Schedule { cron, zone: own } => {
+            let zone = schedule::zone(own.as_deref(), zone);
+            let cron = schedule::parse(cron).ok();
+            let last = cron.and_then(|cron| schedule::last(&cron, zone, since, now));
+            match last {
+                Some(last) => start::begin(txn, active, From::Schedule(last), scope, now).await,
+                None => Ok(0),
+            }
+        }
+        Trigger::Date { field, days, at, zone: whose } => {
+            let ours = matches!(whose, Zone::Organisation).then_some(zone);
+            let zones: &[Tz] = ours.as_ref().map_or(&TZ_VARIANTS, std::slice::from_ref);
+            let mut by_day = BTreeMap::<NaiveDate, Vec<&'static str>>::new();
+            for ((_, day), there) in come(since, now, *at, zones) {
+                by_day.entry(day).or_default().extend(there);
+            }
+            let days = by_day.into_iter().filter_map(|(day, there)| {
+                let day = day.checked_sub_signed(TimeDelta::days((*days).into()))?;
+                Some((on(active, field, day, &there, (*whose, zone))?, day))
+            });
+            begin_all(txn, active, days.collect(), scope, now).await
+        }
+        Trigger::Manual | Trigger::Event { .. } | Trigger::Change { .. } => Ok(0),
+    }
 }
 
 /// Begins the runs of each of the days.

@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Iterable};
 use serde_json::Value as Json;
 
 use super::definition::{Action, Definition, LONGEST, Trigger, Wait};
 use super::performer::Performer;
+use super::{changed, schedule};
 use crate::access::Viewer;
 use crate::automation::event;
 use crate::catalog::{Field, Record, Scalar, Scope, by_name, condition};
 use crate::check::Check;
 use crate::customers::custom::CustomFields;
+use crate::customers::parse_zone;
 use crate::error::Error;
 
 /// How many steps a workflow has at most.
@@ -42,6 +44,12 @@ pub(super) async fn check(
             subject.filter(&definition.goal, "goal", &mut check);
             subject.trigger(&definition.trigger, &mut check);
             subject.steps(definition, performers, &mut check);
+            let some = definition.most_per_hour != Some(0);
+            check.that(
+                some,
+                "mostPerHour",
+                "at least one step an hour; pause the workflow instead",
+            );
         }
     }
     check.end()
@@ -66,8 +74,25 @@ impl Subject<'_> {
     fn trigger(self, trigger: &Trigger, check: &mut Check) {
         match trigger {
             Trigger::Manual => {}
-            Trigger::Event { kinds } => self.events(kinds, "trigger", check),
+            Trigger::Event { kinds, .. } => self.events(kinds, "trigger", check),
             Trigger::Date { field, days, .. } => self.day(field, *days, "trigger", check),
+            Trigger::Change { field, .. } => {
+                let message = format!("{} has no field {field} that changes", self.record.name);
+                let is_noted = event::Kind::iter().any(|kind| {
+                    kind.is_public()
+                        && kind.record().is_some_and(|of| of.table == self.record.table)
+                });
+                let place = changed::place(self.record, field);
+                check.that(is_noted && place.is_some(), "trigger", message);
+            }
+            Trigger::Schedule { cron, zone } => {
+                if let Some(Err(error)) = zone.as_deref().map(parse_zone) {
+                    check.note(error);
+                }
+                if let Err(why) = schedule::parse(cron) {
+                    check.note(Error::invalid("trigger", format!("{cron} is no schedule: {why}")));
+                }
+            }
         }
     }
 

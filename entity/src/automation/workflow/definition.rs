@@ -27,6 +27,9 @@ pub struct Definition {
     pub goal: Json,
     /// How often it is carried out for the same record.
     pub reentry: Reentry,
+    /// How many steps that do something it begins in an hour, over all runs; as many as there are when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_per_hour: Option<u32>,
     /// What it does, in this order where a step does not say which one follows.
     pub steps: Vec<Step>,
 }
@@ -41,6 +44,31 @@ pub enum Trigger {
     Event {
         /// Any of these.
         kinds: Vec<event::Kind>,
+        /// Whether what its own runs do starts it, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        own: bool,
+    },
+    /// A field of the record gets another value.
+    Change {
+        /// The field.
+        field: String,
+        /// Which values it had, any of these; any at all when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Vec<Json>>,
+        /// Which values it gets, any of these; any at all when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Vec<Json>>,
+        /// Whether what its own runs do starts it, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        own: bool,
+    },
+    /// Again and again, for all records that pass the condition.
+    Schedule {
+        /// Minutes, hours, days, months and days of the week, as cron writes them.
+        cron: String,
+        /// On the clocks of this zone; the organisation's when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zone: Option<String>,
     },
     /// Some days before or after the day that a field of the record has.
     Date {
@@ -155,6 +183,14 @@ pub enum Wait {
         /// On whose clock.
         zone: Zone,
     },
+}
+
+impl Trigger {
+    /// Whether clocks start it, so that it is looked for what has come.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        matches!(self, Self::Date { .. } | Self::Schedule { .. })
+    }
 }
 
 impl Definition {

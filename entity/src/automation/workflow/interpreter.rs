@@ -195,6 +195,7 @@ mod tests {
             condition: Value::Null,
             goal: if goal { json!({}) } else { Value::Null },
             reentry: Reentry::Once,
+            most_per_hour: None,
             steps: steps.collect(),
         }
     }

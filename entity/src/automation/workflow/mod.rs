@@ -5,12 +5,17 @@
 //! check        whether that can be done      run       where each of them is
 //! interpreter  from a place to what is next  advance   many runs at once
 //! moment       when a clock shows a time     calendar  which records begin with a day
+//! changed      which events are changes           schedule  when a cron pattern comes
 //! performer    what steps do, slice by slice ask       what many runs have to know
-//! simulate     what would come of it
+//! rate         how much is done in an hour
+//! migrate      runs that go on elsewhere         bulk      many runs that somebody sets going, or ends
+//! simulate     what would come of it             others    workflows that start and stop one another
 //! ```
 //!
 //! Invariant: what is carried out is a version, which never changes; a draft is nobody's business but that of who
 //! works on it. A run stays with the version that it began with.
+
+use std::collections::BTreeMap;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel};
@@ -26,22 +31,28 @@ use crate::id::{Id, UserId, WorkflowId, WorkflowVersionId};
 
 pub mod advance;
 mod ask;
+mod bulk;
 pub mod calendar;
+mod changed;
 mod check;
 pub mod definition;
 pub mod interpreter;
+mod migrate;
 pub mod moment;
+pub mod others;
 pub mod performer;
 mod post;
 pub mod preset;
+pub mod rate;
 pub mod run;
+pub mod schedule;
 pub mod simulate;
 pub mod start;
 pub mod step;
 pub mod version;
 
+pub use bulk::{MOST_AT_ONCE, Which, cancel_runs, retry_runs, skip_steps};
 pub use definition::Definition;
-use definition::Trigger;
 
 /// What becomes of a workflow's triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -68,7 +79,13 @@ pub enum Running {
     RunOut,
     /// They end.
     Cancel,
+    /// They go on with the new version, in the steps that have the keys of theirs or those that `StepMap` names; those
+    /// whose step is not there any more come to their end with the version that they began with.
+    Migrate,
 }
+
+/// Which steps take the place of which, by their keys, for runs that go on with another version.
+pub type StepMap = BTreeMap<String, String>;
 
 /// A workflow.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -210,11 +227,12 @@ pub async fn update(
 /// Publishes a workflow's draft as its next version, which carries on from now.
 ///
 /// # Errors
-/// `Invalid` with all that cannot be done, [`Error::NoSuch`], [`Error::StaleVersion`].
+/// `Invalid` with all that cannot be done, and for steps that are not there, [`Error::NoSuch`],
+/// [`Error::StaleVersion`].
 pub async fn publish(
     txn: &impl ConnectionTrait,
     id: WorkflowId,
-    running: Running,
+    (running, steps): (Running, &StepMap),
     expected_version: Option<i32>,
     viewer: &Viewer,
     now: DateTimeUtc,
@@ -224,13 +242,17 @@ pub async fn publish(
     let definition = read(&row.draft)?;
     check::check(txn, &definition, &performer::performers(), viewer).await?;
     let version = version::add(txn, &row, &definition, actor, now).await?;
-    if running == Running::Cancel {
-        run::cancel_all(txn, row.id, version.id, now).await?;
+    match running {
+        Running::RunOut => {}
+        Running::Cancel => drop(run::cancel_all(txn, row.id, version.id, now).await?),
+        Running::Migrate => {
+            migrate::migrate(txn, row.id, version.id, &definition, steps, now).await?;
+        }
     }
     if row.state == State::Paused {
         run::hold_all(txn, row.id, false, now).await?;
     }
-    row.looked_at = matches!(definition.trigger, Trigger::Date { .. }).then_some(now);
+    row.looked_at = definition.trigger.is_timed().then_some(now);
     row.active_id = Some(version.id);
     row.problem = None;
     row.state = State::Active;

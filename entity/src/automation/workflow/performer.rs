@@ -9,16 +9,21 @@ use sea_orm::prelude::*;
 use serde_json::Value as Json;
 
 use super::interpreter::Done;
-use super::run;
+use super::{others, run};
+use crate::access::{Actor, Cause};
 use crate::automation::message::{self, Outgoing, PlannedReceipt};
-use crate::catalog::Record;
+use crate::automation::webhook;
+use crate::catalog::{Record, Scope};
 use crate::check::Check;
 use crate::collaboration::notification::{self, Told};
+use crate::collaboration::task;
+use crate::customers::customer;
 use crate::error::Error;
 use crate::finance::receipt;
+use crate::id::{CustomerId, Id, TaskId, UserId};
 
 /// What is written for a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// A user is told something.
     Tell(Told),
@@ -26,6 +31,114 @@ pub enum Effect {
     Send(Outgoing),
     /// A customer is sent a receipt.
     Receipt(PlannedReceipt),
+    /// A task is added.
+    CreateTask(task::ToCreate),
+    /// A task is changed.
+    UpdateTask(task::ToUpdate),
+    /// A customer is changed.
+    UpdateCustomer(customer::ToUpdate),
+    /// A customer is handed to whose turn it is.
+    Assign(customer::ToAssign),
+    /// Another system is told something.
+    Post(Box<webhook::ToPost>),
+    /// Another workflow is started.
+    Start(others::ToStart),
+    /// The runs of another workflow are called off.
+    Stop(others::ToStop),
+}
+
+/// What an effect would be, for whoever looks at a forecast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// What is done, by the name of the performer.
+    pub what: &'static str,
+    /// Whose business it is: who is told, or gets something; nobody's for other effects.
+    pub user: Option<UserId>,
+    /// The prefix of the id of the record that it is about.
+    pub kind: &'static str,
+    /// That record.
+    pub subject: Uuid,
+    /// What is told, added or changed.
+    pub text: String,
+}
+
+impl Effect {
+    /// Whether what is known of records may be different afterwards.
+    #[must_use]
+    pub fn changes_records(&self) -> bool {
+        match self {
+            Self::Tell(_)
+            | Self::Send(_)
+            | Self::Receipt(_)
+            | Self::Post(_)
+            | Self::Start(_)
+            | Self::Stop(_) => false,
+            Self::CreateTask(_)
+            | Self::UpdateTask(_)
+            | Self::UpdateCustomer(_)
+            | Self::Assign(_) => true,
+        }
+    }
+
+    /// As it is shown; `None` for what goes to a customer, of which the gate says what would come.
+    #[must_use]
+    pub fn shown(self) -> Option<Shown> {
+        Some(match self {
+            Self::Send(_) | Self::Receipt(_) => return None,
+            Self::Tell(Told { user, kind, subject, text, .. }) => {
+                Shown { what: notification::Notify.name(), user: Some(user), kind, subject, text }
+            }
+            Self::CreateTask(task) => Shown {
+                what: task::CreateTask.name(),
+                user: task.assignee,
+                kind: task.kind,
+                subject: task.subject,
+                text: task.title,
+            },
+            Self::UpdateTask(update) => Shown {
+                what: task::UpdateTask.name(),
+                user: update.change.assignee(),
+                kind: TaskId::PREFIX,
+                subject: update.task.0,
+                text: update.change.fields(),
+            },
+            Self::UpdateCustomer(update) => Shown {
+                what: customer::UpdateCustomer.name(),
+                user: update.change.owner_id.flatten(),
+                kind: CustomerId::PREFIX,
+                subject: update.customer.0,
+                text: update.change.fields(),
+            },
+            Self::Assign(one) => Shown {
+                what: customer::Assign.name(),
+                user: Some(one.likely),
+                kind: CustomerId::PREFIX,
+                subject: one.customer.0,
+                text: "owner".to_owned(),
+            },
+            Self::Post(post) => Shown {
+                what: webhook::Post.name(),
+                user: None,
+                kind: post.kind,
+                subject: post.delivery.subject_id,
+                text: post.url,
+            },
+            Self::Start(start) => Shown {
+                what: others::Start.name(),
+                user: None,
+                kind: start.kind,
+                subject: start.record,
+                text: start.workflow.global(),
+            },
+            Self::Stop(stop) => Shown {
+                what: others::Stop.name(),
+                user: None,
+                kind: stop.kind,
+                subject: stop.record,
+                text: stop.workflow.global(),
+            },
+        })
+    }
 }
 
 /// What came of a step for a run, and what is written for it.
@@ -63,6 +176,12 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// Who does it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Run(Cause { workflow: self.run.workflow_id, depth: self.run.depth })
+    }
+
     /// What makes its effects unique: the same step may be done again later in the same run.
     #[must_use]
     pub fn key(&self) -> Uuid {
@@ -94,27 +213,55 @@ pub trait Performer: Sync {
 
 /// All that steps do.
 #[must_use]
-pub fn performers() -> [&'static dyn Performer; 3] {
-    [&notification::Notify, &message::SendMail, &receipt::SendReceipt]
+pub fn performers() -> [&'static dyn Performer; 10] {
+    [
+        &notification::Notify,
+        &message::SendMail,
+        &receipt::SendReceipt,
+        &task::CreateTask,
+        &task::UpdateTask,
+        &customer::UpdateCustomer,
+        &customer::Assign,
+        &webhook::Post,
+        &others::Start,
+        &others::Stop,
+    ]
 }
 
-/// Writes what was planned: one statement for each kind of effect.
+/// Writes what was planned, kind by kind: as many statements for a thousand runs as for one.
 ///
 /// # Errors
 /// The database.
 pub async fn carry_out(
     txn: &impl ConnectionTrait,
     effects: Vec<Effect>,
+    scope: Scope<'_>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let (mut told, mut outgoing, mut receipts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut told, mut created) = (Vec::new(), Vec::new());
+    let (mut tasks, mut customers, mut assigned) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut posted, mut started, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut outgoing, mut receipts) = (Vec::new(), Vec::new());
     for effect in effects {
         match effect {
             Effect::Tell(one) => told.push(one),
             Effect::Send(one) => outgoing.push(one),
             Effect::Receipt(one) => receipts.push(one),
+            Effect::CreateTask(one) => created.push(one),
+            Effect::UpdateTask(one) => tasks.push(one),
+            Effect::UpdateCustomer(one) => customers.push(one),
+            Effect::Assign(one) => assigned.push(one),
+            Effect::Post(one) => posted.push(*one),
+            Effect::Start(one) => started.push(one),
+            Effect::Stop(one) => stopped.push(one),
         }
     }
+    customer::carry_out(txn, customers, now).await?;
+    customer::assign(txn, assigned, now).await?;
+    task::carry_out(txn, created, tasks, now).await?;
+    webhook::post(txn, posted).await?;
+    others::stop(txn, stopped, now).await?;
+    others::start(txn, started, scope, now).await?;
     message::plan_receipts(txn, &receipts, now).await?;
     message::plan_outgoing(txn, outgoing, now).await?;
     notification::told(txn, told, now).await

@@ -59,7 +59,7 @@ impl Letter {
                 topic: None,
                 expires: None,
             }),
-            Effect::Tell(_) => None,
+            _ => None,
         }
     }
 }

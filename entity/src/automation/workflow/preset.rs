@@ -91,10 +91,11 @@ fn receipt() -> Preset {
         active: true,
         definition: Definition {
             record: "Payment".to_owned(),
-            trigger: Trigger::Event { kinds },
+            trigger: Trigger::Event { kinds, own: false },
             condition: Value::Null,
             goal: Value::Null,
             reentry: Reentry::Always,
+            most_per_hour: None,
             steps: vec![step("receipt", act("sendReceipt", json!({})))],
         },
     }
@@ -121,10 +122,11 @@ fn welcome() -> Preset {
         active: false,
         definition: Definition {
             record: "Customer".to_owned(),
-            trigger: Trigger::Event { kinds: vec![event::Kind::CustomerCreated] },
+            trigger: Trigger::Event { kinds: vec![event::Kind::CustomerCreated], own: false },
             condition: json!({ "email": { "isNull": false } }),
             goal: Value::Null,
             reentry: Reentry::Once,
+            most_per_hour: None,
             steps: vec![
                 step("morning", Action::Wait(Wait::Until { at: nine(), zone: Zone::Customer })),
                 step("welcome", send(To::Customer, vec![english, vietnamese])),
@@ -163,6 +165,7 @@ fn due_soon() -> Preset {
             condition: json!({ "state": { "eq": "OPEN" } }),
             goal: json!({ "state": { "ne": "OPEN" } }),
             reentry: Reentry::AfterEnd,
+            most_per_hour: None,
             steps: vec![step("remind", send(To::Billing, vec![english, vietnamese]))],
         },
     }
@@ -186,6 +189,7 @@ fn overdue_task() -> Preset {
             condition: json!({ "state": { "eq": "OPEN" } }),
             goal: json!({ "state": { "ne": "OPEN" } }),
             reentry: Reentry::AfterEnd,
+            most_per_hour: None,
             steps: vec![
                 step("remind", tell("A task for your customer is overdue")),
                 step("wait", Action::Wait(Wait::For(2 * 86_400))),

@@ -10,10 +10,10 @@ use sea_orm::sea_query::{
 use sea_orm::{Condition, DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect};
 
 use super::{step, version};
-use crate::access::{Actor, Permission};
+use crate::access::{Actor, Permission, Viewer};
 use crate::automation::AutomationError;
 use crate::automation::event;
-use crate::catalog::catalog;
+use crate::catalog::{Cataloged, catalog};
 use crate::customers::customer;
 use crate::error::Error;
 use crate::id::{CustomerId, EventId, Id, WorkflowId, WorkflowRunId, WorkflowVersionId};
@@ -79,6 +79,8 @@ pub struct Model {
     pub started_at: DateTimeUtc,
     /// When it ended.
     pub ended_at: Option<DateTimeUtc>,
+    /// How many runs came before it, each started by what the one before it did.
+    pub depth: i32,
 }
 
 catalog! {
@@ -98,6 +100,8 @@ catalog! {
     due_at: instant(Column::DueAt).filtered().ordered(),
     /// Why it ended as it did; null when there is nothing to explain.
     detail: text(Column::Detail),
+    /// How many runs came before it, each started by what the one before it did: 0 for one that somebody or a day started.
+    depth: whole(Column::Depth).filtered(),
     /// What happened in its steps.
     steps: many::<step::Entity>(step::Column::RunId),
     /// When it began.
@@ -116,14 +120,74 @@ pub async fn is_due(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<bool,
     Ok(due.one(db).await?.is_some())
 }
 
-/// Up to `limit` runs that are due, locked; others skip them meanwhile.
+/// How many runs of a workflow there are in each state, as far as `viewer` sees them.
+///
+/// # Errors
+/// The database.
+pub async fn counts(
+    db: &impl ConnectionTrait,
+    workflow: WorkflowId,
+    viewer: &Viewer,
+) -> Result<Vec<(State, i64)>, DbErr> {
+    let counts = Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "number")
+        .filter(Column::WorkflowId.eq(workflow))
+        .filter(Entity::record().visible(viewer))
+        .group_by(Column::State)
+        .order_by_asc(Column::State);
+    counts.into_tuple().all(db).await
+}
+
+/// The ids of up to `limit` runs that are due.
+///
+/// # Errors
+/// The database.
+pub async fn due_ids(
+    db: &impl ConnectionTrait,
+    limit: u64,
+    now: DateTimeUtc,
+) -> Result<Vec<WorkflowRunId>, DbErr> {
+    let due = Entity::find().select_only().column(Column::Id).filter(Column::DueAt.lte(now));
+    let due = due.order_by_asc(Column::DueAt).order_by_asc(Column::Id).limit(limit);
+    due.into_tuple().all(db).await
+}
+
+/// Ends a run that is due and that the database cannot advance. It can be tried again.
+///
+/// # Errors
+/// The database.
+pub async fn give_up(
+    txn: &impl ConnectionTrait,
+    id: WorkflowRunId,
+    why: &str,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    use sea_orm::ActiveEnum;
+    Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Failed.to_value()))
+        .col_expr(Column::DueAt, Expr::val(None::<DateTimeUtc>))
+        .col_expr(Column::Listens, Expr::val(None::<String>))
+        .col_expr(Column::Detail, Expr::val(why))
+        .col_expr(Column::EndedAt, Expr::val(now))
+        .filter(Column::Id.eq(id))
+        .filter(Column::DueAt.is_not_null())
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Up to `limit` runs that are due, or that one alone, locked; others skip them meanwhile.
 pub(super) async fn claim(
     txn: &impl ConnectionTrait,
     limit: u64,
+    only: Option<WorkflowRunId>,
     now: DateTimeUtc,
 ) -> Result<Vec<Model>, Error> {
     let due = Entity::find()
         .filter(Column::DueAt.lte(now))
+        .filter(Condition::all().add_option(only.map(|id| Column::Id.eq(id))))
         .order_by_asc(Column::DueAt)
         .order_by_asc(Column::Id)
         .limit(limit)
@@ -278,8 +342,6 @@ pub async fn retry(
         due_at: (!is_still).then_some(now),
         detail: None,
         ended_at: None,
-        since_at: None,
-        until_at: None,
         ..run
     };
     save(txn, vec![run]).await
@@ -296,11 +358,15 @@ pub async fn call_off(
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     locked(txn, id).await?;
-    let why = match actor.user() {
+    cancel(txn, Condition::all().add(Column::Id.eq(id)), &called_off(actor), now).await.map(drop)
+}
+
+/// Why a run ends that somebody calls off.
+pub(super) fn called_off(actor: Actor) -> String {
+    match actor.user() {
         Some(user) => format!("called off by {}", user.global()),
         None => "called off".to_owned(),
-    };
-    cancel(txn, Condition::all().add(Column::Id.eq(id)), &why, now).await.map(drop)
+    }
 }
 
 async fn locked(txn: &impl ConnectionTrait, id: WorkflowRunId) -> Result<Model, Error> {

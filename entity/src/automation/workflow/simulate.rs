@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use chrono::{DateTime, DurationRound, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::ExprTrait;
@@ -14,15 +14,15 @@ use sea_orm::{Condition, DatabaseTransaction, Iterable, QuerySelect};
 
 use super::advance::{BATCH, Engine, Version, plan};
 use super::calendar::{come, on};
-use super::definition::{Trigger, Zone};
-use super::performer::Effect;
+use super::definition::{Reentry, Trigger, Zone};
+use super::performer::Shown;
 use super::post::{Letter, Post};
+use super::rate::{self, Left};
 use super::start::{Active, customer_of, population};
 use super::step::Outcome;
-use super::{Definition, Entity, check, performer, read, run};
+use super::{Definition, Entity, check, performer, read, run, schedule};
 use crate::automation::message::Reason;
 use crate::catalog::by_name;
-use crate::collaboration::notification::Told;
 use crate::customers::customer;
 use crate::error::Error;
 use crate::id::{CustomerId, Id, UserId, WorkflowId, WorkflowRunId, WorkflowVersionId};
@@ -69,10 +69,10 @@ pub struct Forecast {
     pub deferred: HashMap<Reason, u64>,
     /// How much would be done in each hour in which something would.
     pub hours: BTreeMap<DateTime<Utc>, u64>,
-    /// How much each user would be told.
+    /// How much would be each user's business: what they would be told, or get.
     pub users: HashMap<UserId, u64>,
     /// The first of what would be done, and when.
-    pub sample: Vec<(DateTime<Utc>, Told)>,
+    pub sample: Vec<(DateTime<Utc>, Shown)>,
 }
 
 /// A definition and the records that it would be carried out for.
@@ -88,6 +88,8 @@ struct Simulation<'a> {
     post: Post,
     /// How often which has come of a step.
     came: HashMap<(String, Outcome), u64>,
+    /// How much of the workflow's limit was used in each hour.
+    used: HashMap<DateTime<Utc>, i64>,
     forecast: Forecast,
 }
 
@@ -136,6 +138,7 @@ impl<'a> Simulation<'a> {
             ahead: BTreeMap::new(),
             post: Post::default(),
             came: HashMap::new(),
+            used: HashMap::new(),
             forecast: Forecast::default(),
         })
     }
@@ -150,6 +153,18 @@ impl<'a> Simulation<'a> {
             }
             (None, Trigger::Date { field, days, at, zone }) => {
                 self.begin_on(from, (&field, days), at, zone).await
+            }
+            (None, Trigger::Schedule { cron, zone }) => {
+                let cron = schedule::parse(&cron).map_err(|why| Error::invalid("trigger", why))?;
+                let zone = schedule::zone(zone.as_deref(), self.engine.zone);
+                for instant in schedule::between(&cron, zone, from, self.until) {
+                    self.begin_at(instant, Condition::all()).await?;
+                    // Whoever began is left out from then on.
+                    if self.active.definition.reentry == Reentry::Once || self.forecast.more {
+                        break;
+                    }
+                }
+                Ok(())
             }
             (None, _) => self.begin_at(from, Condition::all()).await,
         }
@@ -232,6 +247,7 @@ impl<'a> Simulation<'a> {
             detail: None,
             started_at: at,
             ended_at: None,
+            depth: 0,
         }
     }
 
@@ -244,7 +260,7 @@ impl<'a> Simulation<'a> {
     /// Counts what would go to customers at `now`.
     fn count_sent(&mut self, gone: u64, now: DateTime<Utc>) {
         if gone > 0 {
-            let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
+            let hour = rate::hour(now);
             *self.forecast.hours.entry(hour).or_default() += gone;
             self.forecast.sent += gone;
         }
@@ -284,7 +300,13 @@ impl<'a> Simulation<'a> {
     }
 
     async fn advance(&mut self, runs: Vec<run::Model>, now: DateTime<Utc>) -> Result<(), Error> {
-        let advanced = plan(self.engine, self.db, &self.versions, runs, now).await?;
+        let hour = rate::hour(now);
+        let mut left = Left::new();
+        if let Some(most) = self.active.definition.most_per_hour {
+            let used = self.used.get(&hour).copied().unwrap_or_default();
+            left.insert(self.active.workflow, (i64::from(most) - used).clamp(0, i64::MAX));
+        }
+        let advanced = plan(self.engine, self.db, &self.versions, runs, left, now).await?;
         let forecast = &mut self.forecast;
         for run in advanced.runs {
             match run.due_at {
@@ -295,7 +317,7 @@ impl<'a> Simulation<'a> {
         for step in advanced.steps.into_iter().filter(|step| step.outcome != Outcome::Waiting) {
             *self.came.entry((step.step, step.outcome)).or_default() += 1;
         }
-        let hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
+        *self.used.entry(hour).or_default() += advanced.taken.values().sum::<i64>();
         let letters = advanced.effects.iter().filter_map(|effect| Letter::of(effect, now));
         let letters = letters.collect::<Vec<_>>();
         forecast.effects += letters.len() as u64;
@@ -303,12 +325,14 @@ impl<'a> Simulation<'a> {
         self.count_sent(gone, now);
         let forecast = &mut self.forecast;
         for effect in advanced.effects {
-            let Effect::Tell(told) = effect else { continue };
+            let Some(shown) = effect.shown() else { continue };
             forecast.effects += 1;
             *forecast.hours.entry(hour).or_default() += 1;
-            *forecast.users.entry(told.user).or_default() += 1;
+            if let Some(user) = shown.user {
+                *forecast.users.entry(user).or_default() += 1;
+            }
             if forecast.sample.len() < SAMPLE {
-                forecast.sample.push((now, told));
+                forecast.sample.push((now, shown));
             }
         }
         Ok(())

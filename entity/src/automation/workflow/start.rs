@@ -5,17 +5,25 @@
 
 use chrono::NaiveDate;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Alias, ExprTrait, Func, OnConflict, Order, Query, SelectStatement};
+use sea_orm::sea_query::{
+    Alias, CaseStatement, ExprTrait, Func, OnConflict, Order, Query, SelectStatement,
+};
 use sea_orm::{ActiveEnum, Condition, DbBackend, QuerySelect};
 
 use super::definition::{Definition, Reentry, Trigger};
-use super::{State as Whether, or_stop, read, run, version};
+use super::{State as Whether, changed, or_stop, read, run, version};
 use crate::access::Viewer;
 use crate::automation::{AutomationError, event};
 use crate::catalog::{Field, Record, Scope, by_name, condition, named};
 use crate::customers::custom::CustomFields;
 use crate::error::Error;
 use crate::id::{WorkflowId, WorkflowVersionId, fresh_by_row};
+
+/// How many runs may come before one, each started by what the one before it did.
+pub const MOST_DEPTH: i32 = 8;
+
+/// Why a run ends before its first step that more runs came before.
+pub(super) const LOOP_GUARD: &str = "LOOP_GUARD: workflows start one another in a circle";
 
 /// A version that carries on.
 pub struct Active {
@@ -59,9 +67,7 @@ pub async fn by_events(
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     for one in active(txn).await? {
-        let Trigger::Event { kinds } = &one.definition.trigger else { continue };
-        let of_them = events.iter().filter(|event| kinds.contains(&event.kind));
-        let ids = of_them.map(|event| event.id.0).collect::<Vec<_>>();
+        let ids = triggering(txn, &one, events).await?;
         if !ids.is_empty() {
             let begun = begin(txn, &one, From::Events(&ids), scope, now).await;
             or_stop(txn, one.workflow, begun, now).await?;
@@ -78,6 +84,29 @@ pub async fn by_events(
         run::wake(txn, kind, &these, now).await?;
     }
     Ok(())
+}
+
+/// The ids of those of the events that are triggers of the workflow.
+async fn triggering(
+    txn: &impl ConnectionTrait,
+    active: &Active,
+    events: &[event::Model],
+) -> Result<Vec<Uuid>, Error> {
+    let is_own = |event: &event::Model| event.workflow_id == Some(active.workflow);
+    match &active.definition.trigger {
+        Trigger::Event { kinds, own } => {
+            let of_them = events.iter().filter(|event| kinds.contains(&event.kind));
+            let of_them = of_them.filter(|event| *own || !is_own(event));
+            Ok(of_them.map(|event| event.id.0).collect())
+        }
+        Trigger::Change { field, from, to, own } => {
+            let Some(place) = changed::place(active.record, field) else { return Ok(Vec::new()) };
+            let of_them = events.iter().filter(|event| *own || !is_own(event));
+            let values = (from.as_deref(), to.as_deref());
+            changed::changes(txn, active.record, &place, values, &of_them.collect::<Vec<_>>()).await
+        }
+        Trigger::Manual | Trigger::Date { .. } | Trigger::Schedule { .. } => Ok(Vec::new()),
+    }
 }
 
 /// Starts runs of a workflow for records that somebody chose, by their outward ids; gives how many. `name` tells this
@@ -115,6 +144,10 @@ pub enum From<'a> {
     Events(&'a [Uuid]),
     /// Somebody chose these records; what they call this start, which tells it from others.
     Chosen(&'a [Uuid], &'a str),
+    /// A run started it for these records; what it calls this start, and how many runs came before.
+    Run(&'a [Uuid], &'a str, i32),
+    /// A schedule has come, for all records.
+    Schedule(DateTimeUtc),
     /// A day has come for records that meet a condition.
     Day(Condition, NaiveDate),
 }
@@ -139,8 +172,10 @@ pub async fn begin(
     let mut chosen = population(active, scope)?;
     let of_event = |column: event::Column| Expr::col((event::Entity, column));
     let whose = whose(record);
+    let mut depth = Expr::val(0);
     let (event, occurrence) = match &from {
         From::Events(ids) => {
+            depth = of_event(event::Column::Depth);
             chosen
                 .inner_join(event::Entity, of_event(whose).eq(id.clone()))
                 .and_where(of_event(event::Column::Id).is_in(ids.iter().copied()));
@@ -150,6 +185,12 @@ pub async fn begin(
             chosen.and_where(id.clone().is_in(ids.iter().copied()));
             (Expr::val(None::<Uuid>), Expr::val(*name))
         }
+        From::Run(ids, name, runs) => {
+            depth = Expr::val(*runs);
+            chosen.and_where(id.clone().is_in(ids.iter().copied()));
+            (Expr::val(None::<Uuid>), Expr::val(*name))
+        }
+        From::Schedule(instant) => (Expr::val(None::<Uuid>), Expr::val(instant.to_rfc3339())),
         From::Day(condition, day) => {
             chosen.cond_where(condition.clone());
             (Expr::val(None::<Uuid>), Expr::val(day.to_string()))
@@ -163,10 +204,15 @@ pub async fn begin(
             if let From::Events(ids) = &from {
                 chosen.and_where(of_event(event::Column::Id).eq(first(ids, whose, id.clone())));
             }
-            occurrence
+            occurrence.clone()
         }
-        Reentry::Always => occurrence,
+        Reentry::Always => occurrence.clone(),
     };
+    let is_loop = depth.clone().gt(MOST_DEPTH);
+    let unless_loop = |value: Expr, otherwise: Expr| -> Expr {
+        CaseStatement::new().case(is_loop.clone(), otherwise).finally(value).into()
+    };
+    let again = unless_loop(again, occurrence);
     let key = [text_of(backend, workflow.clone()), text_of(backend, id.clone()), again];
     let key = match backend {
         DbBackend::Postgres => Expr::cust_with_exprs("$1 || ':' || $2 || ':' || $3", key),
@@ -180,10 +226,16 @@ pub async fn begin(
         .expr(id)
         .expr(customer_of(record))
         .expr(event)
-        .expr(Expr::val(run::State::Running.to_value()))
+        .expr(unless_loop(
+            Expr::val(run::State::Running.to_value()),
+            Expr::val(run::State::Cancelled.to_value()),
+        ))
         .expr(Expr::val(false))
+        .expr(unless_loop(Expr::val(now), Expr::val(None::<DateTimeUtc>)))
+        .expr(unless_loop(Expr::val(None::<String>), Expr::val(LOOP_GUARD)))
         .expr(Expr::val(now))
-        .expr(Expr::val(now));
+        .expr(unless_loop(Expr::val(None::<DateTimeUtc>), Expr::val(now)))
+        .expr(depth);
     let columns = [
         run::Column::Id,
         run::Column::WorkflowId,
@@ -195,7 +247,10 @@ pub async fn begin(
         run::Column::State,
         run::Column::Met,
         run::Column::DueAt,
+        run::Column::Detail,
         run::Column::StartedAt,
+        run::Column::EndedAt,
+        run::Column::Depth,
     ];
     let mut insert = Query::insert();
     insert

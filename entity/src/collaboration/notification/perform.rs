@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, Query, ValueTuple};
-use sea_orm::{DatabaseTransaction, QuerySelect};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ use crate::catalog::Record;
 use crate::check::Check;
 use crate::customers::{customer, parse_required};
 use crate::error::Error;
-use crate::id::{CustomerId, Id, UserId};
+use crate::id::{Id, UserId};
 
 /// How long what is told is at most.
 const LONGEST: usize = 500;
@@ -81,11 +81,14 @@ impl Performer for Notify {
             let named = user.as_deref().and_then(UserId::parse);
             let owners = match named {
                 Some(_) => HashMap::new(),
-                None => owners(db, turns).await?,
+                None => {
+                    customer::owners(db, turns.iter().filter_map(|turn| turn.run.customer_id))
+                        .await?
+                }
             };
             let planned = turns.iter().map(|turn| {
-                let owner = || turn.run.customer_id.and_then(|customer| owners.get(&customer));
-                let Some(user) = named.or_else(|| owner().copied()) else {
+                let owner = || *owners.get(&turn.run.customer_id?)?;
+                let Some(user) = named.or_else(owner) else {
                     return Planned::skipped("nobody looks after the customer");
                 };
                 let told = Told {
@@ -101,22 +104,6 @@ impl Performer for Notify {
         }
         .boxed()
     }
-}
-
-/// Who looks after the customers of runs.
-async fn owners(
-    db: &impl ConnectionTrait,
-    turns: &[Turn<'_>],
-) -> Result<HashMap<CustomerId, UserId>, DbErr> {
-    let customers = turns.iter().filter_map(|turn| turn.run.customer_id);
-    let owners: Vec<(CustomerId, Option<UserId>)> = customer::Entity::find()
-        .select_only()
-        .columns([customer::Column::Id, customer::Column::OwnerId])
-        .filter(customer::Column::Id.is_in(customers))
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(owners.into_iter().filter_map(|(customer, owner)| Some((customer, owner?))).collect())
 }
 
 /// Tells users what workflows have to tell them.

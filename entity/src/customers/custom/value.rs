@@ -54,7 +54,7 @@ impl Setter {
             Some(id) if !fields.is_empty() => user::viewer(txn, id, now).await?,
             _ => None,
         };
-        Ok(Self { fields, viewer, is_system: actor == Actor::System })
+        Ok(Self { fields, viewer, is_system: actor.user().is_none() })
     }
 
     /// Sets `values` among those that are `stored` with a customer, and notes what is wrong: a field that there

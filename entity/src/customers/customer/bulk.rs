@@ -10,7 +10,7 @@ use sea_orm::sea_query::{Alias, Expr, Func, LockType, Query};
 use sea_orm::{ActiveEnum, DbBackend, ExprTrait, QueryOrder, QuerySelect};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Channel, Column, Entity, Kind, LifecycleStage, owner};
+use super::{Change, Channel, Column, Entity, Kind, LifecycleStage, owner};
 use crate::access::{Actor, Permission, Viewer};
 use crate::automation::event;
 use crate::automation::job::{self, target};
@@ -52,6 +52,23 @@ pub struct BulkChange {
     pub custom: Vec<CustomValue>,
 }
 
+impl From<BulkChange> for Change {
+    fn from(change: BulkChange) -> Self {
+        let BulkChange { kind, stage, owner_id, preferred_channel, language, time_zone, custom } =
+            change;
+        Self {
+            kind,
+            stage,
+            owner_id,
+            preferred_channel,
+            language,
+            time_zone,
+            custom,
+            ..Self::default()
+        }
+    }
+}
+
 /// A field that is there, if only as null.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<Option<T>, D::Error> {
     T::deserialize(input).map(Some)
@@ -91,6 +108,29 @@ pub enum Step {
 }
 
 impl BulkChange {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The fields that it sets, by their names in the API, divided by commas.
+    #[must_use]
+    pub fn fields(&self) -> String {
+        let named = [
+            (self.kind.is_some(), "kind"),
+            (self.stage.is_some(), "stage"),
+            (self.owner_id.is_some(), "owner"),
+            (self.preferred_channel.is_some(), "preferredChannel"),
+            (self.language.is_some(), "language"),
+            (self.time_zone.is_some(), "timeZone"),
+        ];
+        let named = named.into_iter().filter(|(is_set, _)| *is_set);
+        let named = named.map(|(_, name)| name.to_owned());
+        let custom = self.custom.iter().map(|value| format!("customFields.{}", value.key));
+        named.chain(custom).collect::<Vec<_>>().join(", ")
+    }
+
     /// The columns that change, with their values.
     fn values(&self) -> Vec<(Column, Value)> {
         let mut values: Vec<(Column, Value)> = Vec::new();
@@ -294,35 +334,51 @@ async fn touch(
     let news = still.iter().filter(|(_, before)| owner.is_some_and(|owner| owner != *before));
     let news: Vec<_> = news.map(|(id, _)| *id).collect();
     let still: Vec<_> = still.into_iter().map(|(id, _)| id).collect();
-    let (kind, values) = match &input.change {
-        Some(change) => (event::Kind::CustomerUpdated, change.values()),
-        None => (event::Kind::CustomerDeleted, vec![(Column::DeletedAt, now.into())]),
-    };
-    let patch = match &input.change {
-        Some(change) => match change.patch(txn, (&viewer).into(), now).await {
-            Err(Error::Invalid(fields)) => {
-                return Err(because(&Error::Invalid(fields).to_string()));
-            }
-            patch => patch?,
-        },
-        None => None,
-    };
-    let mut update = Entity::update_many();
-    if let Some(patch) = patch {
-        update = update.col_expr(Column::Custom, patched(txn.get_database_backend(), patch));
+    let actor = Actor::from(&viewer);
+    match write(txn, input.change.as_ref(), &still, actor, now).await {
+        Err(Error::Invalid(fields)) => return Err(because(&Error::Invalid(fields).to_string())),
+        written => written?,
     }
-    for (column, value) in values {
-        update = update.col_expr(column, Expr::val(value));
+    let kind = match &input.change {
+        Some(_) => event::Kind::CustomerUpdated,
+        None => event::Kind::CustomerDeleted,
+    };
+    let events = still.iter().map(|id| event::new(kind, id.0, Some(*id), actor, now));
+    event::Entity::insert_many(events).exec_without_returning(txn).await?;
+    notification::owned(txn, &news, job.id.0, actor, now).await?;
+    Ok(still.len() as u64)
+}
+
+/// Writes a change of customers that was checked, or that they are deleted where there is none.
+///
+/// # Errors
+/// `Invalid` for values that custom fields do not take any more.
+pub(super) async fn write(
+    txn: &impl ConnectionTrait,
+    change: Option<&BulkChange>,
+    customers: &[CustomerId],
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let mut update = Entity::update_many();
+    match change {
+        Some(change) => {
+            if let Some(patch) = change.patch(txn, actor, now).await? {
+                let custom = patched(txn.get_database_backend(), patch);
+                update = update.col_expr(Column::Custom, custom);
+            }
+            for (column, value) in change.values() {
+                update = update.col_expr(column, Expr::val(value));
+            }
+        }
+        None => update = update.col_expr(Column::DeletedAt, Expr::val(now)),
     }
     update
         .col_expr(Column::UpdatedAt, Expr::val(now))
-        .col_expr(Column::UpdatedBy, Expr::val(viewer.user.0))
+        .col_expr(Column::UpdatedBy, Expr::val(actor.user().map(|user| user.0)))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.is_in(still.iter().copied()))
+        .filter(Column::Id.is_in(customers.iter().copied()))
         .exec(txn)
         .await?;
-    let events = still.iter().map(|id| event::new(kind, id.0, Some(*id), (&viewer).into(), now));
-    event::Entity::insert_many(events).exec_without_returning(txn).await?;
-    notification::owned(txn, &news, job.id.0, (&viewer).into(), now).await?;
-    Ok(still.len() as u64)
+    Ok(())
 }

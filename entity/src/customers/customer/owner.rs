@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
 use sea_orm::{ExprTrait, QuerySelect};
 
+use super::{Column, Entity};
 use crate::access::{Permission, Scope, Viewer, grant, user};
 use crate::customers::CustomersError;
 use crate::error::Error;
-use crate::id::UserId;
+use crate::id::{CustomerId, UserId};
 
 /// Makes sure that `giver` may hand customers to `owner`, or leave them to nobody.
 ///
@@ -49,6 +51,29 @@ pub(super) async fn ensure_able(
         Some(owner) => Ok(Owners::among(txn, [owner]).await?.ensure(owner)?),
         None => Ok(()),
     }
+}
+
+/// Who looks after customers, of those that are not deleted; nobody where who does may not log in any more.
+///
+/// # Errors
+/// The database.
+pub async fn owners(
+    db: &impl ConnectionTrait,
+    customers: impl IntoIterator<Item = CustomerId>,
+) -> Result<HashMap<CustomerId, Option<UserId>>, DbErr> {
+    let active = Expr::col((user::Entity, user::Column::Id))
+        .eq(Expr::col((Entity, Column::OwnerId)))
+        .and(Expr::col((user::Entity, user::Column::DisabledAt)).is_null());
+    let mut query = Query::select();
+    query
+        .expr(Expr::col((Entity, Column::Id)))
+        .expr(Expr::col((user::Entity, user::Column::Id)))
+        .from(Entity)
+        .left_join(user::Entity, active)
+        .and_where(Column::Id.is_in(customers))
+        .and_where(Column::DeletedAt.is_null());
+    let rows = db.query_all(&query).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
 
 /// Users who may log in, and whether they may see customers.

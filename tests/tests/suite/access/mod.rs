@@ -180,14 +180,16 @@ fn needed(name: &str) -> Needs {
         | "exportWorkflowVersions"
         | "exportWorkflowRuns"
         | "workflowRunGroups"
-        | "workflowGroups" => Needs::All(ReadWorkflows),
+        | "workflowGroups"
+        | "workflowProgress" => Needs::All(ReadWorkflows),
         "validateWorkflow"
         | "simulateWorkflow"
         | "createWorkflow"
         | "updateWorkflowDraft"
         | "copyWorkflow" => Needs::All(WriteWorkflows),
         "publishWorkflow" | "pauseWorkflow" | "resumeWorkflow" | "retireWorkflow"
-        | "startWorkflow" | "retryWorkflowRun" | "cancelWorkflowRun" => Needs::All(RunWorkflows),
+        | "startWorkflow" | "retryWorkflowRun" | "cancelWorkflowRun" | "retryWorkflowRuns"
+        | "skipWorkflowSteps" | "cancelWorkflowRuns" => Needs::All(RunWorkflows),
         "webhookEndpoint"
         | "webhookEndpoints"
         | "webhookDelivery"

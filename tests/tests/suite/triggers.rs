@@ -1,0 +1,123 @@
+//! What starts workflows: changes of a field, and schedules.
+
+use chrono::TimeDelta;
+use entity::access::Role;
+use entity::id::{Id, UserId};
+use serde_json::{Value, json};
+use tests::app::App;
+use tests::on_both_stacks;
+
+use crate::given::{CREATE_WORKFLOW, PUBLISH_WORKFLOW};
+use crate::workflows::{change, customer, published, runs};
+
+const UPDATE: &str = "mutation ($id: ID!, $input: UpdateCustomerInput!) {
+  updateCustomer(id: $id, input: $input) { userErrors { message } } }";
+
+/// A workflow that a trigger starts, and that ends at once.
+fn started_by(trigger: &Value) -> Value {
+    json!({
+        "record": "Customer", "reentry": "ALWAYS", "trigger": trigger,
+        "steps": [{ "key": "end", "action": { "end": true } }],
+    })
+}
+
+async fn update(app: &App, chief: UserId, id: &str, input: Value) {
+    // No two changes of a record happen at the same instant.
+    app.advance(TimeDelta::seconds(1));
+    let done = change(app, chief, UPDATE, json!({ "id": id, "input": input })).await;
+    assert_eq!(done["userErrors"], json!([]));
+}
+
+/// Whose runs there are, in the order of their beginnings.
+async fn whose(app: &App, chief: UserId, id: &str) -> Vec<String> {
+    let runs = runs(app, chief, id).await;
+    let name = |run: &Value| run["customer"]["displayName"].as_str().expect("a name").to_owned();
+    runs.iter().map(name).collect()
+}
+
+on_both_stacks! {
+    /// A change counts by what a field held before and what it holds since; other changes of the record do not.
+    async fn a_field_that_gets_a_value_starts_a_workflow(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let (seller, _) = app.user(Role::Sales.id()).await;
+        let bought = json!({ "change": { "field": "stage", "from": ["PROSPECT", "LAPSED"], "to": ["CUSTOMER"] } });
+        let bought = published(app, chief, &started_by(&bought)).await;
+        let handed = json!({ "change": { "field": "owner", "from": [null], "to": [seller.global()] } });
+        let handed = published(app, chief, &started_by(&handed)).await;
+        let moved = published(app, chief, &started_by(&json!({ "change": { "field": "timeZone" } }))).await;
+        let lan = customer(app, chief, "Lan", json!({ "stage": "PROSPECT" })).await;
+        let minh = customer(app, chief, "Minh", json!({ "stage": "REGULAR", "ownerId": chief.global() })).await;
+        app.drain().await;
+        update(app, chief, &lan, json!({ "stage": "CUSTOMER", "language": "en" })).await;
+        update(app, chief, &minh, json!({ "stage": "CUSTOMER", "ownerId": seller.global() })).await;
+        assert_eq!(whose(app, chief, &bought).await, ["Lan"]);
+        update(app, chief, &lan, json!({ "stage": "CUSTOMER", "phone": "0912345678" })).await;
+        update(app, chief, &lan, json!({ "ownerId": seller.global(), "timeZone": "Europe/Riga" })).await;
+        assert_eq!(whose(app, chief, &bought).await, ["Lan"]);
+        assert_eq!(whose(app, chief, &handed).await, ["Lan"]);
+        assert_eq!(whose(app, chief, &moved).await, ["Lan"]);
+        update(app, chief, &lan, json!({ "stage": "PROSPECT" })).await;
+        app.drain().await;
+        update(app, chief, &lan, json!({ "stage": "CUSTOMER" })).await;
+        assert_eq!(whose(app, chief, &bought).await, ["Lan", "Lan"]);
+    }
+
+    /// A custom field counts like any other, and what a workflow changes itself does not start it.
+    async fn a_custom_field_starts_a_workflow(app: App) {
+        let (chief, token) = app.user(Role::Administrator.id()).await;
+        let define = "mutation { createCustomField(input: { key: \"vip\", label: \"VIP\", type: BOOLEAN, purpose: \"Service\" }) {
+          customField { id } userErrors { message } } }";
+        app.make_as(&token, "customField", define, json!({})).await;
+        let vip = |value: bool| json!([{ "key": "vip", "value": value }]);
+        let id = published(app, chief, &json!({
+            "record": "Customer", "reentry": "ALWAYS",
+            "trigger": { "change": { "field": "customFields.vip", "to": [true] } },
+            "steps": [
+                { "key": "no", "action": { "updateCustomer": { "customFields": vip(false) } } },
+                { "key": "yes", "action": { "updateCustomer": { "customFields": vip(true) } } },
+            ],
+        })).await;
+        let lan = customer(app, chief, "Lan", json!({ "customFields": vip(false) })).await;
+        update(app, chief, &lan, json!({ "customFields": vip(true) })).await;
+        assert_eq!(whose(app, chief, &id).await, ["Lan"]);
+    }
+
+    /// Every weekday at nine on the clocks of a zone; after days of standing still once, not once for each.
+    async fn a_schedule_starts_a_workflow(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let weekdays = json!({ "schedule": { "cron": "0 9 * * MON-FRI", "timeZone": "Europe/Riga" } });
+        let mut definition = started_by(&weekdays);
+        definition["condition"] = json!({ "customer": { "stage": { "eq": "REGULAR" } } });
+        customer(app, chief, "Lan", json!({ "stage": "REGULAR" })).await;
+        customer(app, chief, "Minh", json!({ "stage": "PROSPECT" })).await;
+        let id = published(app, chief, &definition).await;
+        // It is Tuesday, 04:00 in Riga.
+        assert_eq!(whose(app, chief, &id).await, [] as [&str; 0]);
+        let tick = async |by: TimeDelta| {
+            app.advance(by);
+            tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+            whose(app, chief, &id).await.len()
+        };
+        assert_eq!(tick(TimeDelta::minutes(299)).await, 0);
+        assert_eq!(tick(TimeDelta::minutes(1)).await, 1);
+        assert_eq!(tick(TimeDelta::hours(1)).await, 1);
+        assert_eq!(tick(TimeDelta::days(2)).await, 2, "Wednesday and Thursday were missed; Thursday counts");
+        assert_eq!(tick(TimeDelta::days(1)).await, 3);
+        assert_eq!(tick(TimeDelta::days(2)).await, 3, "it is Sunday");
+    }
+
+    /// What is no schedule, and no field that changes, is refused when it is published.
+    async fn what_never_comes_is_no_trigger(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        for trigger in [
+            json!({ "schedule": { "cron": "every monday" } }),
+            json!({ "schedule": { "cron": "0 9 * * *", "timeZone": "Asia/Saigon2" } }),
+            json!({ "change": { "field": "balance" } }),
+        ] {
+            let input = json!({ "name": "Bad", "definition": started_by(&trigger) });
+            let made = change(app, chief, CREATE_WORKFLOW, json!({ "input": input })).await;
+            let refused = change(app, chief, PUBLISH_WORKFLOW, json!({ "id": made["workflow"]["id"] })).await;
+            assert_eq!(refused["userErrors"].as_array().map(Vec::len), Some(1), "{trigger}: {refused}");
+        }
+    }
+}
