@@ -173,7 +173,7 @@ async fn tell(
     actor: Actor,
     now: DateTime<Utc>,
 ) -> Result<(), entity::Error> {
-    let customer = customer::create(txn, story.customer(), actor, now).await?;
+    let customer = customer::create(txn, story.customer(actor), actor, now).await?;
     let today = organisation::get(txn).await?.today(now);
     let day = |ago: u64| today - Days::new(ago);
     for (index, &(ago, days, description, price, tax)) in story.invoices.iter().enumerate() {
@@ -265,7 +265,7 @@ async fn remind(
 }
 
 impl Story {
-    fn customer(&self) -> NewCustomer {
+    fn customer(&self, owner: Actor) -> NewCustomer {
         let address = address::ActiveModel {
             kind: Set(address::Kind::Billing),
             lines: Set(self.street.to_owned()),
@@ -288,7 +288,7 @@ impl Story {
             kind: self.kind,
             stage: LifecycleStage::Customer,
             display_name: self.name.to_owned(),
-            owner_id: None,
+            owner_id: owner.user(),
             preferred_channel: Some(Channel::Email),
             email: Some(self.email.to_owned()),
             phone: None,
