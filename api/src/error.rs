@@ -271,6 +271,8 @@ fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static s
         | CollaborationError::TooManyFavourites(_)
         | CollaborationError::TooManyDocuments(_)
         | CollaborationError::TooManyVersions(_)
+        | CollaborationError::SnoozedEnough(_)
+        | CollaborationError::NothingToRemindOf
         | CollaborationError::UploadUsed => (ErrorCode::InvalidState, &[]),
         CollaborationError::NegativeMinutes => (ErrorCode::Invalid, &["spentMin"]),
         CollaborationError::TaskNotOpen | CollaborationError::CallNotPlanned => {

@@ -14,8 +14,8 @@ use crate::automation::{
 };
 use crate::collaboration::{
     CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
-    NotificationMutation, NotificationQuery, SavedViewMutation, TaskEditMutation, TaskMutation,
-    UploadMutation,
+    NotificationMutation, NotificationQuery, ReminderMutation, SavedViewMutation, TaskEditMutation,
+    TaskMutation, UploadMutation,
 };
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -81,6 +81,7 @@ struct CollaborationMutations(
     TaskEditMutation,
     CallMutation,
     CallEditMutation,
+    ReminderMutation,
     NotificationMutation,
     DocumentMutation,
     UploadMutation,

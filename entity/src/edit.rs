@@ -11,6 +11,7 @@ use crate::access::{Actor, audit, user};
 use crate::automation::event;
 use crate::catalog::Cataloged;
 use crate::check::Check;
+use crate::collaboration::reminder::{self, Due};
 use crate::customers::{contact, customer};
 use crate::error::Error;
 use crate::id::{ContactId, CustomerId, Id, UserId};
@@ -64,6 +65,11 @@ pub trait Form: Edited {
 
     /// The user that it is given to, who can log in when they get it.
     fn assignee(&self) -> Option<UserId> {
+        None
+    }
+
+    /// What there is to remind of, of what people are reminded of.
+    fn reminds(&self) -> Option<Due> {
         None
     }
 
@@ -129,6 +135,7 @@ macro_rules! edited {
         { $($field:ident: $value:expr),* } $(, part of $customer:ident)?
         $(, with $contact:ident)?
         $(, given to $assignee:ident)?
+        $(, reminding by $due:ident)?
         $(, deleted by $deleted_at:ident / $restored:ident)?) => {
         $crate::edit::edited!();
 
@@ -173,6 +180,10 @@ macro_rules! edited {
 
             $(fn assignee(&self) -> Option<$crate::id::UserId> {
                 self.$assignee
+            })?
+
+            $(fn reminds(&self) -> Option<$crate::collaboration::reminder::Due> {
+                Some(self.$due())
             })?
 
             $(fn is_deleted(&self) -> bool {
@@ -500,7 +511,7 @@ async fn ensure_contact(txn: &impl ConnectionTrait, row: &impl Form) -> Result<(
     }
 }
 
-/// Writes down what happened to a row.
+/// Writes down what happened to a row, and lets its reminders follow.
 pub(crate) async fn note(
     txn: &impl ConnectionTrait,
     kind: event::Kind,
@@ -508,5 +519,8 @@ pub(crate) async fn note(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
+    if let Some(due) = row.reminds() {
+        reminder::follow(txn, due, now).await?;
+    }
     event::emit(txn, kind, row.id().into(), row.customer(), actor, now).await
 }

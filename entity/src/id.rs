@@ -204,6 +204,8 @@ ids! {
     TaskId = "tsk";
     /// A call to a customer, or from one.
     CallId = "cal";
+    /// That somebody is told of what they have to do.
+    ReminderId = "rem";
     /// Where events are sent to.
     WebhookEndpointId = "whe";
     /// The sending of an event to an endpoint.

@@ -45,6 +45,7 @@ mod m20261126_000101_gate;
 mod m20261126_000102_presets;
 mod m20261126_000110_calls;
 mod m20261126_000111_overdue;
+mod m20261126_000112_reminders;
 mod m20261126_000120_causes;
 mod m20261126_000121_assignment;
 mod m20261126_000122_rates;
@@ -87,10 +88,11 @@ impl MigratorTrait for Migrator {
             m20261126_000098_workflows,
             m20261126_000099_workflow_problem,
             m20261126_000100_tasks,
-            m20261126_000110_calls,
-            m20261126_000111_overdue,
             m20261126_000101_gate,
             m20261126_000102_presets,
+            m20261126_000110_calls,
+            m20261126_000111_overdue,
+            m20261126_000112_reminders,
             m20261126_000120_causes,
             m20261126_000121_assignment,
             m20261126_000122_rates,

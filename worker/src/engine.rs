@@ -13,7 +13,7 @@ use entity::automation::workflow::performer::performers;
 use entity::automation::workflow::{calendar, run};
 use entity::catalog::Scope;
 use entity::clock::Clock;
-use entity::collaboration::overdue;
+use entity::collaboration::{overdue, reminder};
 use entity::customers::custom::CustomFields;
 use entity::db::{Db, is_busy};
 use entity::id::{Id, WorkflowRunId};
@@ -64,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// Begins the runs whose day has come, says what is overdue, and advances a batch of those that are due; gives how many.
+    /// Begins the runs whose day has come, says what is overdue, reminds people, and advances a batch of those that are due; gives how many.
     ///
     /// # Errors
     /// The database.
@@ -84,6 +84,10 @@ impl Engine {
         if overdue::is_due(self.db.reader(), now).await? {
             let noticed = self.db.write(move |txn| overdue::notice(txn, now).boxed()).await?;
             moved += usize::try_from(noticed).unwrap_or(usize::MAX);
+        }
+        if reminder::is_due(self.db.reader(), now).await? {
+            let told = self.db.write(move |txn| reminder::tell(txn, now).boxed()).await?;
+            moved += usize::try_from(told).unwrap_or(usize::MAX);
         }
         if run::is_due(self.db.reader(), now).await? {
             moved += match self.advance(None, now).await {

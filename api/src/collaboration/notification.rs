@@ -36,6 +36,9 @@ choice! {
         SecondFactorReset,
         /// What a workflow has to tell you.
         Workflow,
+        /// You have something to do: a reminder of a task or a call of yours. Its detail is `DUE`, or `LATE` when it
+        /// comes later than it was meant to.
+        Reminder,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::automation::webhook::{delivery, endpoint};
 use crate::automation::workflow::{run, step, version};
 use crate::automation::{job, message, workflow};
 use crate::collaboration::{
-    call, document, document_tag, file, note, notification, saved_view, task,
+    call, document, document_tag, file, note, notification, reminder, saved_view, task,
 };
 use crate::customers::custom::definition;
 use crate::customers::import::template;
@@ -23,7 +23,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 43] {
+pub fn records() -> [&'static Record; 44] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -57,6 +57,7 @@ pub fn records() -> [&'static Record; 43] {
         note::Entity::record(),
         task::Entity::record(),
         call::Entity::record(),
+        reminder::Entity::record(),
         notification::Entity::record(),
         change::Entity::record(),
         endpoint::Entity::record(),

@@ -20,6 +20,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
+use super::reminder::{self, Due, Subject};
 use super::task::Priority;
 use super::{overdue, parse_lines};
 use crate::access::{Permission, user};
@@ -240,6 +241,10 @@ catalog! {
     first_call: one::<Entity>(Column::FirstId),
     /// The call that was planned because of its outcome; null when there is none.
     next_call: one::<Entity>(Column::NextId),
+    /// When who has to make it is told so, those that are told last first.
+    reminders: list::<reminder::Entity, _>(
+        reminder::Column::CallId, reminder::Column::BeforeS, 2,
+    ),
     /// Whether you may change and delete it.
     viewer_can_update: reach(Permission::WriteCalls),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter
@@ -261,7 +266,8 @@ edited!(
         promised_currency: None, promised_on: None, next_id: None, look_at: None, noted_at: None,
         search_text: String::new(), deleted_at: None
     },
-    part of customer_id, with contact_id, given to assignee_id, deleted by deleted_at / CallRestored
+    part of customer_id, with contact_id, given to assignee_id, reminding by due,
+    deleted by deleted_at / CallRestored
 );
 
 impl Model {
@@ -284,6 +290,13 @@ impl Model {
         );
         self.search_text = searched([Some(&self.subject)]);
         self.watch();
+    }
+
+    /// What there is to remind of.
+    fn due(&self) -> Due {
+        let is_open = self.state == State::Planned && self.deleted_at.is_none();
+        let at = is_open.then_some(self.planned_at);
+        Due { subject: Subject::Call(self.id), at, user: self.assignee_id }
     }
 
     /// Says when it is forgotten unless it has an outcome by then.

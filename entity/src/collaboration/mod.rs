@@ -11,6 +11,7 @@ pub mod mark;
 pub mod note;
 pub mod notification;
 pub mod overdue;
+pub mod reminder;
 pub mod saved_view;
 mod subject;
 pub mod task;
@@ -60,6 +61,14 @@ pub enum CollaborationError {
     /// Somebody is just calling them.
     #[error("somebody is calling them right now; take another call, or try again in some minutes")]
     CallInProgress,
+    /// It is done, called off or deleted, or has no time.
+    #[error("there is nothing to remind of any more, as it is done, called off or has no time")]
+    NothingToRemindOf,
+    /// A reminder was put off often enough.
+    #[error(
+        "this reminder was put off {0} times, which is the most; do it, or put the reminder away"
+    )]
+    SnoozedEnough(i32),
     /// A task took less than no time.
     #[error("minutes are not negative")]
     NegativeMinutes,

@@ -7,6 +7,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 
+use super::reminder::{self, Due, Subject};
 use super::{CollaborationError, overdue, parse_lines};
 use crate::access::{Actor, Permission, Scope, Viewer, user};
 use crate::automation::event;
@@ -118,6 +119,10 @@ catalog! {
     spent_min: whole(Column::SpentMin).filtered().ordered(),
     /// When it was done; null unless it is `DONE`.
     done_at: instant(Column::DoneAt).filtered().ordered().grouped(),
+    /// When who has to do it is told so, those that are told last first.
+    reminders: list::<reminder::Entity, _>(
+        reminder::Column::TaskId, reminder::Column::BeforeS, 2,
+    ),
     /// Whether you may change and delete it.
     viewer_can_update: reach(Permission::WriteTasks),
     /// Since when it is deleted; null while it is not. Lists leave deleted ones out unless their filter
@@ -137,7 +142,7 @@ edited!(
         state: State::Open, done_at: None, look_at: None, noted_at: None, search_text: String::new(),
         deleted_at: None
     },
-    part of customer_id, given to assignee_id, deleted by deleted_at / TaskRestored
+    part of customer_id, given to assignee_id, reminding by due, deleted by deleted_at / TaskRestored
 );
 
 impl Model {
@@ -155,6 +160,13 @@ impl Model {
         }
         self.search_text = searched([Some(&self.title), self.project.as_ref()]);
         self.watch();
+    }
+
+    /// What there is to remind of.
+    fn due(&self) -> Due {
+        let is_open = self.state == State::Open && self.deleted_at.is_none();
+        let at = self.due_at.filter(|_| is_open);
+        Due { subject: Subject::Task(self.id), at, user: self.assignee_id }
     }
 
     /// Says when it is overdue unless it is done by then.

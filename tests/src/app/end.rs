@@ -12,7 +12,7 @@ impl App {
         use entity::automation::webhook::delivery;
         use entity::automation::workflow::run;
         use entity::automation::{event, job};
-        use entity::collaboration::overdue;
+        use entity::collaboration::{overdue, reminder};
         // At one instant: what makes something else is counted with what it makes.
         let reader = &self.db.snapshot().await.expect("a snapshot");
         let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
@@ -29,6 +29,7 @@ impl App {
             delivery::due(reader, self.clock.now()).await,
             runs.count(reader).await,
             overdue::is_due(reader, self.clock.now()).await.map(u64::from),
+            reminder::is_due(reader, self.clock.now()).await.map(u64::from),
         ];
         counts.into_iter().map(|count| count.expect("a count")).sum()
     }

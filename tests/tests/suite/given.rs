@@ -24,6 +24,11 @@ pub const COMPLETE_TASK: &str = "mutation ($id: ID!, $spent: Int, $version: Int)
   completeTask(id: $id, spentMin: $spent, expectedVersion: $version) {
     task { id version state spentMin doneAt } userErrors { code field } } }";
 
+pub const SET_TASK_REMINDERS: &str = "mutation ($id: ID!, $before: [Duration!]!) {
+  setTaskReminders(id: $id, input: { before: $before }) {
+    task { id version reminders { id beforeS at dueAt toldAt late user { id } } }
+    userErrors { code message field } } }";
+
 pub const CREATE_CALL: &str = "mutation ($customer: ID!, $input: CreateCallInput!, $key: String) {
   createCall(customerId: $customer, input: $input, idempotencyKey: $key) {
     call { id version subject direction purpose priority plannedAt plannedMin forgottenAt needs say avoid offer

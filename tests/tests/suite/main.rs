@@ -36,6 +36,7 @@ mod products;
 mod proxies;
 mod reading;
 mod receipts;
+mod reminders;
 mod saved_views;
 mod schema;
 mod second_factors;

@@ -11,6 +11,7 @@ use super::cadence::{Attempt, Next, USUAL};
 use super::{ActiveModel, Column, Direction, Entity, Model, Outcome, State};
 use crate::access::{Actor, organisation};
 use crate::automation::event;
+use crate::collaboration::reminder;
 use crate::collaboration::task::{self, Priority};
 use crate::customers::customer;
 use crate::edit;
@@ -151,6 +152,7 @@ async fn call_off(
         .filter(Column::Id.is_in(planned.iter().copied()))
         .exec(txn)
         .await?;
+    reminder::end(txn, &planned).await?;
     let customer = Some(row.customer_id);
     let event = |id: &CallId| event::new(event::Kind::CallUpdated, id.0, customer, actor, now);
     event::Entity::insert_many(planned.iter().map(event)).exec_without_returning(txn).await?;

@@ -5,6 +5,7 @@
 //! follow    who follows what was changed, and still sees it               (with the events, in the relay)
 //! relay     a mail for who wants one, and the news for who listens        (later)
 //! perform   what workflows tell
+//! remind    what they have to do
 //! notice    what a notification says, for whoever writes the sentence     setting   who wants what
 //! ```
 //!
@@ -15,6 +16,7 @@ mod follow;
 mod notice;
 mod perform;
 mod relay;
+mod remind;
 pub mod setting;
 mod tell;
 
@@ -31,6 +33,7 @@ pub use notice::{Notice, notices};
 pub(crate) use perform::told;
 pub use perform::{Notify, Told};
 pub use relay::{Relayed, pending, relay, tidy};
+pub(crate) use remind::reminded;
 pub use tell::deputies_begun;
 pub(crate) use tell::{job_ended, owned, second_factor_reset, shared};
 
@@ -58,6 +61,8 @@ pub enum Kind {
     SecondFactorReset,
     /// What a workflow has to tell them.
     Workflow,
+    /// They have something to do.
+    Reminder,
 }
 
 /// A notification.

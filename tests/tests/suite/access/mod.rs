@@ -98,6 +98,8 @@ fn needed(name: &str) -> Needs {
         | "notificationSettings"
         | "markNotificationsRead"
         | "deleteNotification"
+        | "snoozeReminder"
+        | "dismissReminder"
         | "setNotificationDelivery"
         | "setLanguage"
         | "rateLimit"
@@ -162,6 +164,9 @@ fn needed(name: &str) -> Needs {
         | "cancelJob"
         | "createAbsence"
         | "deleteAbsence"
+        | "reminder"
+        | "reminders"
+        | "exportReminders"
         | "document"
         | "documents"
         | "exportDocuments"
@@ -251,10 +256,10 @@ fn needed(name: &str) -> Needs {
         }
         "task" | "tasks" | "taskGroups" | "exportTasks" => Needs::All(ReadTasks),
         "createTask" | "updateTask" | "completeTask" | "cancelTask" | "reopenTask"
-        | "deleteTask" | "restoreTask" => Needs::All(WriteTasks),
+        | "deleteTask" | "restoreTask" | "setTaskReminders" => Needs::All(WriteTasks),
         "call" | "calls" | "callGroups" | "exportCalls" => Needs::All(ReadCalls),
         "createCall" | "updateCall" | "startCall" | "completeCall" | "cancelCall"
-        | "deleteCall" | "restoreCall" => Needs::All(WriteCalls),
+        | "deleteCall" | "restoreCall" | "setCallReminders" => Needs::All(WriteCalls),
         "importReceivables"
         | "importCustomers"
         | "undoImport"

@@ -66,6 +66,12 @@ async fn company(app: &App, owners: &[UserId]) {
             });
             let task = json!({ "customer": customer, "input": input });
             let task = app.make("task", given::CREATE_TASK, task).await;
+            app.make(
+                "task",
+                given::SET_TASK_REMINDERS,
+                json!({ "id": task["id"], "before": ["PT15M", "P1D"] }),
+            )
+            .await;
             if index % 3 == 1 {
                 app.make("task", given::COMPLETE_TASK, json!({ "id": task["id"] })).await;
             }

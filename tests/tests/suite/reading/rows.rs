@@ -11,7 +11,9 @@ use entity::automation::webhook::{delivery, endpoint};
 use entity::automation::workflow::{run, step, version};
 use entity::automation::{job, message, workflow};
 use entity::catalog::{Record, Scalar, Target};
-use entity::collaboration::{call, document, document_tag, file, note, notification, task};
+use entity::collaboration::{
+    call, document, document_tag, file, note, notification, reminder, task,
+};
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
 use entity::marketing::{consent, suppression};
@@ -105,6 +107,7 @@ impl Rows {
             table::<note::Entity>(db).await,
             table::<task::Entity>(db).await,
             table::<call::Entity>(db).await,
+            table::<reminder::Entity>(db).await,
             table::<change::Entity>(db).await,
             table::<endpoint::Entity>(db).await,
             table::<workflow::Entity>(db).await,
