@@ -519,8 +519,6 @@ pub(crate) async fn note(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    if let Some(due) = row.reminds() {
-        reminder::follow(txn, due, now).await?;
-    }
+    reminder::follow(txn, row.reminds(), now).await?;
     event::emit(txn, kind, row.id().into(), row.customer(), actor, now).await
 }

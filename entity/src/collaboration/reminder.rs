@@ -4,6 +4,8 @@
 //! somebody else is told anew, what is done, called off or deleted is not told, and nobody is told twice of the same
 //! time. What comes due while nothing is carried out is told late; it is not left out.
 
+use std::collections::HashMap;
+
 use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -88,7 +90,7 @@ catalog! {
 }
 
 /// What is reminded of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A task.
     Task(TaskId),
@@ -118,6 +120,11 @@ pub struct Due {
 }
 
 impl Model {
+    /// What it reminds of.
+    fn subject(&self) -> Option<Subject> {
+        self.task_id.map(Subject::Task).or(self.call_id.map(Subject::Call))
+    }
+
     /// The reminder with what its record is like now. What lies behind is not reminded of; what is nearer than the
     /// reminder is reminded of at once.
     fn following(mut self, due: Due, now: DateTimeUtc) -> Self {
@@ -138,19 +145,33 @@ impl Model {
     }
 }
 
-/// Lets the reminders of a record follow what has become of it.
+/// Lets the reminders of records follow what has become of these.
 ///
 /// # Errors
 /// The database.
 pub(crate) async fn follow(
     txn: &impl ConnectionTrait,
-    due: Due,
+    due: impl IntoIterator<Item = Due>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let rows = Entity::find().filter(due.subject.reminders()).all(txn).await?;
-    let moved = rows.into_iter().filter(|row| (row.at, row.user_id) != (due.at, due.user));
-    let moved: Vec<_> = moved.map(|row| row.following(due, now)).collect();
-    write(txn, moved).await
+    let due: HashMap<_, _> = due.into_iter().map(|due| (due.subject, due)).collect();
+    if due.is_empty() {
+        return Ok(());
+    }
+    let (mut tasks, mut calls) = (Vec::new(), Vec::new());
+    for subject in due.keys() {
+        match subject {
+            Subject::Task(id) => tasks.push(*id),
+            Subject::Call(id) => calls.push(*id),
+        }
+    }
+    let theirs = Column::TaskId.is_in(tasks).or(Column::CallId.is_in(calls));
+    let rows = Entity::find().filter(theirs).all(txn).await?;
+    let moved = rows.into_iter().filter_map(|row| {
+        let due = *due.get(&row.subject()?)?;
+        ((row.at, row.user_id) != (due.at, due.user)).then(|| row.following(due, now))
+    });
+    write(txn, moved.collect()).await
 }
 
 /// Lets the reminders of calls end that were called off.

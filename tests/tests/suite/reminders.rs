@@ -110,6 +110,24 @@ on_both_stacks! {
         assert_eq!(count(app, user).await, (1, 1), "nobody is reminded of what is over");
     }
 
+    /// What a workflow gives to somebody else, or another time, is reminded of as if a person had.
+    async fn reminders_follow_what_workflows_do(app: App) {
+        let (user, other) = (app.user(Role::Sales.id()).await.0, app.user(Role::Sales.id()).await.0);
+        let token = app.token_of(Role::Administrator).await;
+        let give = json!({ "updateTask": { "assigneeId": other.global(), "dueIn": "PT2H" } });
+        let giving = json!({
+            "record": "Task", "trigger": { "manual": true }, "steps": [{ "key": "give", "action": give }],
+        });
+        let workflow = given::workflow(app, &token, &giving).await;
+        let (id, _) = task(app, user, app.clock.now() + TimeDelta::days(3), &["PT1H"]).await;
+        let start = "mutation ($id: ID!, $records: [ID!]!) {
+          startWorkflow(id: $id, recordIds: $records, idempotencyKey: \"one\") { started userErrors { message } } }";
+        app.send_as(Some(&token), start, json!({ "id": workflow, "records": [id] })).await;
+        app.drain().await;
+        app.advance(TimeDelta::minutes(61));
+        assert_eq!((count(app, user).await, count(app, other).await), ((0, 0), (1, 0)));
+    }
+
     /// Nobody is reminded of what is done, called off or deleted, nor of what is somebody else's by now.
     async fn reminders_end_with_their_record(app: App) {
         let (user, other) = (app.user(Role::Sales.id()).await.0, app.user(Role::Sales.id()).await.0);
@@ -127,10 +145,11 @@ on_both_stacks! {
         }
         app.advance(TimeDelta::days(1));
         assert_eq!(count(app, user).await, (2, 0), "of what moves later, and of what was reopened");
+        app.advance(TimeDelta::minutes(10));
         let given = json!({ "id": moved, "input": { "assigneeId": other.global() } });
         change(app, UPDATE_TASK, given).await;
         assert_eq!(told(app, other).await, [("LATE".to_owned(), moved.clone())]);
-        app.advance(TimeDelta::hours(23));
+        app.advance(TimeDelta::hours(23) - TimeDelta::minutes(10));
         assert_eq!((count(app, user).await, count(app, other).await), ((2, 0), (1, 1)));
     }
 

@@ -20,7 +20,7 @@ use crate::automation::workflow::interpreter::Done;
 use crate::automation::workflow::performer::{Effect, Performer, Planned, Turn};
 use crate::catalog::Record;
 use crate::check::Check;
-use crate::collaboration::parse_lines;
+use crate::collaboration::{parse_lines, reminder};
 use crate::customers::{customer, parse_required};
 use crate::edit;
 use crate::error::Error;
@@ -174,6 +174,11 @@ impl TaskChange {
         self.assignee.flatten()
     }
 
+    /// Whether it says by when tasks have to be done, or by whom.
+    fn moves(&self) -> bool {
+        self.assignee.is_some() || self.due_in_s.is_some()
+    }
+
     /// The fields that it sets, by their names in the API, divided by commas.
     #[must_use]
     pub fn fields(&self) -> String {
@@ -270,6 +275,8 @@ pub(crate) async fn carry_out(
 ) -> Result<(), Error> {
     edit::create_all::<Entity>(txn, created.into_iter().map(row), now).await?;
     let mut events = Vec::with_capacity(updates.len());
+    let moved = updates.iter().filter(|update| update.change.moves()).map(|update| update.task);
+    let moved = moved.collect::<Vec<_>>();
     let mut alike: Vec<(TaskChange, DateTimeUtc, HashSet<TaskId>)> = Vec::new();
     for ToUpdate { task, customer, change, at, actor } in updates {
         events.push(event::new(event::Kind::TaskUpdated, task.0, customer, actor, now));
@@ -299,6 +306,10 @@ pub(crate) async fn carry_out(
             .filter(Column::Id.is_in(tasks))
             .exec(txn)
             .await?;
+    }
+    if !moved.is_empty() {
+        let tasks = Entity::find().filter(Column::Id.is_in(moved)).all(txn).await?;
+        reminder::follow(txn, tasks.iter().filter_map(edit::Form::reminds), now).await?;
     }
     if !events.is_empty() {
         event::Entity::insert_many(events).exec_without_returning(txn).await?;
