@@ -9,8 +9,8 @@ use crate::access::{
     TeamMutation, UserMutation, UserQuery,
 };
 use crate::automation::{
-    GateMutation, GateQuery, JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery,
-    WorkflowRunsMutation,
+    ContactPolicyMutation, ContactPolicyQuery, ExplainQuery, JobMutation, WebhookMutation,
+    WorkflowMutation, WorkflowQuery, WorkflowRunsMutation,
 };
 use crate::collaboration::{
     CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
@@ -96,7 +96,7 @@ struct AutomationMutations(
     WebhookMutation,
     WorkflowMutation,
     WorkflowRunsMutation,
-    GateMutation,
+    ContactPolicyMutation,
 );
 
 #[derive(MergedObject, Default)]
@@ -113,7 +113,8 @@ pub struct Query(
     DownloadQuery,
     NotificationQuery,
     WorkflowQuery,
-    GateQuery,
+    ContactPolicyQuery,
+    ExplainQuery,
 );
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.

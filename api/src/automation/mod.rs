@@ -6,7 +6,7 @@ mod message;
 mod webhook;
 mod workflow;
 
-pub use gate::{GateMutation, GateQuery};
+pub use gate::{ContactPolicyMutation, ContactPolicyQuery, ExplainQuery};
 pub use job::{JobKind, JobMutation, JobState};
 pub use message::{MessageClass, MessageKind, MessageReason, MessageState};
 pub use webhook::{WebhookDeliveryState, WebhookMutation};

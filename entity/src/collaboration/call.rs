@@ -4,7 +4,6 @@
 //! attempt   starting a call, which nobody else does meanwhile; saying what came of it; calling it off
 //! follow    what is written when a call has an outcome
 //! cadence   whether and when it is tried again, as data
-//! window    when people may be called
 //! ```
 //!
 //! Invariant: a call has an outcome when it is completed, and none before; and one that is tried again has one next
@@ -13,7 +12,6 @@
 mod attempt;
 pub mod cadence;
 mod follow;
-mod window;
 
 use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
@@ -33,7 +31,6 @@ use crate::money::Currency;
 use crate::search::searched;
 
 pub use attempt::{Ended, LEASE, cancel, complete, start};
-pub use window::Window;
 
 /// How many characters each part of what a caller should know has at most.
 const BRIEF: usize = 2_000;

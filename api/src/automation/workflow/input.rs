@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use async_graphql::{ID, InputObject, Json, OneofObject};
-use chrono::TimeDelta;
+use entity::automation::event;
 use entity::automation::workflow::definition::{Action, Definition, Step, Trigger, Wait};
-use entity::automation::{event, message};
 use entity::check::{Refusal, Refusals};
 use entity::collaboration::{call, task};
 use entity::customers::customer;
@@ -18,13 +17,14 @@ use self::doing::{
     AssignStepInput, CreateTaskStepInput, OtherWorkflowInput, UpdateTaskStepInput,
     WebhookStepInput, update_customer,
 };
-use crate::automation::MessageClass;
+use self::sending::SendInput;
 use crate::choice::choice;
-use crate::customers::{BulkCustomerChangeInput, Channel};
+use crate::customers::BulkCustomerChangeInput;
 use crate::read::FilterOf;
 use crate::scalar::{Duration, LocalTime};
 
 mod doing;
+mod sending;
 
 choice! {
     /// How often a workflow is carried out for the same record.
@@ -45,16 +45,6 @@ choice! {
         Customer,
         /// The organisation's.
         Organisation,
-    }
-}
-
-choice! {
-    /// To whom at a customer something is sent.
-    SendTo mirrors "entity::automation::message::To" {
-        /// To the customer itself.
-        Customer,
-        /// To who gets their bills; to the customer itself when nobody does.
-        Billing,
     }
 }
 
@@ -279,60 +269,6 @@ pub struct NotifyInput {
     pub user_id: Option<ID>,
     /// What, up to 500 characters.
     pub text: String,
-}
-
-/// What a customer is sent.
-#[derive(Clone, Debug, InputObject)]
-pub struct SendInput {
-    /// The way it goes: `EMAIL`.
-    #[graphql(default_with = "Channel::Email")]
-    pub channel: Channel,
-    /// What it is about: `SERVICE`, `COLLECTION` or `MARKETING`, which says how the gate treats it.
-    pub class: MessageClass,
-    /// What it is about in the customer's eyes, such as `newsletter`, of which they may want nothing any more: up to 64
-    /// letters, digits, hyphens and underscores.
-    pub topic: Option<String>,
-    /// To whom at the customer.
-    #[graphql(default_with = "SendTo::Customer")]
-    pub to: SendTo,
-    /// For how long it is worth sending, up to 366 days: what the gate puts off for longer expires.
-    #[graphql(default_with = "Duration(TimeDelta::days(3))")]
-    pub within: Duration,
-    /// What it says, in each language that customers read; the first one goes to who reads none of them.
-    #[graphql(validator(max_items = 20))]
-    pub contents: Vec<ContentInput>,
-}
-
-/// What is said in a language. Both texts may name `{{ addressee }}`, `{{ customer.name }}`, `{{ organisation.name }}` and
-/// fields of the workflow's record such as `{{ record.dueOn }}`, as Jinja templates; `{{ record.number | default('…') }}`
-/// for what may be missing, since a message that names what is missing is not sent.
-#[derive(Clone, Debug, InputObject)]
-pub struct ContentInput {
-    /// The language, as a tag such as `vi` or `en-GB`.
-    pub language: String,
-    /// The subject line, up to 500 characters.
-    pub subject: String,
-    /// The text, up to 20000 characters, with an empty line between paragraphs.
-    pub text: String,
-}
-
-impl SendInput {
-    fn action(self) -> Action {
-        let contents = self.contents.into_iter().map(|content| message::Content {
-            language: content.language,
-            subject: content.subject,
-            text: content.text,
-        });
-        let send = message::Send {
-            channel: self.channel.into(),
-            class: self.class.into(),
-            topic: self.topic.map(|topic| topic.to_lowercase()),
-            to: self.to.into(),
-            within_s: self.within.0.num_seconds(),
-            contents: contents.collect(),
-        };
-        Action::Do { what: "send".to_owned(), with: json!(send) }
-    }
 }
 
 /// What is wrong with what was given.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveTime, TimeDelta, Weekday};
+use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
@@ -15,6 +15,7 @@ use super::pack::{self, Pack};
 use super::{FARTHEST, Sending};
 use crate::access::Actor;
 use crate::automation::message::Class;
+use crate::automation::workflow::window::Window;
 use crate::check::Check;
 use crate::customers::customer::Channel;
 use crate::error::Error;
@@ -96,13 +97,9 @@ pub struct Hours {
     /// What.
     #[serde(flatten)]
     pub concern: Concern,
-    /// From when.
-    pub from: NaiveTime,
-    /// Until when.
-    pub until: NaiveTime,
-    /// On which days of the week; on all when there are none.
-    #[serde(default)]
-    pub days: Vec<Weekday>,
+    /// When.
+    #[serde(flatten)]
+    pub window: Window,
 }
 
 /// How much may reach a customer.
@@ -273,7 +270,7 @@ impl Rules {
         let mut check = Check::default();
         for (index, hours) in self.hours.iter().enumerate() {
             check.within("hours", index, |check| {
-                let order = hours.from < hours.until;
+                let order = hours.window.from < hours.window.until;
                 check.that(order, "until", "hours end later on the same day than they begin");
             });
         }

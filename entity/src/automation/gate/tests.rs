@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::policy::{Cap, Concern, Consent, Hours, Mode, Rules};
 use super::*;
+use crate::automation::workflow::window::Window;
 use crate::marketing::consent::Basis;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -72,9 +73,7 @@ fn a_law_that_only_warns_lets_it_go_and_says_so() {
 fn where_the_zone_is_not_known_a_time_has_to_be_right_in_all_that_there_may_be() {
     let hours = Hours {
         concern: Concern::default(),
-        from: time("09:00:00"),
-        until: time("18:00:00"),
-        days: Vec::new(),
+        window: Window { from: time("09:00:00"), until: time("18:00:00"), days: Vec::new().into() },
     };
     let own = Rules { hours: vec![hours], ..Rules::default() };
     let policy = policy(own, Mode::Off);
@@ -92,9 +91,11 @@ fn a_holiday_and_a_weekend_are_waited_out_together() {
     let days = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
     let hours = Hours {
         concern: Concern::default(),
-        from: time("08:00:00"),
-        until: time("17:00:00"),
-        days: days.to_vec(),
+        window: Window {
+            from: time("08:00:00"),
+            until: time("17:00:00"),
+            days: days.to_vec().into(),
+        },
     };
     let own = Rules { hours: vec![hours], holidays: vec![Class::Marketing], ..Rules::default() };
     let new_year: Vec<NaiveDate> =
@@ -181,7 +182,8 @@ fn hours() -> impl Strategy<Value = Hours> {
         let time = |minute: u32| {
             NaiveTime::from_num_seconds_from_midnight_opt(minute.min(1_439) * 60, 0).unwrap()
         };
-        Hours { concern, from: time(from), until: time(from + long), days }
+        let window = Window { from: time(from), until: time(from + long), days: days.into() };
+        Hours { concern, window }
     })
 }
 

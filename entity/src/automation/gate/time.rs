@@ -3,13 +3,14 @@
 //! Invariant: the next time that a rule allows is never before the one that it is asked about, and never earlier for a
 //! later one, so that the earliest time that several of them allow is found by asking them in turn.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::policy::{Cap, Hours};
 use super::{Code, Facts, Finding, Looked, Rule};
 use crate::automation::message::Reason;
 use crate::automation::workflow::moment;
+use crate::automation::workflow::window::Window;
 
 /// A rule about when.
 pub(super) struct Timed<'a> {
@@ -33,14 +34,11 @@ pub(super) enum Kind<'a> {
     Cap(&'a Cap),
 }
 
-/// After how many days without an opening there is none.
-const DAYS: u64 = 8;
-
 impl Timed<'_> {
     /// The first instant from `at` on that it allows; none when there is none near.
     pub fn next(&self, facts: &Facts, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self.kind {
-            Kind::Hours(hours) => in_all(&facts.zones, at, |zone, at| open(hours, zone, at)),
+            Kind::Hours(hours) => in_all(&facts.zones, at, |zone, at| hours.window.first(at, zone)),
             Kind::Holidays => {
                 in_all(&facts.zones, at, |zone, at| working(&facts.holidays, zone, at))
             }
@@ -64,7 +62,8 @@ impl Timed<'_> {
                     format!("{} in {zone}", now.with_timezone(zone).format("%a %H:%M"))
                 });
                 let local = local.collect::<Vec<_>>().join(", ");
-                let (from, until) = (hours.from.format("%H:%M"), hours.until.format("%H:%M"));
+                let Window { from, until, .. } = &hours.window;
+                let (from, until) = (from.format("%H:%M"), until.format("%H:%M"));
                 (Rule::Hours, format!("from {from} to {until}; it is {local}"))
             }
             Kind::Holidays => (Rule::Holiday, "on days on which people work".to_owned()),
@@ -105,22 +104,6 @@ fn in_all(
             return None;
         }
     }
-}
-
-/// The first instant from `at` on at which the hours are open in a zone.
-fn open(hours: &Hours, zone: Tz, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let is_open = |at: DateTime<Utc>| {
-        let local = at.with_timezone(&zone);
-        let on = hours.days.is_empty() || hours.days.contains(&local.weekday());
-        on && (hours.from..hours.until).contains(&local.time())
-    };
-    if is_open(at) {
-        return Some(at);
-    }
-    let today = at.with_timezone(&zone).date_naive();
-    let days = (0..=DAYS).filter_map(|days| today.checked_add_days(Days::new(days)));
-    let openings = days.map(|day| moment::instant(day, hours.from, zone));
-    openings.filter(|opening| *opening > at).find(|opening| is_open(*opening))
 }
 
 /// The first instant from `at` on at which it is no holiday in a zone.

@@ -50,6 +50,7 @@ pub mod simulate;
 pub mod start;
 pub mod step;
 pub mod version;
+pub mod window;
 
 pub use bulk::{MOST_AT_ONCE, Which, cancel_runs, retry_runs, skip_steps};
 pub use definition::Definition;

@@ -59,7 +59,14 @@ impl Letter {
                 topic: None,
                 expires: None,
             }),
-            _ => None,
+            Effect::Tell(_)
+            | Effect::CreateTask(_)
+            | Effect::UpdateTask(_)
+            | Effect::UpdateCustomer(_)
+            | Effect::Assign(_)
+            | Effect::Post(_)
+            | Effect::Start(_)
+            | Effect::Stop(_) => None,
         }
     }
 }

@@ -3,14 +3,17 @@
 //! Invariant: nobody is planned to be called outside the window, nor more often than the cadence says unless they
 //! asked for it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 
-use super::{Outcome, Window};
+use super::Outcome;
 use crate::automation::workflow::moment;
+use crate::automation::workflow::window::Window;
 
 /// How somebody is called until they are reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cadence {
     /// How many calls there are at most, one after the other.
     pub most: usize,
@@ -101,13 +104,19 @@ const NOT_REACHED: Rule = Rule::Retry(Retry {
 });
 
 /// The cadence of all calls.
-pub const USUAL: Cadence = Cadence {
+pub static USUAL: Cadence = Cadence {
     most: 6,
     within: TimeDelta::days(14),
     window: Window {
-        opens: hour(8),
-        closes: hour(17),
-        days: &[Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri],
+        from: hour(8),
+        until: hour(17),
+        days: Cow::Borrowed(&[
+            Weekday::Mon,
+            Weekday::Tue,
+            Weekday::Wed,
+            Weekday::Thu,
+            Weekday::Fri,
+        ]),
     },
     noon: hour(12),
     rules: &[
@@ -150,7 +159,7 @@ impl Cadence {
             Rule::FindNumber => return Next::FindNumber,
             Rule::AsAsked => {
                 let asked = asked.unwrap_or(last.at).max(last.at);
-                return Next::Call(self.window.first(asked, zone));
+                return self.window.first(asked, zone).map_or(Next::Nothing, Next::Call);
             }
             Rule::Retry(retry) => retry,
         };
@@ -165,7 +174,8 @@ impl Cadence {
             return Next::Nothing;
         }
         let pause = retry.pauses.get(count - 1).or(retry.pauses.last());
-        let next = pause.map(|pause| self.window.first(self.after(last.at, *pause, zone), zone));
+        let next =
+            pause.and_then(|pause| self.window.first(self.after(last.at, *pause, zone), zone));
         match next.filter(|next| *next - first.at <= self.within) {
             Some(next) => Next::Call(next),
             None => Next::Nothing,
@@ -179,7 +189,7 @@ impl Cadence {
             Pause::For(while_) => return at + while_,
             Pause::Days(days) => (days, local.time()),
             Pause::OtherDaypart if local.time() < self.noon => (1, self.noon),
-            Pause::OtherDaypart => (1, self.window.opens),
+            Pause::OtherDaypart => (1, self.window.from),
         };
         let day = local.date().checked_add_days(chrono::Days::new(days));
         day.map_or(at, |day| moment::instant(day, time, zone))
@@ -307,7 +317,7 @@ mod tests {
             for (outcome, late) in outcomes.into_iter().zip(late) {
                 attempts.push(Attempt { outcome, at });
                 let Next::Call(next) = USUAL.next(&attempts, None, zone) else { break };
-                prop_assert!(USUAL.window.contains(next, zone));
+                prop_assert!(USUAL.window.is_open(next, zone));
                 prop_assert!(next > at && next - attempts[0].at <= USUAL.within);
                 at = next + TimeDelta::seconds(late);
             }

@@ -1,29 +1,24 @@
-//! The gate: how customers may be reached, and why something reached them, or did not.
+//! How customers may be reached.
 
 use std::collections::BTreeMap;
 
-use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use chrono::{NaiveDate, TimeDelta};
 use entity::access::Permission;
-use entity::automation::gate::explain::{self, Explanation};
 use entity::automation::gate::policy::{self, Cap, Concern, Consent, Hours, Mode, Policy, Rules};
-use entity::automation::gate::{self, Looked, Sending, Verdict, holiday, pack};
+use entity::automation::gate::{holiday, pack};
 use entity::automation::message;
-use entity::catalog::Cataloged;
+use entity::automation::workflow::window::Window;
 use entity::customers::customer;
-use entity::id::{CustomerId, MessageId};
-use entity::marketing::consent::parse_topic;
 use futures::FutureExt;
 use sea_orm::prelude::Uuid;
 
-use super::{MessageClass, MessageReason};
+use crate::automation::MessageClass;
 use crate::choice::choice;
 use crate::context::{Ask, Can, CanAll, Once, write};
 use crate::customers::Channel;
-use crate::error::{Fault, UserError, refused};
-use crate::id::parse;
+use crate::error::{Fault, UserError};
 use crate::marketing::ConsentBasis;
-use crate::read::Fetched;
 use crate::scalar::{Date, Duration, LocalTime};
 
 choice! {
@@ -35,36 +30,6 @@ choice! {
         Warn,
         /// It holds back.
         Enforce,
-    }
-}
-
-choice! {
-    /// What is looked at before something reaches a customer.
-    GateRule mirrors "entity::automation::gate::Rule" {
-        /// Whether anything may go to the address or number.
-        Suppression,
-        /// Whether they want it.
-        Consent,
-        /// Whether it is a time at which it may reach them.
-        Hours,
-        /// Whether people work that day.
-        Holiday,
-        /// Whether they have not got too much already.
-        Cap,
-    }
-}
-
-choice! {
-    /// What came of looking at a rule.
-    GateFinding mirrors "entity::automation::gate::Finding" {
-        /// It lets it go.
-        Passed,
-        /// It would hold it back, and only warns.
-        Warned,
-        /// It puts it off.
-        Deferred,
-        /// It does not let it go.
-        Suppressed,
     }
 }
 
@@ -265,154 +230,27 @@ pub struct SetHolidaysPayload {
     pub user_errors: Vec<UserError>,
 }
 
-/// What is to be explained.
-#[derive(Clone, Debug, OneofObject)]
-pub enum ExplainMessageInput {
-    /// Why a message reached its customer, or did not; for one that has not left, whether it would now.
-    Message(ID),
-    /// Whether something would reach a customer now.
-    Customer(ExplainCustomerInput),
-}
-
-/// Something that might reach a customer.
-#[derive(Clone, Debug, InputObject)]
-pub struct ExplainCustomerInput {
-    /// The customer's id.
-    pub id: ID,
-    /// The way it would go.
-    #[graphql(default_with = "Channel::Email")]
-    pub channel: Channel,
-    /// What it would be about.
-    #[graphql(default_with = "MessageClass::Marketing")]
-    pub class: MessageClass,
-    /// What it would be about in the customer's eyes, such as `newsletter`.
-    pub topic: Option<String>,
-}
-
-/// Why something reached a customer, or did not.
-#[derive(SimpleObject)]
-pub struct MessageExplanation {
-    /// The message; null when the question was about none.
-    pub message: Fetched<message::Entity>,
-    /// Whether this was found out now, since nothing has left; otherwise it is what was written down then.
-    pub foreseen: bool,
-    /// `PASSED`: it went, or may go now. `DEFERRED`: it may go later. `SUPPRESSED`: it does not go.
-    pub verdict: GateFinding,
-    /// Why it does not go, or not yet; null when it does.
-    pub reason: Option<MessageReason>,
-    /// When it may go, if it is put off.
-    pub until: Option<DateTime<Utc>>,
-    /// The number of the policy that it was looked at by; null for a message that no policy concerns.
-    pub policy: Option<i32>,
-    /// Everything that was looked at, and what came of it.
-    pub checks: Vec<GateCheck>,
-}
-
-/// What was looked at, and what came of it.
-#[derive(SimpleObject)]
-pub struct GateCheck {
-    /// What.
-    pub rule: GateRule,
-    /// What came of it.
-    pub finding: GateFinding,
-    /// The reason that it gives; null when it passed.
-    pub reason: Option<MessageReason>,
-    /// When it would let it go, if it holds it back for a while.
-    pub until: Option<DateTime<Utc>>,
-    /// What it was compared with.
-    pub detail: String,
-    /// Whose rule it is: the key and version of a law; null for the organisation's own.
-    pub pack: Option<String>,
-}
-
-/// What came of asking why.
-#[derive(SimpleObject)]
-pub struct ExplainMessagePayload {
-    /// The explanation; null when there is nothing to explain.
-    pub explanation: Option<MessageExplanation>,
-    /// Why there is none; empty otherwise.
-    pub user_errors: Vec<UserError>,
-}
-
 /// How customers may be reached.
 #[derive(Default)]
-pub struct GateQuery;
+pub struct ContactPolicyQuery;
 
 /// How customers may be reached.
 #[Object]
-impl GateQuery {
+impl ContactPolicyQuery {
     /// How customers may be reached, with the laws that Rapport knows.
     #[graphql(guard = "Can(Permission::ReadCustomers)")]
     async fn contact_policy(&self, ctx: &Context<'_>) -> Result<ContactPolicy, Fault> {
         Ok(policy::current(ctx.reader()).await?.into())
     }
-
-    /// Why a customer got something, or did not get it, or would not get it now: what was looked at, and what came of it.
-    #[graphql(guard = "Can(Permission::ReadCustomers)")]
-    async fn explain_message(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "What is to be explained.")] about: ExplainMessageInput,
-    ) -> Result<ExplainMessagePayload, Fault> {
-        let (db, viewer) = (ctx.reader(), ctx.viewer()?);
-        let now = ctx.shared().clock.now();
-        let refuse = |user_errors| Ok(ExplainMessagePayload { explanation: None, user_errors });
-        let explained = match about {
-            ExplainMessageInput::Message(id) => {
-                match parse::<MessageId>(&id, &["about", "message"]) {
-                    Ok(id) => {
-                        let record = message::Entity::record();
-                        match record.ensure(db, &viewer, Permission::ReadFinance, id.into()).await {
-                            Ok(()) => explain::message(db, id, now).await,
-                            Err(error) => Err(error),
-                        }
-                    }
-                    Err(errors) => return refuse(errors),
-                }
-            }
-            ExplainMessageInput::Customer(input) => {
-                let path = &["about", "customer", "id"];
-                let id = match parse::<CustomerId>(&input.id, path) {
-                    Ok(id) => id,
-                    Err(errors) => return refuse(errors),
-                };
-                let record = customer::Entity::record();
-                match record.ensure(db, &viewer, Permission::ReadCustomers, id.into()).await {
-                    Ok(()) => input.explain(db, id, now).await,
-                    Err(error) => Err(error),
-                }
-            }
-        };
-        match explained {
-            Ok(explanation) => Ok(ExplainMessagePayload {
-                explanation: Some(explanation.into()),
-                user_errors: Vec::new(),
-            }),
-            Err(error) => refuse(refused(error)?),
-        }
-    }
-}
-
-impl ExplainCustomerInput {
-    async fn explain(
-        self,
-        db: &sea_orm::DatabaseConnection,
-        id: CustomerId,
-        now: DateTime<Utc>,
-    ) -> Result<Explanation, entity::Error> {
-        let topic = parse_topic(self.topic)?;
-        let (class, channel) = (self.class.into(), self.channel.into());
-        explain::customer(db, id, Sending { class, channel, topic: topic.as_deref() }, now).await
-    }
 }
 
 /// How customers may be reached.
 #[derive(Default)]
-pub struct GateMutation;
+pub struct ContactPolicyMutation;
 
 /// How customers may be reached.
 #[Object]
-impl GateMutation {
+impl ContactPolicyMutation {
     /// Says how customers may be reached from now on, what has not left yet included.
     #[graphql(guard = "CanAll(Permission::WriteContactRules)")]
     async fn update_contact_policy(
@@ -486,9 +324,11 @@ impl UpdateContactPolicyInput {
         };
         let hours = self.hours.into_iter().map(|hours| Hours {
             concern: concern(hours.classes, hours.channels),
-            from: hours.from.0,
-            until: hours.until.0,
-            days: hours.days.into_iter().map(Into::into).collect(),
+            window: Window {
+                from: hours.from.0,
+                until: hours.until.0,
+                days: hours.days.into_iter().map(Into::into).collect(),
+            },
         });
         let caps = self.caps.into_iter().map(|cap| Cap {
             concern: concern(cap.classes, cap.channels),
@@ -525,9 +365,9 @@ impl From<&Rules> for Shown {
         let hours = rules.hours.iter().map(|hours| ContactHours {
             classes: classes(&hours.concern.classes),
             channels: channels(&hours.concern.channels),
-            from: LocalTime(hours.from),
-            until: LocalTime(hours.until),
-            days: hours.days.iter().copied().map(Into::into).collect(),
+            from: LocalTime(hours.window.from),
+            until: LocalTime(hours.window.until),
+            days: hours.window.days.iter().copied().map(Into::into).collect(),
         });
         let caps = rules.caps.iter().map(|cap| ContactCap {
             classes: classes(&cap.concern.classes),
@@ -568,37 +408,6 @@ impl From<Policy> for ContactPolicy {
             holidays: policy.own.holidays.iter().copied().map(Into::into).collect(),
             consent,
             packs: packs.collect(),
-        }
-    }
-}
-
-impl From<Explanation> for MessageExplanation {
-    fn from(explanation: Explanation) -> Self {
-        let Explanation { message, foreseen, verdict, policy, trace } = explanation;
-        let (verdict, reason, until) = match verdict {
-            Verdict::Send => (gate::Finding::Passed, None, None),
-            Verdict::Defer { until, reason } => {
-                (gate::Finding::Deferred, Some(reason), Some(until))
-            }
-            Verdict::Suppress { reason } => (gate::Finding::Suppressed, Some(reason), None),
-        };
-        let message = message.map_or_else(Fetched::nothing, |message| Fetched::of(message.id));
-        let checks = trace.into_iter().map(|looked: Looked| GateCheck {
-            rule: looked.rule.into(),
-            finding: looked.finding.into(),
-            reason: looked.reason.map(|code| code.0.into()),
-            until: looked.until,
-            detail: looked.detail,
-            pack: looked.pack,
-        });
-        Self {
-            message,
-            foreseen,
-            verdict: verdict.into(),
-            reason: reason.map(Into::into),
-            until,
-            policy,
-            checks: checks.collect(),
         }
     }
 }
