@@ -11,6 +11,7 @@ pub mod mark;
 pub mod note;
 pub mod notification;
 pub mod overdue;
+pub mod recurrence;
 pub mod reminder;
 pub mod saved_view;
 mod subject;
