@@ -1,5 +1,6 @@
 //! What people share with one another: documents with their files, views, and what they keep at hand.
 
+pub mod calendar_file;
 pub mod call;
 pub mod document;
 pub mod document_tag;
