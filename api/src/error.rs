@@ -275,9 +275,12 @@ fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static s
         | CollaborationError::NothingToRemindOf
         | CollaborationError::UploadUsed => (ErrorCode::InvalidState, &[]),
         CollaborationError::NegativeMinutes => (ErrorCode::Invalid, &["spentMin"]),
-        CollaborationError::TaskNotOpen | CollaborationError::CallNotPlanned => {
-            (ErrorCode::InvalidState, &["id"])
-        }
+        CollaborationError::TaskNotOpen
+        | CollaborationError::CallNotPlanned
+        | CollaborationError::AppointmentNotPlanned
+        | CollaborationError::NotInvited => (ErrorCode::InvalidState, &["id"]),
+        CollaborationError::NoSuchOccurrence => (ErrorCode::NotFound, &["occurrence", "at"]),
+        CollaborationError::WhichOccurrence => (ErrorCode::Invalid, &["occurrenceAt"]),
         CollaborationError::CallInProgress => (ErrorCode::CallInProgress, &["id"]),
         CollaborationError::TooManyUploads(_) => (ErrorCode::RateLimited, &[]),
     }

@@ -18,6 +18,18 @@ pub fn parse<I: Id>(given: &ID, path: &[&str]) -> Result<I, Vec<UserError>> {
     })
 }
 
+/// The ids that an argument means.
+///
+/// # Errors
+/// As [`parse`], at the place of the first one that names nothing.
+pub fn parse_all<I: Id>(given: &[ID], path: &[&str]) -> Result<Vec<I>, Vec<UserError>> {
+    let parsed = given.iter().enumerate().map(|(index, id)| {
+        let index = index.to_string();
+        parse(id, &[path, &[index.as_str()]].concat())
+    });
+    parsed.collect()
+}
+
 /// The id that a change means: the outer `None` keeps what is there, the inner one clears it.
 ///
 /// # Errors

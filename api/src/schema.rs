@@ -13,9 +13,10 @@ use crate::automation::{
     WorkflowMutation, WorkflowQuery, WorkflowRunsMutation,
 };
 use crate::collaboration::{
-    CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
-    NotificationMutation, NotificationQuery, ReminderMutation, SavedViewMutation, TaskEditMutation,
-    TaskMutation, UploadMutation,
+    AppointmentMutation, CalendarFeedMutation, CalendarQuery, CallEditMutation, CallMutation,
+    DocumentMutation, DownloadQuery, MarkMutation, NoteMutation, NotificationMutation,
+    NotificationQuery, ReminderMutation, SavedViewMutation, TaskEditMutation, TaskMutation,
+    UploadMutation,
 };
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -81,6 +82,8 @@ struct CollaborationMutations(
     TaskEditMutation,
     CallMutation,
     CallEditMutation,
+    AppointmentMutation,
+    CalendarFeedMutation,
     ReminderMutation,
     NotificationMutation,
     DocumentMutation,
@@ -112,6 +115,7 @@ pub struct Query(
     InvoiceQuery,
     DownloadQuery,
     NotificationQuery,
+    CalendarQuery,
     WorkflowQuery,
     ContactPolicyQuery,
     ExplainQuery,

@@ -68,8 +68,8 @@ pub trait Form: Edited {
         None
     }
 
-    /// What there is to remind of, of what people are reminded of.
-    fn reminds(&self) -> Option<Due> {
+    /// What there is to remind of from now on, of what people are reminded of.
+    fn reminds(&self, _: DateTimeUtc) -> Option<Due> {
         None
     }
 
@@ -182,8 +182,8 @@ macro_rules! edited {
                 self.$assignee
             })?
 
-            $(fn reminds(&self) -> Option<$crate::collaboration::reminder::Due> {
-                Some(self.$due())
+            $(fn reminds(&self, now: DateTimeUtc) -> Option<$crate::collaboration::reminder::Due> {
+                Some(self.$due(now))
             })?
 
             $(fn is_deleted(&self) -> bool {
@@ -519,6 +519,6 @@ pub(crate) async fn note(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    reminder::follow(txn, row.reminds(), now).await?;
+    reminder::follow(txn, row.reminds(now), now).await?;
     event::emit(txn, kind, row.id().into(), row.customer(), actor, now).await
 }

@@ -206,6 +206,10 @@ ids! {
     CallId = "cal";
     /// That somebody is told of what they have to do.
     ReminderId = "rem";
+    /// When people meet.
+    AppointmentId = "apt";
+    /// That somebody takes part in an appointment.
+    AttendeeId = "atd";
     /// Where events are sent to.
     WebhookEndpointId = "whe";
     /// The sending of an event to an endpoint.

@@ -49,6 +49,8 @@ mod m20261126_000112_reminders;
 mod m20261126_000120_causes;
 mod m20261126_000121_assignment;
 mod m20261126_000122_rates;
+mod m20261127_000130_appointments;
+mod m20261127_000131_calendar_feed;
 mod search;
 mod step;
 
@@ -96,6 +98,8 @@ impl MigratorTrait for Migrator {
             m20261126_000120_causes,
             m20261126_000121_assignment,
             m20261126_000122_rates,
+            m20261127_000130_appointments,
+            m20261127_000131_calendar_feed,
         ]
     }
 }

@@ -1,8 +1,11 @@
 //! What people share with one another, what they keep at hand, and documents with their files.
 
+mod appointment;
+mod calendar;
 mod call;
 mod document;
 mod download;
+pub mod feed;
 mod mark;
 mod note;
 mod notification;
@@ -11,11 +14,14 @@ mod saved_view;
 mod task;
 mod upload;
 
+pub use appointment::{AppointmentMutation, AppointmentState, AttendeeResponse};
+pub use calendar::CalendarQuery;
 pub use call::{
     CallDirection, CallEditMutation, CallMutation, CallOutcome, CallPurpose, CallState,
 };
 pub use document::DocumentMutation;
 pub use download::DownloadQuery;
+pub use feed::CalendarFeedMutation;
 pub use mark::MarkMutation;
 pub use note::NoteMutation;
 pub use notification::{NotificationKind, NotificationMutation, NotificationQuery};

@@ -98,6 +98,14 @@ payload! {
     }
 }
 
+payload! {
+    /// What came of choosing a zone.
+    SetTimeZonePayload {
+        /// You, as you are now; null when it was refused.
+        user: user::Entity
+    }
+}
+
 /// Reading about notifications beyond their list.
 #[derive(Default)]
 pub struct NotificationQuery;
@@ -236,6 +244,29 @@ impl NotificationMutation {
             .boxed()
         });
         outcome.await.map(SetLanguagePayload::from)
+    }
+
+    /// Chooses the zone on whose clock your calendar is.
+    #[graphql(guard = "LoggedIn")]
+    async fn set_time_zone(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "An IANA zone such as `Asia/Ho_Chi_Minh`. The organisation's zone when absent or null."
+        )]
+        time_zone: Option<String>,
+    ) -> Result<SetTimeZonePayload, Fault> {
+        let user = ctx.viewer()?.user;
+        let once = Once::new(None, "setTimeZone", &time_zone);
+        let outcome = write(ctx, once, move |txn, actor, now| {
+            let time_zone = time_zone.clone();
+            async move {
+                user::set_time_zone(txn, user, time_zone.as_deref(), actor, now).await?;
+                Ok(user.into())
+            }
+            .boxed()
+        });
+        outcome.await.map(SetTimeZonePayload::from)
     }
 }
 

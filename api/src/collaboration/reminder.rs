@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::access::Permission;
-use entity::collaboration::{call, reminder, task};
+use entity::collaboration::{appointment, call, reminder, task};
 use entity::edit::{Editable, Form, IdOf};
 use entity::id::ReminderId;
 use futures::FutureExt;
@@ -45,6 +45,14 @@ payload! {
     SetCallRemindersPayload {
         /// The call with its reminders; null when that was refused.
         call: call::Entity
+    }
+}
+
+payload! {
+    /// What came of saying when those who take part are reminded of an appointment.
+    SetAppointmentRemindersPayload {
+        /// The appointment with its reminders; null when that was refused.
+        appointment: appointment::Entity
     }
 }
 
@@ -98,6 +106,30 @@ impl ReminderMutation {
         let once = Once::new(None, "setCallReminders", &input).about(&id);
         let once = once.within(Permission::WriteCalls, &id, &["id"]);
         Ok(set::<call::Entity>(ctx, once, &id, input).await?.into())
+    }
+
+    /// Says how long before each of its times the users who take part in an appointment are reminded of it; otherwise as
+    /// `setTaskReminders`. Who does not come is not reminded.
+    #[graphql(guard = "Can(Permission::WriteAppointments)")]
+    async fn set_appointment_reminders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The appointment's id.")] id: ID,
+        #[graphql(desc = "The reminders.")] input: RemindersInput,
+    ) -> Result<SetAppointmentRemindersPayload, Fault> {
+        let once = Once::new(None, "setAppointmentReminders", &input).about(&id);
+        let once = once.within(Permission::WriteAppointments, &id, &["id"]);
+        let id = match parse(&id, &["id"]) {
+            Ok(id) => id,
+            Err(errors) => return Ok(Err(errors).into()),
+        };
+        let before = lengths(input);
+        let work = write(ctx, once, move |txn, actor, now| {
+            let before = before.clone();
+            async move { Ok(appointment::remind(txn, id, &before, actor, now).await?.id.into()) }
+                .boxed()
+        });
+        Ok(work.await?.into())
     }
 
     /// Puts a reminder of yours off, up to 10 times: you are told again then, unless there is nothing to do any more.
@@ -157,10 +189,14 @@ async fn set<E: Editable>(
         Ok(id) => id,
         Err(errors) => return Ok(Err(errors)),
     };
-    let before: Vec<TimeDelta> = input.before.into_iter().map(|before| before.0).collect();
+    let before = lengths(input);
     let work = write(ctx, once, move |txn, _, now| {
         let before = before.clone();
         async move { Ok(reminder::set::<E>(txn, id, &before, now).await?.id().into()) }.boxed()
     });
     work.await
+}
+
+fn lengths(input: RemindersInput) -> Vec<TimeDelta> {
+    input.before.into_iter().map(|before| before.0).collect()
 }

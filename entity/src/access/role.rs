@@ -49,9 +49,9 @@ impl Role {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
-            Import, ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts, ReadTasks,
-            ReadWorkflows, WriteCalls, WriteCustomers, WriteInvoices, WritePayments, WriteProducts,
-            WriteTasks,
+            Import, ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance,
+            ReadProducts, ReadTasks, ReadWorkflows, WriteAppointments, WriteCalls, WriteCustomers,
+            WriteInvoices, WritePayments, WriteProducts, WriteTasks,
         };
         match self {
             Self::Administrator => true,
@@ -68,6 +68,8 @@ impl Role {
                     | WriteTasks
                     | ReadCalls
                     | WriteCalls
+                    | ReadAppointments
+                    | WriteAppointments
                     | Import
             ),
             Self::Sales => matches!(
@@ -79,6 +81,8 @@ impl Role {
                     | WriteTasks
                     | ReadCalls
                     | WriteCalls
+                    | ReadAppointments
+                    | WriteAppointments
             ),
             Self::Auditor => {
                 matches!(
@@ -88,6 +92,7 @@ impl Role {
                         | ReadProducts
                         | ReadTasks
                         | ReadCalls
+                        | ReadAppointments
                         | ReadAudit
                         | ReadWorkflows
                 )

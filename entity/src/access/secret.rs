@@ -26,6 +26,8 @@ pub enum Purpose {
     Reset,
     /// Choosing the first password.
     Invitation,
+    /// Reading a calendar.
+    Calendar,
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
             Self::ApiKey => "rap_",
             Self::Reset => "rpr_",
             Self::Invitation => "riv_",
+            Self::Calendar => "rcl_",
         }
     }
 }

@@ -4,6 +4,7 @@ mod known;
 
 use std::collections::HashSet;
 
+use chrono_tz::Tz;
 use sea_orm::ActiveValue::Set;
 use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
@@ -14,7 +15,7 @@ use super::{
     position, role, session,
 };
 use crate::catalog::catalog;
-use crate::customers::{parse_email, parse_language, parse_required};
+use crate::customers::{parse_email, parse_language, parse_required, parse_zone};
 use crate::edit::{edited, lock, save};
 use crate::error::Error;
 use crate::id::{Id, PositionId, RoleId, UserId};
@@ -40,6 +41,8 @@ pub struct Model {
     pub position_id: Option<PositionId>,
     /// The language they are told things in; the organisation's when they have not chosen.
     pub language: Option<String>,
+    /// The IANA zone they live in; the organisation's when they have not chosen.
+    pub time_zone: Option<String>,
     /// When they were last invited, while they have no password yet.
     pub invited_at: Option<DateTimeUtc>,
     /// When an administrator last took their second factor away.
@@ -62,6 +65,14 @@ pub struct Model {
 
 edited!();
 
+impl Model {
+    /// The zone they live in, if they have chosen one.
+    #[must_use]
+    pub fn zone(&self) -> Option<Tz> {
+        self.time_zone.as_deref()?.parse().ok()
+    }
+}
+
 catalog! {
     /// A user of Rapport: somebody who works in the organisation.
     User (user, users) of Entity, versioned by Column::Version;
@@ -83,6 +94,8 @@ catalog! {
     /// The language they are told things in, as a tag such as `vi` or `en-GB`; null while it is the
     /// organisation's.
     language: text(Column::Language).filtered(),
+    /// The IANA zone on whose clock their calendar is; null while it is the organisation's.
+    time_zone: text(Column::TimeZone).filtered(),
     /// When they were last invited; null once they have chosen a password.
     invited_at: instant(Column::InvitedAt).filtered(),
     /// Since when they may not log in; null while they may.
@@ -142,6 +155,7 @@ pub async fn create(
         role_id: Set(new.role),
         position_id: Set(new.position),
         language: Set(new.language.as_deref().map(parse_language).transpose()?),
+        time_zone: Set(None),
         second_factor_reset_at: Set(None),
         sessions_ended_at: Set(None),
         disabled_at: Set(None),
@@ -309,6 +323,24 @@ pub async fn set_language(
     let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
     let mut row = row.ok_or(AccessError::NoSuchUser)?;
     row.language = language.map(parse_language).transpose()?;
+    save::<Entity>(txn, row, actor, now).await
+}
+
+/// Notes in which zone a user lives; in the organisation's when `time_zone` is absent.
+///
+/// # Errors
+/// `Invalid` for what is no IANA zone, [`AccessError::NoSuchUser`].
+pub async fn set_time_zone(
+    txn: &impl ConnectionTrait,
+    id: UserId,
+    time_zone: Option<&str>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<Model, Error> {
+    let row = Entity::find_by_id(id).lock_exclusive().one(txn).await?;
+    let mut row = row.ok_or(AccessError::NoSuchUser)?;
+    let zone = time_zone.map(parse_zone).transpose()?;
+    row.time_zone = zone.map(|zone| zone.name().to_owned());
     save::<Entity>(txn, row, actor, now).await
 }
 

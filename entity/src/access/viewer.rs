@@ -46,6 +46,11 @@ pub enum Permission {
     ReadCalls,
     /// Plan, change, make and delete calls.
     WriteCalls,
+    /// See appointments: those of the users and of the customers whose records they reach. Who takes part in one
+    /// sees it anyway.
+    ReadAppointments,
+    /// Make, change, call off and delete appointments.
+    WriteAppointments,
     /// Say how customers may be reached: at which times, how often, by which laws.
     WriteContactRules,
     /// Define custom fields.

@@ -122,6 +122,22 @@ kinds! {
         CallDeleted = "call.deleted",
         /// The deletion of a call was taken back.
         CallRestored = "call.restored",
+        /// An appointment was made.
+        AppointmentCreated = "appointment.created",
+        /// An appointment was changed, or who takes part in it.
+        AppointmentUpdated = "appointment.updated",
+        /// Who takes part in an appointment said whether they come.
+        AppointmentAnswered = "appointment.answered",
+        /// An appointment was called off.
+        AppointmentCancelled = "appointment.cancelled",
+        /// An appointment has taken place.
+        AppointmentHeld = "appointment.held",
+        /// An appointment has not taken place, as somebody did not come.
+        AppointmentMissed = "appointment.missed",
+        /// An appointment was deleted; it can be restored.
+        AppointmentDeleted = "appointment.deleted",
+        /// The deletion of an appointment was taken back.
+        AppointmentRestored = "appointment.restored",
         /// A file of receivables was imported.
         ReceivablesImported = "receivables.imported",
     }

@@ -28,6 +28,17 @@ pub enum Belongs {
     SeenWith(Vec<(&'static str, Target)>),
 }
 
+/// The table of those who take part in the rows of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Attended {
+    /// Its name.
+    pub table: &'static str,
+    /// The column that says in which row.
+    pub row: &'static str,
+    /// The column that says which user.
+    pub user: &'static str,
+}
+
 impl Record {
     /// Which rows the viewer sees.
     #[must_use]
@@ -47,14 +58,23 @@ impl Record {
             (Belongs::OnlyTo(column, shared), _) => Condition::any()
                 .add(self.column(column).eq(viewer.user))
                 .add_option(shared.map(|shared| self.column(shared).eq(true))),
-            (_, Some(needed)) => match (self.reached(viewer, needed, false), self.own) {
-                (reached, Some(own)) if !reached.is_empty() => {
-                    Condition::any().add(reached).add(self.column(own).eq(viewer.user))
+            (_, Some(needed)) => {
+                let reached = self.reached(viewer, needed, false);
+                let own = self.own.map(|own| self.column(own).eq(viewer.user));
+                match own.or_else(|| self.attended.map(|list| self.attends(list, viewer))) {
+                    Some(own) if !reached.is_empty() => Condition::any().add(reached).add(own),
+                    _ => reached,
                 }
-                (reached, _) => reached,
-            },
+            }
             (_, None) => Condition::all(),
         }
+    }
+
+    /// Whether the viewer takes part in a row.
+    fn attends(&self, list: Attended, viewer: &Viewer) -> Expr {
+        let mut rows = Query::select();
+        rows.column(list.row).from(list.table).and_where(Expr::col(list.user).eq(viewer.user));
+        self.column("id").in_subquery(rows)
     }
 
     /// With which rows the viewer may do what needs `permission`, which is a change where `writing`.

@@ -11,8 +11,9 @@ use crate::automation::gate::holiday;
 use crate::automation::webhook::{delivery, endpoint};
 use crate::automation::workflow::{run, step, version};
 use crate::automation::{job, message, workflow};
+use crate::collaboration::appointment::attendee;
 use crate::collaboration::{
-    call, document, document_tag, file, note, notification, reminder, saved_view, task,
+    appointment, call, document, document_tag, file, note, notification, reminder, saved_view, task,
 };
 use crate::customers::custom::definition;
 use crate::customers::import::template;
@@ -23,7 +24,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 44] {
+pub fn records() -> [&'static Record; 46] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -57,6 +58,8 @@ pub fn records() -> [&'static Record; 44] {
         note::Entity::record(),
         task::Entity::record(),
         call::Entity::record(),
+        appointment::Entity::record(),
+        attendee::Entity::record(),
         reminder::Entity::record(),
         notification::Entity::record(),
         change::Entity::record(),

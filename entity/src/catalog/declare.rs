@@ -20,6 +20,7 @@ macro_rules! catalog {
         $name:ident $(($one:ident $(, $many:ident)?))? of $entity:ty
             $(, read by $read:expr)?
             $(, own by $own:expr $(, limited by $limits:expr)?)?
+            $(, attended by $attendee:expr, in $attended:expr, of $attendance:ty)?
             $(, owned by $owner:expr)?
             $(, given to $assignee:expr, or with $with_via:expr => $with_whole:ty)?
             $(, part of $part:expr => $whole:ty)?
@@ -53,6 +54,11 @@ macro_rules! catalog {
                             prefix: <Key as $crate::id::Id>::PREFIX,
                             read: None$(.or(Some($read)))?,
                             own: None$(.or(Some(sea_orm::IdenStatic::as_str(&$own))))?,
+                            attended: None$(.or(Some(Attended {
+                                table: sea_orm::EntityName::table_name(&<$attendance>::default()),
+                                row: sea_orm::IdenStatic::as_str(&$attended),
+                                user: sea_orm::IdenStatic::as_str(&$attendee),
+                            })))?,
                             limits: None$($(.or(Some(sea_orm::IdenStatic::as_str(&$limits))))?)?,
                             belongs: None
                                 $(.or(Some(Belongs::To(sea_orm::IdenStatic::as_str(&$owner)))))?

@@ -72,7 +72,7 @@ use serde_json::Value as Json;
 
 use crate::access::{Permission, Viewer};
 
-pub use access::Belongs;
+pub use access::{Attended, Belongs};
 pub use all::{by_name, by_prefix, by_table, named, records};
 pub use cell::{
     global, read_id, read_json, read_key, read_money, write_amount, write_cell, write_key,
@@ -129,6 +129,8 @@ pub struct Record {
     pub read: Option<Permission>,
     /// The column that says who a row belongs to: they see it without the permission.
     pub own: Option<&'static str>,
+    /// Who takes part in it, which is in another table: they see it without the permission.
+    pub attended: Option<Attended>,
     /// The column that says within which limits a row was asked for: by an API key one sees those with its
     /// own limits only.
     pub limits: Option<&'static str>,
@@ -161,7 +163,8 @@ impl Record {
     /// Whether the viewer may read any of it; otherwise there is nothing to ask for.
     #[must_use]
     pub fn is_readable(&self, viewer: &Viewer) -> bool {
-        self.own.is_some() || self.read.is_none_or(|needed| viewer.may(needed))
+        let is_for_anybody = self.own.is_some() || self.attended.is_some();
+        is_for_anybody || self.read.is_none_or(|needed| viewer.may(needed))
     }
 
     /// Whether its rows are found by words.

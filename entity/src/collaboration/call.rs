@@ -44,6 +44,9 @@ const GRACE: TimeDelta = TimeDelta::minutes(15);
 /// How many minutes a call is planned to take at most.
 const LONGEST_MIN: i32 = 480;
 
+/// The same as a length of time.
+pub(super) const LONGEST: TimeDelta = TimeDelta::minutes(LONGEST_MIN as i64);
+
 /// Who calls whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
@@ -290,7 +293,7 @@ impl Model {
     }
 
     /// What there is to remind of.
-    fn due(&self) -> Due {
+    fn due(&self, _: DateTimeUtc) -> Due {
         let is_open = self.state == State::Planned && self.deleted_at.is_none();
         let at = is_open.then_some(self.planned_at);
         Due { subject: Subject::Call(self.id), at, user: self.assignee_id }

@@ -1,10 +1,13 @@
 //! What people share with one another: documents with their files, views, and what they keep at hand.
 
+pub mod appointment;
+pub mod calendar;
 pub mod calendar_file;
 pub mod call;
 pub mod document;
 pub mod document_tag;
 pub mod export;
+pub mod feed;
 pub mod file;
 pub mod file_name;
 pub mod left;
@@ -66,6 +69,18 @@ pub enum CollaborationError {
     /// It is done, called off or deleted, or has no time.
     #[error("there is nothing to remind of any more, as it is done, called off or has no time")]
     NothingToRemindOf,
+    /// It was held, missed or called off.
+    #[error("this appointment has taken place or was called off; make another one")]
+    AppointmentNotPlanned,
+    /// A series has no occurrence at that time.
+    #[error("no occurrence of this appointment begins then; give one that `calendar` gave")]
+    NoSuchOccurrence,
+    /// Something is said of an occurrence, and not of which one.
+    #[error("this appointment comes again; say which occurrence you mean")]
+    WhichOccurrence,
+    /// Who says whether they come was not invited.
+    #[error("you do not take part in this appointment, so there is nothing to answer")]
+    NotInvited,
     /// A reminder was put off often enough.
     #[error(
         "this reminder was put off {0} times, which is the most; do it, or put the reminder away"

@@ -163,7 +163,7 @@ impl Model {
     }
 
     /// What there is to remind of.
-    fn due(&self) -> Due {
+    fn due(&self, _: DateTimeUtc) -> Due {
         let is_open = self.state == State::Open && self.deleted_at.is_none();
         let at = self.due_at.filter(|_| is_open);
         Due { subject: Subject::Task(self.id), at, user: self.assignee_id }

@@ -14,7 +14,7 @@ use super::{address, contact, timeline};
 use crate::access::{Permission, share, user};
 use crate::automation::message;
 use crate::catalog::{BatchArgument, Scalar, catalog};
-use crate::collaboration::{call, document, note, task};
+use crate::collaboration::{appointment, call, document, note, task};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
@@ -243,7 +243,7 @@ catalog! {
     /// Everything ever meant for it.
     messages: many::<message::Entity>(message::Column::CustomerId),
     /// What there was with it, newest first: invoices, payments, credit notes, messages, notes, tasks,
-    /// calls, and changes of its stage or owner. What your role does not let you see is left out.
+    /// calls, appointments, and changes of its stage or owner. What your role does not let you see is left out.
     timeline: timeline("Timeline", timeline::branches()),
     /// What people wrote down about it.
     notes: many::<note::Entity>(note::Column::CustomerId),
@@ -251,6 +251,8 @@ catalog! {
     tasks: many::<task::Entity>(task::Column::CustomerId),
     /// The calls to it, and from it.
     calls: many::<call::Entity>(call::Column::CustomerId),
+    /// When people meet because of it.
+    appointments: many::<appointment::Entity>(appointment::Column::CustomerId),
     /// With whom it is shared.
     shares: list::<share::Entity, _>(share::Column::RecordId, share::Column::Id, 3),
     /// Whether you may change it, and who belongs to it.

@@ -65,6 +65,7 @@ pub const REFERENCES: &[Reference] = &[
     refer("workflow_run", "customer_id", Tie::Belongs, Trace::Stays),
     refer("message", "customer_id", Tie::Belongs, Trace::Fades),
     refer("call", "customer_id", Tie::Belongs, Trace::Goes),
+    refer("appointment", "customer_id", Tie::Belongs, Trace::Goes),
     refer("contact", "customer_id", Tie::Belongs, Trace::Goes),
     refer("address", "customer_id", Tie::Belongs, Trace::Goes),
     refer("note", "customer_id", Tie::Belongs, Trace::Goes),

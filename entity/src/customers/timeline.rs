@@ -5,7 +5,7 @@ use sea_orm::IdenStatic;
 use super::change;
 use crate::automation::message;
 use crate::catalog::{Branch, Cataloged};
-use crate::collaboration::{call, note, task};
+use crate::collaboration::{appointment, call, note, task};
 use crate::finance::{credit_note, invoice, payment};
 
 /// The kinds of records in a customer's timeline.
@@ -61,6 +61,12 @@ pub fn branches() -> Vec<Branch> {
             "A call to it was planned, or one from it was noted.",
             &call::Column::CustomerId,
             &call::Column::CreatedAt,
+        ),
+        branch::<appointment::Entity>(
+            "APPOINTMENT",
+            "An appointment with it was made.",
+            &appointment::Column::CustomerId,
+            &appointment::Column::CreatedAt,
         ),
         branch::<change::Entity>(
             "CHANGE",

@@ -35,6 +35,18 @@ pub const CREATE_CALL: &str = "mutation ($customer: ID!, $input: CreateCallInput
       state outcome attempt customer { displayName } contact { name } assignee { name } caller { name } }
     userErrors { code message field } } }";
 
+pub const CREATE_APPOINTMENT: &str =
+    "mutation ($input: CreateAppointmentInput!, $key: String) { createAppointment(input: $input, idempotencyKey: $key) {
+  appointment { id version subject state startsAt endsAt timeZone durationMin allDay rule lastEndsAt
+    organizer { id } customer { id } attendees { response user { id } contact { name } }
+    reminders { beforeS dueAt user { id } } }
+  userErrors { code message field } } }";
+
+pub const HOLD_APPOINTMENT: &str =
+    "mutation ($id: ID!, $at: DateTime, $missed: Boolean, $note: String) {
+  holdAppointment(id: $id, occurrenceAt: $at, missed: $missed, note: $note) {
+    appointment { id state note originalAt series { id } } userErrors { code field } } }";
+
 pub const COMPLETE_CALL: &str = "mutation ($id: ID!, $input: CompleteCallInput!, $version: Int) {
   completeCall(id: $id, input: $input, expectedVersion: $version) {
     call { id version state outcome startedAt durationS completedAt note promised { amount currency } promisedOn

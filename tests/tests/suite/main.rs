@@ -2,6 +2,7 @@
 
 mod access;
 mod api_keys;
+mod appointments;
 mod attacks;
 mod audit;
 mod calls;

@@ -6,7 +6,7 @@ use async_graphql::{ID, InputObject, Json, OneofObject};
 use entity::automation::event;
 use entity::automation::workflow::definition::{Action, Definition, Step, Trigger, Wait};
 use entity::check::{Refusal, Refusals};
-use entity::collaboration::{call, task};
+use entity::collaboration::{appointment, call, task};
 use entity::customers::customer;
 use entity::finance::{invoice, payment};
 use entity::sales::product;
@@ -85,6 +85,8 @@ pub enum RecordFilterInput {
     Task(FilterOf<task::Entity>),
     /// Of calls.
     Call(FilterOf<call::Entity>),
+    /// Of appointments.
+    Appointment(FilterOf<appointment::Entity>),
 }
 
 /// What starts a workflow.
@@ -382,6 +384,7 @@ impl RecordFilterInput {
             Self::Product(filter) => ("Product", filter.json),
             Self::Task(filter) => ("Task", filter.json),
             Self::Call(filter) => ("Call", filter.json),
+            Self::Appointment(filter) => ("Appointment", filter.json),
         };
         if kind != record {
             wrong.note(at, format!("give a filter of the workflow's records, {record}"));

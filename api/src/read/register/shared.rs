@@ -11,7 +11,8 @@ use crate::automation::{
     WebhookDeliveryState, WorkflowRunState, WorkflowState, WorkflowStepOutcome,
 };
 use crate::collaboration::{
-    CallDirection, CallOutcome, CallPurpose, CallState, NotificationKind, TaskPriority, TaskState,
+    AppointmentState, AttendeeResponse, CallDirection, CallOutcome, CallPurpose, CallState,
+    NotificationKind, TaskPriority, TaskState,
 };
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
@@ -68,6 +69,8 @@ pub(super) fn register(registry: &mut Registry) {
         <NotificationKind as OutputType>::create_type_info,
         <TaskPriority as OutputType>::create_type_info,
         <TaskState as OutputType>::create_type_info,
+        <AppointmentState as OutputType>::create_type_info,
+        <AttendeeResponse as OutputType>::create_type_info,
         <CallDirection as OutputType>::create_type_info,
         <CallPurpose as OutputType>::create_type_info,
         <CallState as OutputType>::create_type_info,

@@ -8,7 +8,7 @@ use super::Kind;
 use super::tell::{Again, Told, tell};
 use crate::collaboration::reminder::{Column, Entity};
 use crate::error::Error;
-use crate::id::{CallId, Id, TaskId};
+use crate::id::{AppointmentId, CallId, Id, TaskId};
 
 /// Tells users of those of their reminders that meet a condition.
 ///
@@ -19,7 +19,11 @@ pub(crate) async fn reminded(
     these: Condition,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let subjects = [(TaskId::PREFIX, Column::TaskId), (CallId::PREFIX, Column::CallId)];
+    let subjects = [
+        (TaskId::PREFIX, Column::TaskId),
+        (CallId::PREFIX, Column::CallId),
+        (AppointmentId::PREFIX, Column::AppointmentId),
+    ];
     for (prefix, subject) in subjects {
         let column = |column: Column| column.into_simple_expr();
         let mut source = Query::select();

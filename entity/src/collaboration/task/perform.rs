@@ -309,7 +309,8 @@ pub(crate) async fn carry_out(
     }
     if !moved.is_empty() {
         let tasks = Entity::find().filter(Column::Id.is_in(moved)).all(txn).await?;
-        reminder::follow(txn, tasks.iter().filter_map(edit::Form::reminds), now).await?;
+        reminder::follow(txn, tasks.iter().filter_map(|task| edit::Form::reminds(task, now)), now)
+            .await?;
     }
     if !events.is_empty() {
         event::Entity::insert_many(events).exec_without_returning(txn).await?;

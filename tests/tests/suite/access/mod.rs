@@ -56,6 +56,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Note", "history", Permission::ReadAudit),
     ("Task", "history", Permission::ReadAudit),
     ("Call", "history", Permission::ReadAudit),
+    ("Appointment", "history", Permission::ReadAudit),
     ("Document", "history", Permission::ReadAudit),
     ("Workflow", "history", Permission::ReadAudit),
 ];
@@ -76,10 +77,10 @@ const FOR_KEYS: &[(&str, &str)] = &[
 #[expect(clippy::too_many_lines, reason = "each field has its line")]
 fn needed(name: &str) -> Needs {
     use Permission::{
-        DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAudit, ReadCalls,
-        ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows, RunWorkflows,
-        WriteCalls, WriteContactRules, WriteCustomers, WriteInvoices, WritePayments, WriteProducts,
-        WriteTasks, WriteWorkflows,
+        DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAppointments,
+        ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows,
+        RunWorkflows, WriteAppointments, WriteCalls, WriteContactRules, WriteCustomers,
+        WriteInvoices, WritePayments, WriteProducts, WriteTasks, WriteWorkflows,
     };
     match name {
         "login"
@@ -100,6 +101,11 @@ fn needed(name: &str) -> Needs {
         | "deleteNotification"
         | "snoozeReminder"
         | "dismissReminder"
+        | "respondToAppointment"
+        | "calendar"
+        | "setTimeZone"
+        | "createCalendarFeed"
+        | "revokeCalendarFeed"
         | "setNotificationDelivery"
         | "setLanguage"
         | "rateLimit"
@@ -167,6 +173,10 @@ fn needed(name: &str) -> Needs {
         | "reminder"
         | "reminders"
         | "exportReminders"
+        | "appointment"
+        | "appointments"
+        | "appointmentGroups"
+        | "exportAppointments"
         | "document"
         | "documents"
         | "exportDocuments"
@@ -260,6 +270,14 @@ fn needed(name: &str) -> Needs {
         "call" | "calls" | "callGroups" | "exportCalls" => Needs::All(ReadCalls),
         "createCall" | "updateCall" | "startCall" | "completeCall" | "cancelCall"
         | "deleteCall" | "restoreCall" | "setCallReminders" => Needs::All(WriteCalls),
+        "freeBusy" => Needs::All(ReadAppointments),
+        "createAppointment"
+        | "updateAppointment"
+        | "holdAppointment"
+        | "cancelAppointment"
+        | "deleteAppointment"
+        | "restoreAppointment"
+        | "setAppointmentReminders" => Needs::All(WriteAppointments),
         "importReceivables"
         | "importCustomers"
         | "undoImport"

@@ -14,8 +14,8 @@ use tests::receiver::{Act, Receiver};
 use super::removal::columns;
 use crate::erasure::MERGE;
 use crate::given::{
-    CREATE_CALL, CREATE_CUSTOMER, CREATE_TEAM, CREATE_UPLOAD, RECORD_PAYMENT, SHARE_CUSTOMER,
-    customer, document, invoice, payment, workflow,
+    CREATE_APPOINTMENT, CREATE_CALL, CREATE_CUSTOMER, CREATE_TEAM, CREATE_UPLOAD, RECORD_PAYMENT,
+    SHARE_CUSTOMER, customer, document, invoice, payment, workflow,
 };
 use crate::invoices::VOID;
 
@@ -91,6 +91,9 @@ async fn referred(app: &App) -> String {
     let consent = "mutation ($id: ID!) { recordConsent(customerId: $id, input: { channel: EMAIL, standing: GIVEN, proof: \"said so\" }) {
       consent { id } userErrors { code } } }";
     app.make("consent", consent, json!({ "id": id })).await;
+    let at = json!({ "at": { "startsAt": "2026-12-01T03:00:00Z", "durationMin": 30 } });
+    let input = json!({ "subject": "Coffee", "when": at, "customerId": id });
+    app.make("appointment", CREATE_APPOINTMENT, json!({ "input": input })).await;
     document(app, &json!(id), "a.txt", b"a").await;
     let upload = json!({ "record": id, "fileName": "b.txt", "size": 1 });
     app.make("upload", CREATE_UPLOAD, json!({ "input": upload })).await;

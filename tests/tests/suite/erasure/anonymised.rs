@@ -35,13 +35,17 @@ const BOOKS: &str = "query ($id: ID!) { customer(id: $id) { balances { amount cu
 
 const WHO: &str = "query ($id: ID!) { customer(id: $id) { displayName number email phone taxNumber
   customFields { value } contacts { name } addresses { lines } deletedAt anonymisedAt
-  notes { totalCount } tasks { totalCount } calls { totalCount } documents { totalCount }
+  notes { totalCount } tasks { totalCount } calls { totalCount } appointments { totalCount } documents { totalCount }
   messages(first: 50) { nodes { state recipient subject detail } } } }";
 
 /// The columns of texts about a customer that say nothing of a person.
-const NO_PERSONAL_DATA: [&str; 16] = [
+const NO_PERSONAL_DATA: [&str; 20] = [
     "address.country",
     "address.kind",
+    "appointment.remind_s",
+    "appointment.rule",
+    "appointment.state",
+    "appointment.time_zone",
     "call.direction",
     "call.outcome",
     "call.priority",
@@ -109,7 +113,7 @@ on_both_stacks! {
         app.drain().await;
         seal(app).await;
         let before = found(app).await;
-        for table in ["audit_entry", "call", "contact", "customer", "document", "file", "message", "note", "task", "webhook_delivery"] {
+        for table in ["appointment", "audit_entry", "call", "contact", "customer", "document", "file", "message", "note", "task", "webhook_delivery"] {
             assert!(tables(&before).contains(&table), "the search does not find it in {table}: {before:#?}");
         }
         assert_eq!(without_canary(app).await, NO_PERSONAL_DATA);
@@ -146,7 +150,7 @@ on_both_stacks! {
             assert_eq!(who[field], Value::Null, "{field}");
         }
         assert_eq!((&who["contacts"], &who["addresses"]), (&json!([]), &json!([])));
-        for field in ["notes", "tasks", "calls", "documents"] {
+        for field in ["notes", "tasks", "calls", "appointments", "documents"] {
             assert_eq!(who[field]["totalCount"], 0, "{field}");
         }
         let told = receiver.received();

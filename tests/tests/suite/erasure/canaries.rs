@@ -30,7 +30,8 @@ use crate::changing::export::EXPORT;
 use crate::changing::import::IMPORT;
 use crate::everything::places;
 use crate::given::{
-    COMPLETE_CALL, CREATE_CALL, CREATE_CUSTOMER, CREATE_UPLOAD, SHARE_CUSTOMER, document,
+    COMPLETE_CALL, CREATE_APPOINTMENT, CREATE_CALL, CREATE_CUSTOMER, CREATE_UPLOAD,
+    HOLD_APPOINTMENT, SHARE_CUSTOMER, document,
 };
 use crate::imports::upload_as;
 
@@ -80,7 +81,9 @@ pub(super) async fn without_canary(app: &App) -> Vec<String> {
     for row in rows.expect("the catalogue of the database") {
         let name = |name| row.try_get::<String>("", name).expect("a name");
         let (table, column) = (name("t"), name("c"));
-        if !["customer", "contact", "address", "note", "task", "call"].contains(&table.as_str()) {
+        if !["customer", "contact", "address", "note", "task", "call", "appointment"]
+            .contains(&table.as_str())
+        {
             continue;
         }
         let text = format!("lower(CAST({column} AS text))");
@@ -198,6 +201,14 @@ async fn person(app: &App) -> String {
     let call = app.make("call", CREATE_CALL, json!({ "customer": id, "input": input })).await;
     let input = json!({ "outcome": "NO_ANSWER", "note": "Kzqwx was out" });
     app.make("call", COMPLETE_CALL, json!({ "id": call["id"], "input": input })).await;
+    let input = json!({
+        "subject": "Meeting kzqwx", "customerId": id, "description": "About kzqwx", "location": "Kzqwx's office",
+        "when": { "at": { "startsAt": "2026-12-01T03:00:00Z", "durationMin": 30 } },
+        "contactIds": [contacts["customer"]["contacts"][0]["id"]],
+    });
+    let met = app.make("appointment", CREATE_APPOINTMENT, json!({ "input": input })).await;
+    app.make("appointment", HOLD_APPOINTMENT, json!({ "id": met["id"], "note": "Kzqwx came" }))
+        .await;
     id.as_str().expect("an id").to_owned()
 }
 
@@ -278,6 +289,7 @@ pub(super) async fn known_everywhere(app: &App) -> (String, Receiver) {
         "note.updated",
         "task.created",
         "call.created",
+        "appointment.created",
         "payment.recorded",
     ];
     let endpoint =
@@ -323,7 +335,7 @@ on_both_stacks! {
         mail(app, &id, message::State::Accepted).await;
         let before = found(app).await;
         for table in [
-            "address", "audit_entry", "call", "contact", "customer", "document", "file", "job", "message", "note", "task", "upload",
+            "address", "appointment", "audit_entry", "call", "contact", "customer", "document", "file", "job", "message", "note", "task", "upload",
             "webhook_delivery",
         ] {
             assert!(tables(&before).contains(&table), "the search does not find it in {table}: {before:#?}");

@@ -77,6 +77,7 @@ async fn company(app: &App, owners: &[UserId]) {
             }
         }
         calls(app, &made["id"], index, owners).await;
+        appointments(app, &made["id"], index, owners).await;
         for at in 0..index % 2 {
             let contract = given::document(app, &made["id"], "Hợp đồng.pdf", b"%PDF-1.7").await;
             given::document(app, &contract["documentId"], "Phụ lục.html", b"<html>").await;
@@ -135,6 +136,25 @@ async fn calls(app: &App, customer: &Value, index: usize, owners: &[UserId]) {
             app.make("call", given::COMPLETE_CALL, json!({ "id": call["id"], "input": outcome }))
                 .await;
         }
+    }
+}
+
+/// Appointments with a customer: alone or with others, once, again and again, and for a day.
+async fn appointments(app: &App, customer: &Value, index: usize, owners: &[UserId]) {
+    for at in 0..index % 3 {
+        let others: Vec<_> =
+            owners.iter().skip(index % 2).take(at).map(|user| user.global()).collect();
+        let when = match index % 2 {
+            0 => {
+                json!({ "at": { "startsAt": format!("2026-11-{:02}T03:00:00Z", 9 + at), "durationMin": 45 } })
+            }
+            _ => json!({ "days": { "first": "2026-11-20" } }),
+        };
+        let input = json!({
+            "subject": "Gặp mặt", "location": (at == 1).then_some("Hà Nội"), "customerId": customer, "when": when,
+            "repeats": (at == 1).then_some("FREQ=DAILY;COUNT=3"), "userIds": others, "reminders": ["PT15M"],
+        });
+        app.make("appointment", given::CREATE_APPOINTMENT, json!({ "input": input })).await;
     }
 }
 
@@ -202,6 +222,7 @@ on_both_stacks! {
             let grants = [
                 ("READ_CUSTOMERS", customers), ("READ_FINANCE", finance), ("IMPORT", "ALL"),
                 ("READ_TASKS", finance), ("WRITE_TASKS", customers), ("READ_CALLS", finance), ("WRITE_CALLS", customers),
+                ("READ_APPOINTMENTS", finance), ("WRITE_APPOINTMENTS", customers),
             ];
             viewers.push(app.user(role(app, &grants).await).await);
         }

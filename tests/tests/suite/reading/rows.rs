@@ -11,8 +11,9 @@ use entity::automation::webhook::{delivery, endpoint};
 use entity::automation::workflow::{run, step, version};
 use entity::automation::{job, message, workflow};
 use entity::catalog::{Record, Scalar, Target};
+use entity::collaboration::appointment::attendee;
 use entity::collaboration::{
-    call, document, document_tag, file, note, notification, reminder, task,
+    appointment, call, document, document_tag, file, note, notification, reminder, task,
 };
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
@@ -51,6 +52,7 @@ fn cell(value: Value) -> Cell {
         Value::Bool(truth) => truth.map(Cell::Truth),
         Value::ChronoDateTimeUtc(instant) => instant.map(Cell::Instant),
         Value::ChronoDate(day) => day.map(Cell::Day),
+        Value::ChronoDateTime(local) => local.map(|local| Cell::Text(local.to_string())),
         Value::Json(json) => json.map(|json| Cell::Text(json.to_string())),
         Value::Bytes(bytes) => bytes.map(|_| Cell::Text(String::new())),
         other => panic!("a cell of another type: {other:?}"),
@@ -107,6 +109,8 @@ impl Rows {
             table::<note::Entity>(db).await,
             table::<task::Entity>(db).await,
             table::<call::Entity>(db).await,
+            table::<appointment::Entity>(db).await,
+            table::<attendee::Entity>(db).await,
             table::<reminder::Entity>(db).await,
             table::<change::Entity>(db).await,
             table::<endpoint::Entity>(db).await,

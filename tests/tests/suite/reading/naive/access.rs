@@ -10,7 +10,8 @@ use crate::reading::rows::{Cell, Row};
 impl Naive<'_> {
     /// Whether the viewer sees any row of a kind.
     pub(super) fn sees(&self, record: &Record) -> bool {
-        record.own.is_some() || record.read.is_none_or(|needed| self.viewer.may(needed))
+        let is_for_anybody = record.own.is_some() || record.attended.is_some();
+        is_for_anybody || record.read.is_none_or(|needed| self.viewer.may(needed))
     }
 
     /// Whether the viewer sees a row.
@@ -29,6 +30,11 @@ impl Naive<'_> {
         let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
         record.read.is_none_or(|needed| self.reaches(record, row, needed, false))
             || record.own.is_some_and(own)
+            || record.attended.is_some_and(|list| {
+                let mut attendees = self.rows.of(list.table).iter();
+                let viewer = Cell::Id(self.viewer.user.0);
+                attendees.any(|one| one[list.row] == row["id"] && one[list.user] == viewer)
+            })
     }
 
     /// Whether what the viewer may do, which is a change where `writing`, reaches to a row.
