@@ -32,6 +32,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::DropGuard;
 use uuid::Uuid;
 use worker::config::Stack;
+use worker::engine::Engine;
 use worker::runtime::Runtime;
 
 use crate::figure::Failure;
@@ -172,6 +173,12 @@ impl Rapport {
         let (db, clock) = (self.db.clone(), self.clock.clone());
         let (signal, files) = (self.stack.signal()?, self.stack.files()?);
         Ok(Runtime::new(&self.stack, db, clock, signal, files, None)?)
+    }
+
+    /// Its engine, which advances runs when it is told to.
+    pub fn engine(&self) -> Result<Engine, Failure> {
+        let (db, clock) = (self.db.clone(), self.clock.clone());
+        Ok(Engine { db, clock, signal: self.stack.signal()? })
     }
 
     /// Closes its database.

@@ -36,6 +36,7 @@ mod payments;
 mod reads;
 mod receipts;
 mod table;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -72,6 +73,9 @@ fn all() -> Vec<Figure> {
         reads::FILTERED,
         imports::EMBEDDED,
         imports::PRODUCTION,
+        workflows::EMBEDDED,
+        workflows::PRODUCTION,
+        workflows::FORECAST,
         memory::FIGURE,
     ];
     all.extend(reads::million::FIGURES);

@@ -5,7 +5,7 @@
 //! otherwise nothing is measured. Rapport finds out who asks besides, which the handler does not.
 
 mod bare;
-mod company;
+pub mod company;
 pub mod million;
 
 use std::sync::Arc;
