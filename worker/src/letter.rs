@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::access::reset;
 use crate::automation::written;
-use crate::collaboration::notice;
+use crate::collaboration::{meeting, notice};
 use crate::document::{DocumentError, Documents, Party, Rendered};
 use crate::finance::receipt;
 
@@ -23,6 +23,8 @@ pub enum Letter {
     Notice(Box<notice::Letter>),
     /// What people have written for customers.
     Written(Box<written::Letter>),
+    /// When one meets.
+    Meeting(Box<meeting::Letter>),
 }
 
 impl Letter {
@@ -39,11 +41,13 @@ impl Letter {
             Kind::Notification => 1,
             Kind::Receipt | Kind::ReceiptCancellation => 2,
             Kind::Workflow => 3,
+            Kind::Meeting => 4,
         };
-        let [mut resets, mut notices, mut receipts, mut texts] = [const { Vec::new() }; 4];
+        let mut kinds = [const { Vec::new() }; 5];
         for message in messages {
-            [&mut resets, &mut notices, &mut receipts, &mut texts][of(&message)].push(message);
+            kinds[of(&message)].push(message);
         }
+        let [resets, notices, receipts, texts, meetings] = kinds;
         let found = reset::letters(db, &resets).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Reset(Box::new(letter))));
         let mut all: Vec<_> = resets.into_iter().zip(found).collect();
@@ -53,6 +57,9 @@ impl Letter {
         let found = written::letters(db, &texts).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Written(Box::new(letter))));
         all.extend(texts.into_iter().zip(found));
+        let found = meeting::letters(db, &meetings).await?.into_iter();
+        let found = found.map(|letter| letter.map(|letter| Self::Meeting(Box::new(letter))));
+        all.extend(meetings.into_iter().zip(found));
         if !receipts.is_empty() {
             let found = receipt::letters(db, &receipts).await?.into_iter();
             let found = found.map(|letter| letter.map(|letter| Self::Receipt(Box::new(letter))));
@@ -69,6 +76,7 @@ impl Letter {
             Self::Reset(letter) => &letter.facts.organisation,
             Self::Notice(letter) => &letter.facts.organisation,
             Self::Written(letter) => &letter.facts.organisation,
+            Self::Meeting(letter) => &letter.facts.organisation,
         }
     }
 
@@ -80,6 +88,7 @@ impl Letter {
             Self::Reset(letter) => &letter.facts.name,
             Self::Notice(letter) => &letter.facts.name,
             Self::Written(letter) => &letter.facts.addressee,
+            Self::Meeting(letter) => &letter.facts.name,
         }
     }
 
@@ -91,6 +100,7 @@ impl Letter {
             Self::Reset(letter) => Some(&letter.email),
             Self::Notice(letter) => Some(&letter.email),
             Self::Written(letter) => letter.email.as_deref(),
+            Self::Meeting(letter) => letter.email.as_deref(),
         }
     }
 
@@ -102,6 +112,7 @@ impl Letter {
             Self::Reset(letter) => serde_json::to_value(&letter.facts),
             Self::Notice(letter) => serde_json::to_value(&letter.facts),
             Self::Written(letter) => serde_json::to_value(&letter.facts),
+            Self::Meeting(letter) => serde_json::to_value(&letter.facts),
         };
         facts.unwrap_or_default()
     }
@@ -110,7 +121,7 @@ impl Letter {
     #[must_use]
     pub fn token(&self) -> Option<(PasswordResetId, String)> {
         match self {
-            Self::Receipt(_) | Self::Notice(_) | Self::Written(_) => None,
+            Self::Receipt(_) | Self::Notice(_) | Self::Written(_) | Self::Meeting(_) => None,
             Self::Reset(letter) => Some((letter.reset, letter.token.sha256())),
         }
     }
@@ -131,6 +142,7 @@ impl Letter {
             }
             Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
             Self::Written(letter) => documents.letter(&letter.facts),
+            Self::Meeting(letter) => documents.meeting(&letter.facts),
         }
     }
 }

@@ -35,6 +35,8 @@ choice! {
         Notification,
         /// What the step of a workflow says.
         Workflow,
+        /// When one meets, or that one does not.
+        Meeting,
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) use fade::{SENT, fade};
 pub use outcome::{Outcome, expire_leases, settle};
 pub use perform::{Content, Send, SendMail, To};
 pub use plan::{Outgoing, PlannedReceipt, plan_notifications, plan_resets, resend_receipt};
-pub(crate) use plan::{plan_outgoing, plan_receipts, subjects};
+pub(crate) use plan::{plan_meetings, plan_outgoing, plan_receipts, subjects};
 pub use work::{Ready, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress};
 
 /// What a message is about, which decides how it is treated when its outcome is unknown.
@@ -82,6 +82,8 @@ pub enum Kind {
     Notification,
     /// What the step of a workflow says.
     Workflow,
+    /// When one meets, or that one does not.
+    Meeting,
 }
 
 /// How far a message has come.

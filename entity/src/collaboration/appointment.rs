@@ -5,6 +5,7 @@
 //! part         one occurrence of a series, or that and those after it
 //! turn         what has become of it, and who comes
 //! attendee     who takes part
+//! invitation   what those get to know who take part
 //! occurrence   what takes place within a span of time
 //! ```
 //!
@@ -14,6 +15,7 @@
 
 mod arrange;
 pub mod attendee;
+mod invitation;
 mod occurrence;
 mod part;
 mod turn;
@@ -37,6 +39,7 @@ use crate::id::{AppointmentId, CustomerId, UserId};
 use crate::search::searched;
 
 pub use arrange::{Change, New, arrange, rearrange, remind};
+pub use invitation::{Invitation, invitations};
 pub use occurrence::{Occurrence, of_users};
 pub(super) use occurrence::{ahead, published};
 pub use part::Part;

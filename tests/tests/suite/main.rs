@@ -28,6 +28,7 @@ mod limits;
 mod lists;
 mod live;
 mod managing;
+mod meetings;
 mod node;
 mod notifications;
 mod outage;

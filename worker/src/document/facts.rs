@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use entity::access::organisation;
 use entity::collaboration::notification::Notice;
 use entity::money::Money;
@@ -61,6 +61,50 @@ pub struct NoticeFacts {
     /// What the user is called.
     pub name: String,
     /// For whom the user works.
+    pub organisation: Party,
+}
+
+/// What is new about an appointment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum News {
+    /// It is.
+    Invited,
+    /// It was known, and is another one now.
+    Changed,
+    /// It does not take place.
+    Cancelled,
+}
+
+/// All that a mail about an appointment says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeetingFacts {
+    /// BCP 47 tag of the language that who takes part reads.
+    pub language: String,
+    /// What who takes part is called.
+    pub name: String,
+    /// Who invites.
+    pub organizer: Option<String>,
+    /// What it is about.
+    pub subject: String,
+    /// What there is to say about it.
+    pub description: Option<String>,
+    /// Where.
+    pub location: Option<String>,
+    /// When it begins, on the clock of its zone.
+    pub starts: NaiveDateTime,
+    /// When it ends, on that clock.
+    pub ends: NaiveDateTime,
+    /// That zone.
+    pub time_zone: String,
+    /// Whether it takes whole days.
+    pub all_day: bool,
+    /// Whether it comes again.
+    pub repeats: bool,
+    /// What is new about it.
+    pub news: News,
+    /// The text of the calendar file.
+    pub calendar: String,
+    /// Who writes.
     pub organisation: Party,
 }
 

@@ -79,6 +79,7 @@ impl Library {
                 ("receipt_cancelled", &locale.receipt_cancelled),
                 ("password_reset", &locale.password_reset),
                 ("invitation", &locale.invitation),
+                ("meeting", &locale.meeting),
                 ("notification", &locale.notification),
                 ("notification_mail", &locale.notification_mail),
             ];

@@ -40,6 +40,8 @@ pub(super) struct Locale {
     pub notification: BTreeMap<String, String>,
     /// The sentences around it in a mail.
     pub notification_mail: BTreeMap<String, String>,
+    /// The sentences of a mail about an appointment.
+    pub meeting: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -105,6 +107,7 @@ impl Locale {
             ("record", &self.record),
             ("notification", &self.notification),
             ("notification_mail", &self.notification_mail),
+            ("meeting", &self.meeting),
         ];
         sections
             .into_iter()

@@ -23,12 +23,13 @@ use entity::collaboration::notification::Notice;
 use serde::Serialize;
 
 pub use facts::{
-    Cancelled, Kind, LetterFacts, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts, Said,
+    Cancelled, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, Payment,
+    ReceiptFacts, ResetFacts, Said,
 };
 use library::Library;
 use locale::Locale;
 use pdf::Typesetter;
-use view::{LetterView, NoticeMailView, NoticeView, ResetView, View, WordingView};
+use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View, WordingView};
 
 /// The language of whoever reads one that there is no folder for.
 pub const FALLBACK: &str = "en";
@@ -278,7 +279,7 @@ impl Documents {
             wording::written(wording, &values).map_err(|problem| DocumentError::Wording { problem })
         };
         let (subject, text) = (written(&facts.subject)?, written(&facts.text)?);
-        let view = LetterView::new(facts, &facts.language, &subject, &text);
+        let view = LetterView::new(&facts.organisation, &facts.language, &subject, &text);
         if view.is_empty() {
             return Err(DocumentError::Wording { problem: "nothing is left of it".to_owned() });
         }
@@ -287,6 +288,45 @@ impl Documents {
             html: library.render(&library::path(language, "letter.mjml")?, &view)?,
             text: library.render(&library::path(language, "letter.txt")?, &view)?,
             attachments: Vec::new(),
+            subject: view.subject,
+        })
+    }
+
+    /// The mail about an appointment, with the file for the reader's calendar.
+    ///
+    /// # Errors
+    /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
+    pub fn meeting(&self, facts: &MeetingFacts) -> Result<Rendered, DocumentError> {
+        let library = &self.0.library;
+        let (language, locale) = library.language(&facts.language);
+        let view = MeetingView::new(facts, locale);
+        let (none, is_off) = (String::new(), facts.news == News::Cancelled);
+        let say = library.sentences(language, "meeting", &locale.meeting, &view)?;
+        let sender = facts.organizer.as_ref().unwrap_or(&facts.organisation.name);
+        let text = [
+            &[&say["greeting"]][..],
+            &[&say["lead"]],
+            &[&facts.subject, &say["time"], facts.location.as_ref().unwrap_or(&none)],
+            &[facts.description.as_ref().filter(|_| !is_off).unwrap_or(&none)],
+            &[&say["note"]],
+            &[&say["closing"], sender],
+        ];
+        let text =
+            text.map(|lines| lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n"));
+        let text = text.join("\n\n");
+        let view = LetterView::new(&facts.organisation, language, &say["subject"], &text);
+        Ok(Rendered {
+            language: language.to_owned(),
+            html: library.render(&library::path(language, "letter.mjml")?, &view)?,
+            text: library.render(&library::path(language, "letter.txt")?, &view)?,
+            attachments: vec![Attachment {
+                file_name: format!("{}.ics", portable(&say["file_name"])),
+                media_type: match facts.news {
+                    News::Cancelled => "text/calendar; charset=utf-8; method=CANCEL",
+                    News::Invited | News::Changed => "text/calendar; charset=utf-8; method=REQUEST",
+                },
+                bytes: facts.calendar.clone().into_bytes(),
+            }],
             subject: view.subject,
         })
     }

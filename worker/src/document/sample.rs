@@ -1,13 +1,14 @@
 //! Facts to look at: what previews show and tests render, from the ordinary to the extreme.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 use entity::access::password_reset::{INVITED, LIFETIME};
 use entity::collaboration::notification::Notice;
 use entity::money::{Currency, Money};
 use rust_decimal::Decimal;
 
 use super::{
-    Cancelled, Kind, LetterFacts, Line, NoticeFacts, Party, Payment, ReceiptFacts, ResetFacts, Said,
+    Cancelled, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, Payment,
+    ReceiptFacts, ResetFacts, Said,
 };
 
 /// Every sample by name, in `language`.
@@ -72,6 +73,29 @@ pub fn password_reset(language: &str) -> ResetFacts {
         name,
         minutes: LIFETIME.num_minutes(),
         days: INVITED.num_days(),
+        organisation,
+    }
+}
+
+/// An appointment at which the clocks are not changed, with a name that is hostile.
+#[must_use]
+pub fn meeting(language: &str, news: News) -> MeetingFacts {
+    let organisation = ordinary(language).organisation;
+    let at = |minute| day(22).and_time(NaiveTime::MIN) + TimeDelta::minutes(minute);
+    MeetingFacts {
+        language: language.to_owned(),
+        name: "Trần <b>Đạt</b> {{ 7*7 }}".to_owned(),
+        organizer: Some("Lê Minh Châu".to_owned()),
+        subject: "Ký hợp đồng: bản 2\r\nBcc: x@example.com".to_owned(),
+        description: Some("Mang theo CCCD.\nGửi xe ở tầng hầm.".to_owned()),
+        location: Some("Tầng 5, 12 Nguyễn Trãi".to_owned()),
+        starts: at(9 * 60),
+        ends: at(10 * 60 + 30),
+        time_zone: "Asia/Ho_Chi_Minh".to_owned(),
+        all_day: false,
+        repeats: news == News::Invited,
+        news,
+        calendar: "BEGIN:VCALENDAR".to_owned(),
         organisation,
     }
 }

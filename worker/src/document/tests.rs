@@ -56,6 +56,20 @@ fn a_mail_for_a_new_password_reads_well_in_vietnamese() {
     assert_snapshot!(reset("vi"));
 }
 
+#[test]
+fn a_mail_about_an_appointment_reads_well() {
+    for language in ["en", "vi"] {
+        for news in [News::Invited, News::Changed, News::Cancelled] {
+            let rendered = DOCUMENTS.meeting(&sample::meeting(language, news)).unwrap();
+            let Attachment { file_name, media_type, .. } = &rendered.attachments[0];
+            assert!(!rendered.html.contains("<b>"), "names are no markup");
+            let mail =
+                format!("{}\n{file_name} {media_type}\n\n{}", rendered.subject, rendered.text);
+            assert_snapshot!(format!("meeting_{language}_{news:?}"), mail);
+        }
+    }
+}
+
 /// What people write is a template; what it names never is, nor is it markup.
 #[test]
 fn a_letter_says_what_was_written_with_values_as_its_language_writes_them() {

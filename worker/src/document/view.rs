@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Datelike;
+use chrono::{Datelike, NaiveDateTime};
 use chrono_tz::Tz;
 use entity::collaboration::notification::Notice;
 use entity::money::Money;
 use serde::Serialize;
 
-use super::facts::{Kind, LetterFacts, Line, NoticeFacts, Party, ReceiptFacts, ResetFacts, Said};
+use super::facts::{
+    Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, ReceiptFacts, ResetFacts, Said,
+};
 use super::locale::Locale;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
@@ -189,20 +191,65 @@ pub(super) struct LetterView {
 
 impl LetterView {
     /// What was written, in the language `language`.
-    pub fn new(facts: &LetterFacts, language: &str, subject: &str, text: &str) -> Self {
+    pub fn new(organisation: &Party, language: &str, subject: &str, text: &str) -> Self {
         let lines = text.lines().map(unbroken).collect::<Vec<_>>();
         let paragraphs = lines.split(String::is_empty).filter(|lines| !lines.is_empty());
         Self {
             language: language.to_owned(),
             subject: unbroken(subject),
             paragraphs: paragraphs.map(<[String]>::to_vec).collect(),
-            organisation: party(&facts.organisation),
+            organisation: party(organisation),
         }
     }
 
     /// Whether it says anything.
     pub fn is_empty(&self) -> bool {
         self.subject.is_empty() || self.paragraphs.is_empty()
+    }
+}
+
+/// What the sentences of a mail about an appointment can name.
+#[derive(Debug, Serialize)]
+pub(super) struct MeetingView {
+    name: String,
+    organizer: Option<String>,
+    subject: String,
+    when: String,
+    repeats: bool,
+    changed: bool,
+    cancelled: bool,
+    organisation: PartyView,
+}
+
+impl MeetingView {
+    /// What the facts say, as the language writes it.
+    pub fn new(facts: &MeetingFacts, locale: &Locale) -> Self {
+        let (first, last) = (facts.starts.date(), facts.ends.date());
+        let clock = |time: NaiveDateTime| time.format("%H:%M");
+        let when = if facts.all_day {
+            // It ends with the midnight after its last day.
+            match last.pred_opt().filter(|last| *last > first) {
+                Some(last) => format!("{} – {}", locale.date(first), locale.date(last)),
+                None => locale.date(first),
+            }
+        } else {
+            let (day, starts) = (locale.date(first), clock(facts.starts));
+            let ends = match last > first {
+                true => format!("{}, {}", locale.date(last), clock(facts.ends)),
+                false => clock(facts.ends).to_string(),
+            };
+            format!("{day}, {starts} – {ends} ({})", facts.time_zone)
+        };
+        Self {
+            name: unbroken(&facts.name),
+            organizer: facts.organizer.as_deref().map(unbroken),
+            subject: unbroken(&facts.subject),
+            when,
+            repeats: facts.repeats,
+            changed: facts.news == News::Changed,
+            cancelled: facts.news == News::Cancelled,
+            organisation: party(&facts.organisation),
+        }
     }
 }
 

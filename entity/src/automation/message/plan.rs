@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, QueryOrder, QuerySelect};
 
 use super::{ActiveModel, Class, Column, Entity, Kind, Model, State, To};
 use crate::access::Actor;
@@ -16,7 +16,9 @@ use crate::collaboration::notification;
 use crate::customers::customer::Channel;
 use crate::error::Error;
 use crate::finance::receipt;
-use crate::id::{CustomerId, EventId, Id, MessageId, ReceiptId, WorkflowRunId, WorkflowVersionId};
+use crate::id::{
+    AttendeeId, CustomerId, EventId, Id, MessageId, ReceiptId, WorkflowRunId, WorkflowVersionId,
+};
 
 /// How long a receipt is worth sending.
 const RECEIPT_LIFETIME: TimeDelta = TimeDelta::hours(48);
@@ -279,6 +281,41 @@ pub(crate) async fn plan_outgoing(
             topic: Set(one.topic),
             expires_at: Set(now + one.within),
             ..planned(key, Kind::Workflow, one.subject, Actor::System, now)
+        }
+    });
+    insert(txn, rows).await
+}
+
+/// Plans mails about an appointment for those of a customer's people who take part, by who they are among the attendees,
+/// and how often it was changed by now; what is planned of an earlier state of it is called off.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn plan_meetings(
+    txn: &impl ConnectionTrait,
+    customer: CustomerId,
+    attendees: &[AttendeeId],
+    sequence: i32,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if attendees.is_empty() {
+        return Ok(());
+    }
+    Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Cancelled.to_value()))
+        .col_expr(Column::SettledAt, Expr::val(now))
+        .filter(Column::SubjectId.is_in(attendees.iter().copied()))
+        .filter(Column::Kind.eq(Kind::Meeting))
+        .filter(Column::State.is_in([State::Planned, State::Deferred]))
+        .exec(txn)
+        .await?;
+    let rows = attendees.iter().map(|attendee| {
+        let key = format!("meeting:{}:{sequence}", attendee.0);
+        ActiveModel {
+            class: Set(Class::Service),
+            customer_id: Set(Some(customer)),
+            ..planned(key, Kind::Meeting, attendee.0, actor, now)
         }
     });
     insert(txn, rows).await

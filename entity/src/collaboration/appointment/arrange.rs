@@ -1,6 +1,7 @@
 //! Making an appointment, and changing it: one occurrence, that and those after it, or all of them.
 //!
-//! Invariant: who takes part, the reminders and the exceptions of a series follow in the same transaction.
+//! Invariant: who takes part, what they are sent, the reminders and the exceptions of a series follow in the same
+//! transaction.
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -12,7 +13,7 @@ use super::attendee::{self, Invited, Response};
 use super::part::{self, Part};
 use super::{ActiveModel, Entity, Model, When};
 use crate::access::{Actor, organisation, user};
-use crate::automation::event;
+use crate::automation::{event, message};
 use crate::collaboration::reminder;
 use crate::customers::parse_zone;
 use crate::edit;
@@ -106,6 +107,7 @@ pub async fn arrange(
     let row = edit::create::<Entity>(txn, row, actor, now).await?;
     attendee::set(txn, &row, &new.invited, actor, now).await?;
     fit(txn, &row, now).await?;
+    announce(txn, &row, actor, now).await?;
     Ok(row)
 }
 
@@ -178,6 +180,7 @@ async fn change_whole(
         part::refit(txn, &row, row.time_zone != before.time_zone).await?;
     }
     fit(txn, &row, now).await?;
+    announce(txn, &row, actor, now).await?;
     Ok(row)
 }
 
@@ -213,6 +216,21 @@ pub(super) async fn fit(
     let come = there.into_iter().filter(|row| row.response != Response::Declined);
     let users = come.filter_map(|row| row.user_id).collect::<Vec<_>>();
     reminder::fit(txn, row.id, row.due(now).at, &users, &row.reminded(), now).await
+}
+
+/// Plans mails to the customer's people who take part, as far as it is not over; users see it in Rapport.
+pub(super) async fn announce(
+    txn: &impl ConnectionTrait,
+    row: &Model,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let is_over = row.last_ends_at.is_some_and(|end| end <= now);
+    let Some(customer) = row.customer_id.filter(|_| !is_over) else { return Ok(()) };
+    let there = attendee::of(txn, row.id).await?.into_iter();
+    let theirs = there.filter(|one| one.contact_id.is_some() && one.response != Response::Declined);
+    let theirs = theirs.map(|one| one.id).collect::<Vec<_>>();
+    message::plan_meetings(txn, customer, &theirs, row.sequence, actor, now).await
 }
 
 /// Notes something that happened to an appointment, and writes it.

@@ -176,7 +176,7 @@ pub(super) async fn copy(
         contact_id: Set(row.contact_id),
         response: Set(row.response),
         responded_at: Set(row.responded_at),
-        created_at: Set(now),
+        created_at: Set(row.created_at),
         created_by: Set(row.created_by),
     });
     add(txn, rows.collect()).await

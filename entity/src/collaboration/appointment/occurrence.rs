@@ -10,7 +10,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, ExprTrait, Query};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
-use super::super::calendar_file::{self, Status, When};
+use super::super::calendar_file;
 use super::attendee::{self, Response};
 use super::{APART, Column, Entity, Model, State};
 use crate::catalog::CatalogError;
@@ -255,32 +255,9 @@ async fn rows(
 
 impl From<Ahead> for calendar_file::Entry {
     fn from(Ahead { row, taken }: Ahead) -> Self {
-        let minutes = i64::from(row.duration_min);
-        let when = match row.all_day {
-            true => When::Days {
-                first: row.start_local.date(),
-                days: minutes / i64::from(super::DAY_MIN),
-            },
-            false => When::Timed { start: row.start_local, minutes, zone: row.zone() },
-        };
         let mut except: Vec<_> = taken.into_iter().collect();
         except.sort_unstable();
-        Self {
-            uid: row.id.global(),
-            sequence: row.sequence,
-            when,
-            rule: row.rule,
-            except,
-            original: None,
-            series_zone: None,
-            subject: row.subject,
-            description: row.description,
-            location: row.location,
-            status: Status::Confirmed,
-            organizer: None,
-            attendees: Vec::new(),
-            stamp: row.updated_at,
-            alarms_before_s: Vec::new(),
-        }
+        // An exception stands for itself, as the series leaves its start out.
+        Self { uid: row.id.global(), original: None, except, ..row.entry() }
     }
 }

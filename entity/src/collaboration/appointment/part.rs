@@ -8,7 +8,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{Condition, IntoActiveModel, QuerySelect};
 
-use super::arrange::fit;
+use super::arrange::{announce, fit};
 use super::{ActiveModel, Column, Entity, Model, State, attendee};
 use crate::access::Actor;
 use crate::collaboration::CollaborationError;
@@ -92,7 +92,7 @@ async fn following(
     let Some(series) = row.recurrence() else { return Ok(row) };
     let Some(before) = series.until_before(start) else { return Ok(row) };
     let after = series.from(start).ok_or(CollaborationError::NoSuchOccurrence)?;
-    let id = row.id;
+    let (id, sequence) = (row.id, row.sequence);
     let rest = ActiveModel {
         start_local: Set(start),
         rule: Set(Some(after.rule())),
@@ -105,20 +105,26 @@ async fn following(
         .filter(Column::OriginalLocal.gte(start))
         .exec(txn)
         .await?;
-    shorten(txn, id, &before.rule(), actor, now).await?;
+    shorten(txn, (id, sequence), &before.rule(), actor, now).await?;
     Ok(rest)
 }
 
-/// Lets a series end earlier.
+/// Lets a series that was changed so often end earlier.
 async fn shorten(
     txn: &impl ConnectionTrait,
-    id: AppointmentId,
+    (id, sequence): (AppointmentId, i32),
     rule: &str,
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let change = ActiveModel { rule: Set(Some(rule.to_owned())), ..Default::default() };
-    edit::update::<Entity>(txn, id, change, None, actor, now).await
+    let change = ActiveModel {
+        rule: Set(Some(rule.to_owned())),
+        sequence: Set(sequence + 1),
+        ..Default::default()
+    };
+    let row = edit::update::<Entity>(txn, id, change, None, actor, now).await?;
+    announce(txn, &row, actor, now).await?;
+    Ok(row)
 }
 
 /// Lets a series end before an occurrence; nothing when that is its first one.
@@ -135,7 +141,7 @@ pub(super) async fn end_before(
     let start = row.starting(at).ok_or(CollaborationError::NoSuchOccurrence)?;
     let before = row.recurrence().and_then(|series| series.until_before(start));
     let Some(before) = before else { return Ok(None) };
-    let row = shorten(txn, row.id, &before.rule(), actor, now).await?;
+    let row = shorten(txn, (row.id, row.sequence), &before.rule(), actor, now).await?;
     refit(txn, &row, false).await?;
     Ok(Some(row))
 }
