@@ -107,5 +107,5 @@ pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let mut of_user = Table::alter();
     of_user.table("user_account").drop_column("time_zone");
     manager.alter_table(of_user).await?;
-    drop_all(manager, &["attendee", "appointment"]).await
+    drop_all(manager, &["appointment", "attendee"]).await
 }

@@ -73,6 +73,8 @@ on_both_stacks! {
             assert!(has(lines, line), "{line} in {lines:#?}");
         }
         assert!(lines.iter().any(|line| line.starts_with("ATTENDEE;") && line.ends_with("mailto:dat@anhduong.example")), "{lines:#?}");
+        app.make("appointment", UPDATE, json!({ "id": id, "input": {} })).await;
+        assert_eq!(mails(app).await.len(), 1, "what does not change is no news");
         let later = json!({ "when": { "at": { "startsAt": "2026-11-11T02:00:00Z", "durationMin": 45 } } });
         app.make("appointment", UPDATE, json!({ "id": id, "input": later })).await;
         app.make("appointment", CANCEL, json!({ "id": id })).await;

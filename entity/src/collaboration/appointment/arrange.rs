@@ -18,7 +18,7 @@ use crate::collaboration::reminder;
 use crate::customers::parse_zone;
 use crate::edit;
 use crate::error::Error;
-use crate::id::{AppointmentId, CustomerId, UserId};
+use crate::id::{AppointmentId, ContactId, CustomerId, UserId};
 
 /// An appointment to be.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub struct New {
 }
 
 /// A change of an appointment. The outer `None` keeps a field, an inner `None` clears it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// What it is about.
     pub subject: Option<String>,
@@ -65,7 +65,7 @@ pub struct Change {
     /// The users who take part.
     pub users: Option<Vec<UserId>>,
     /// The people at the customer who take part.
-    pub contacts: Option<Vec<crate::id::ContactId>>,
+    pub contacts: Option<Vec<ContactId>>,
 }
 
 /// Makes an appointment.
@@ -132,6 +132,10 @@ pub async fn rearrange(
     if row.series_id.is_some() && change.rule.is_some() {
         let message = "one occurrence does not come again by itself; change the series";
         return Err(Error::invalid("repeats", message));
+    }
+    // What does not change is no news for those who take part.
+    if change == Change::default() {
+        return Ok(row);
     }
     change_whole(txn, row, change, actor, now).await
 }
