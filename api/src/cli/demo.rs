@@ -1,5 +1,7 @@
 //! Demonstration data, so that the first minute is useful: customers in Vietnam and Europe, invoices
-//! paid, open and overdue, and receipts on their way.
+//! paid, open and overdue, receipts on their way, and the agenda of whoever looks.
+
+mod agenda;
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use entity::access::audit::Origin;
@@ -160,7 +162,8 @@ pub async fn load(db: &Db, clock: &Clock) -> Result<bool, entity::Error> {
             for story in STORIES {
                 tell(txn, story, manager, now).await?;
             }
-            remind(txn, manager, now).await
+            remind(txn, manager, now).await?;
+            agenda::plan(txn, manager, now).await
         }
         .boxed()
     });
