@@ -33,7 +33,7 @@ const RESUME: &str =
     "mutation ($id: ID!) { resumeWorkflow(id: $id) { workflow { state } userErrors { code } } }";
 
 /// Writes to each customer who comes, about something of a class.
-fn writing(class: &str, text: &str) -> Value {
+pub fn writing(class: &str, text: &str) -> Value {
     let content = |language: &str, subject: &str| json!({ "language": language, "subject": subject, "text": text });
     let send = json!({
         "class": class, "topic": "tips",
@@ -61,7 +61,7 @@ async fn explained(app: &App, token: &str, about: Value) -> Value {
 }
 
 /// Which policy counts from now on.
-async fn policy(app: &App, token: &str, number: i32, input: Value) -> Value {
+pub async fn policy(app: &App, token: &str, number: i32, input: Value) -> Value {
     app.make_as(token, "contactPolicy", POLICY, json!({ "input": input, "number": number })).await
 }
 

@@ -12,6 +12,7 @@ mod customers;
 mod cut_off;
 mod erasure;
 mod everything;
+mod faults;
 mod files;
 mod finding;
 mod forecasts;
