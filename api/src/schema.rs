@@ -13,10 +13,10 @@ use crate::automation::{
     WorkflowMutation, WorkflowQuery, WorkflowRunsMutation,
 };
 use crate::collaboration::{
-    AppointmentMutation, CalendarFeedMutation, CalendarQuery, CallEditMutation, CallMutation,
-    DocumentMutation, DownloadQuery, MarkMutation, NoteMutation, NotificationMutation,
-    NotificationQuery, ReminderMutation, SavedViewMutation, TaskEditMutation, TaskMutation,
-    UploadMutation,
+    AppointmentEditMutation, AppointmentMutation, CalendarFeedMutation, CalendarQuery,
+    CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
+    NotificationMutation, NotificationQuery, ReminderMutation, SavedViewMutation, TaskEditMutation,
+    TaskMutation, UploadMutation,
 };
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -83,6 +83,7 @@ struct CollaborationMutations(
     CallMutation,
     CallEditMutation,
     AppointmentMutation,
+    AppointmentEditMutation,
     CalendarFeedMutation,
     ReminderMutation,
     NotificationMutation,

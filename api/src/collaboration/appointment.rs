@@ -12,7 +12,7 @@ use futures::FutureExt;
 
 use crate::choice::choice;
 use crate::context::{Ask, Can, LoggedIn, Once, write};
-use crate::edit::{Target, target};
+use crate::edit::{Outcome, records};
 use crate::error::{Fault, UserError};
 use crate::id::{parse, parse_all};
 use crate::payload::{change, payload};
@@ -251,20 +251,11 @@ payload! {
     }
 }
 
-payload! {
-    /// What came of deleting an appointment.
-    DeleteAppointmentPayload {
-        /// The appointment, which says since when it is deleted; null when that was refused.
-        appointment: appointment::Entity
-    }
-}
-
-payload! {
-    /// What came of taking the deletion of an appointment back.
-    RestoreAppointmentPayload {
-        /// The appointment, which is in lists again; null when that was refused.
-        appointment: appointment::Entity
-    }
+records! {
+    /// Deleting appointments.
+    AppointmentEditMutation of appointment by WriteAppointments;
+    delete delete_appointment -> DeleteAppointmentPayload: "Deletes an appointment: lists and calendars leave it out, a series with all its exceptions. Nobody is told; `cancelAppointment` tells those who take part.";
+    restore restore_appointment -> RestoreAppointmentPayload: "Takes the deletion of an appointment back.";
 }
 
 /// Making appointments, changing them, and saying what became of them.
@@ -402,38 +393,6 @@ impl AppointmentMutation {
         });
         Ok(work.await?.into())
     }
-
-    /// Deletes an appointment: lists and calendars leave it out, a series with all its exceptions.
-    #[graphql(guard = "Can(Permission::WriteAppointments)")]
-    async fn delete_appointment(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The appointment's id.")] id: ID,
-        #[graphql(
-            desc = "The version that was decided on; another one is refused with STALE_VERSION. Not checked when absent."
-        )]
-        expected_version: Option<i32>,
-    ) -> Result<DeleteAppointmentPayload, Fault> {
-        let target: Target<'_> =
-            target!(WriteAppointments, delete_appointment, id, expected_version);
-        Ok(target.delete::<appointment::Entity>(ctx, true).await?.into())
-    }
-
-    /// Takes the deletion of an appointment back.
-    #[graphql(guard = "Can(Permission::WriteAppointments)")]
-    async fn restore_appointment(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The appointment's id.")] id: ID,
-        #[graphql(
-            desc = "The version that was decided on; another one is refused with STALE_VERSION. Not checked when absent."
-        )]
-        expected_version: Option<i32>,
-    ) -> Result<RestoreAppointmentPayload, Fault> {
-        let target: Target<'_> =
-            target!(WriteAppointments, restore_appointment, id, expected_version);
-        Ok(target.delete::<appointment::Entity>(ctx, false).await?.into())
-    }
 }
 
 /// A request about the appointment with the id.
@@ -454,7 +413,7 @@ async fn turn_of(
     part: Part,
     turn: Turn,
     expected_version: Option<i32>,
-) -> Result<crate::edit::Outcome, Fault> {
+) -> Result<Outcome, Fault> {
     let id = match id {
         Ok(id) => id,
         Err(errors) => return Ok(Err(errors)),

@@ -13,7 +13,7 @@ use entity::catalog::CatalogError;
 use entity::collaboration::calendar::{self, Entry, Kind, Span};
 use entity::collaboration::{appointment, call, task};
 use entity::id::{AppointmentId, CallId, Id, TaskId, TeamId, UserId};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::context::{Ask, Can, LoggedIn};
@@ -238,8 +238,7 @@ async fn zone_of(
             wrong("timeZone", message.to_owned())
         });
     }
-    let user = user::Entity::find_by_id(viewer.user).one(db).await?;
-    Ok(user.and_then(|user| user.zone()).unwrap_or(viewer.calendar().zone))
+    user::zone_of(db, Some(viewer.user)).await
 }
 
 /// The instants at which the days begin and are over.
@@ -257,17 +256,7 @@ async fn people(
     mut users: Vec<UserId>,
     teams: &[TeamId],
 ) -> Result<Vec<UserId>, Error> {
-    if !teams.is_empty() {
-        let members: Vec<UserId> = membership::Entity::find()
-            .select_only()
-            .column(membership::Column::UserId)
-            .filter(membership::Column::TeamId.is_in(teams.iter().copied()))
-            .order_by_asc(membership::Column::Id)
-            .into_tuple()
-            .all(db)
-            .await?;
-        users.extend(members);
-    }
+    users.extend(membership::users_of(db, teams).await?);
     let mut known = HashSet::new();
     users.retain(|user| known.insert(*user));
     match users.len() > MOST_USERS {

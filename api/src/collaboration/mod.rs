@@ -14,7 +14,9 @@ mod saved_view;
 mod task;
 mod upload;
 
-pub use appointment::{AppointmentMutation, AppointmentState, AttendeeResponse};
+pub use appointment::{
+    AppointmentEditMutation, AppointmentMutation, AppointmentState, AttendeeResponse,
+};
 pub use calendar::CalendarQuery;
 pub use call::{
     CallDirection, CallEditMutation, CallMutation, CallOutcome, CallPurpose, CallState,

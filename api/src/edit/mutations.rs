@@ -2,13 +2,13 @@
 
 /// Declares the mutations of a kind of record by the permission that they take, each with its payload and what there is
 /// to say about it: `create`, or `add` to a customer; `update`; `remove` from a customer for good, or `delete` and
-/// `restore`.
+/// `restore`. What a kind does in a way of its own is left out.
 macro_rules! records {
     (
         $(#[$doc:meta])* $name:ident of $kind:ident by $permission:ident;
         $(create $create:ident($create_input:ident) -> $create_payload:ident: $create_doc:tt;)?
         $(add $add:ident($add_input:ident) -> $add_payload:ident: $add_doc:tt;)?
-        update $update:ident($update_input:ident) -> $update_payload:ident: $update_doc:tt;
+        $(update $update:ident($update_input:ident) -> $update_payload:ident: $update_doc:tt;)?
         $(remove $remove:ident -> $remove_payload:ident: $remove_doc:tt;)?
         $(delete $delete:ident -> $delete_payload:ident: $delete_doc:tt;
           restore $restore:ident -> $restore_payload:ident: $restore_doc:tt;)?
@@ -29,13 +29,13 @@ macro_rules! records {
             }
         })?
 
-        $crate::payload::payload! {
+        $($crate::payload::payload! {
             /// What came of changing a record.
             $update_payload {
                 /// The record as it is now; null when the change was refused.
                 $kind: $kind::Entity
             }
-        }
+        })?
 
         $($crate::payload::payload! {
             /// What came of removing a record.
@@ -108,7 +108,7 @@ macro_rules! records {
                 Ok($crate::edit::create::<$kind::Entity>(ctx, once, row).await?.into())
             })?
 
-            #[doc = $update_doc]
+            $(#[doc = $update_doc]
             #[graphql(guard = $crate::context::Can(entity::access::Permission::$permission))]
             async fn $update(
                 &self,
@@ -122,7 +122,7 @@ macro_rules! records {
             ) -> Result<$update_payload, $crate::error::Fault> {
                 let target = $crate::edit::target!($permission, $update, id, expected_version);
                 Ok(target.update::<$kind::Entity>(ctx, input.row()).await?.into())
-            }
+            })?
 
             $(#[doc = $remove_doc]
             #[graphql(guard = $crate::context::Can(entity::access::Permission::$permission))]

@@ -1,5 +1,6 @@
 //! A user's place in a team. Invariant: a user is in a team once.
 
+use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
 
 use super::{team, user};
@@ -34,4 +35,20 @@ catalog! {
     user: one::<user::Entity>(Column::UserId),
     /// Since when.
     created_at: instant(Column::CreatedAt),
+}
+
+/// Who is in one of the teams, each once.
+///
+/// # Errors
+/// The database.
+pub async fn users_of(db: &impl ConnectionTrait, teams: &[TeamId]) -> Result<Vec<UserId>, DbErr> {
+    if teams.is_empty() {
+        return Ok(Vec::new());
+    }
+    let users = Entity::find()
+        .select_only()
+        .distinct()
+        .column(Column::UserId)
+        .filter(Column::TeamId.is_in(teams.iter().copied()));
+    users.into_tuple().all(db).await
 }

@@ -11,8 +11,8 @@ use sea_orm::entity::prelude::*;
 
 use super::session::Ending;
 use super::{
-    AccessError, Actor, Role, Viewer, absence, grant, membership, password, password_reset,
-    position, role, session,
+    AccessError, Actor, Role, Viewer, absence, grant, membership, organisation, password,
+    password_reset, position, role, session,
 };
 use crate::catalog::catalog;
 use crate::customers::{parse_email, parse_language, parse_required, parse_zone};
@@ -324,6 +324,21 @@ pub async fn set_language(
     let mut row = row.ok_or(AccessError::NoSuchUser)?;
     row.language = language.map(parse_language).transpose()?;
     save::<Entity>(txn, row, actor, now).await
+}
+
+/// The zone that a user lives in; the organisation's where they have not chosen, or it is about nobody.
+///
+/// # Errors
+/// The database.
+pub async fn zone_of(db: &impl ConnectionTrait, user: Option<UserId>) -> Result<Tz, Error> {
+    let user = match user {
+        Some(id) => Entity::find_by_id(id).one(db).await?,
+        None => None,
+    };
+    match user.and_then(|user| user.zone()) {
+        Some(zone) => Ok(zone),
+        None => Ok(organisation::get(db).await?.zone()),
+    }
 }
 
 /// Notes in which zone a user lives; in the organisation's when `time_zone` is absent.

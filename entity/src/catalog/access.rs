@@ -61,13 +61,20 @@ impl Record {
             (_, Some(needed)) => {
                 let reached = self.reached(viewer, needed, false);
                 let own = self.own.map(|own| self.column(own).eq(viewer.user));
-                match own.or_else(|| self.attended.map(|list| self.attends(list, viewer))) {
+                let attended = || self.attended_by(viewer).map(|list| self.attends(list, viewer));
+                match own.or_else(attended) {
                     Some(own) if !reached.is_empty() => Condition::any().add(reached).add(own),
                     _ => reached,
                 }
             }
             (_, None) => Condition::all(),
         }
+    }
+
+    /// The table of those who take part, where the viewer sees what they take part in: an API key reads what it is for
+    /// and nothing else.
+    pub(super) fn attended_by(&self, viewer: &Viewer) -> Option<Attended> {
+        self.attended.filter(|_| viewer.limits().is_none())
     }
 
     /// Whether the viewer takes part in a row.

@@ -163,7 +163,7 @@ impl Record {
     /// Whether the viewer may read any of it; otherwise there is nothing to ask for.
     #[must_use]
     pub fn is_readable(&self, viewer: &Viewer) -> bool {
-        let is_for_anybody = self.own.is_some() || self.attended.is_some();
+        let is_for_anybody = self.own.is_some() || self.attended_by(viewer).is_some();
         is_for_anybody || self.read.is_none_or(|needed| viewer.may(needed))
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
 
+use crate::api_keys::secret;
 use crate::files::{get, header};
 use crate::given::{self, CREATE_APPOINTMENT, CREATE_CALL, CREATE_TASK, HOLD_APPOINTMENT, role};
 
@@ -182,6 +183,18 @@ on_both_stacks! {
         assert_eq!(starts(app, other, "2026-11-09", 1).await, ["2026-11-09T09:00"]);
         app.advance(TimeDelta::days(6) + TimeDelta::hours(7));
         assert_eq!((reminded(app, guest).await, reminded(app, other).await), (0, 2));
+    }
+
+    /// An API key reads what it is for: that its owner takes part lets it see nothing.
+    async fn a_key_sees_no_appointments_without_the_permission(app: App) {
+        meet(app, "2026-11-09T09:00:00Z", json!({})).await;
+        let list = "{ appointments { totalCount nodes { attendees { response } } } }";
+        let other = secret(app, &["READ_PRODUCTS"]).await;
+        assert_eq!(app.send_as(Some(&other), list, json!({})).await.error_code(), Some("FORBIDDEN"));
+        let reader = secret(app, &["READ_APPOINTMENTS"]).await;
+        let seen = app.send_as(Some(&reader), list, json!({})).await;
+        assert_eq!(seen.data["appointments"]["totalCount"], 1);
+        assert_eq!(seen.data["appointments"]["nodes"][0]["attendees"].as_array().map(Vec::len), Some(1));
     }
 
     /// An appointment that is moved nearer than its reminder is reminded of at once, and one that is called off, deleted

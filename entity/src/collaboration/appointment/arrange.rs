@@ -4,7 +4,6 @@
 //! transaction.
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::entity::prelude::*;
 use serde_json::json;
@@ -12,8 +11,8 @@ use serde_json::json;
 use super::attendee::{self, Invited, Response};
 use super::part::{self, Part};
 use super::{ActiveModel, Entity, Model, When};
-use crate::access::{Actor, organisation, user};
-use crate::automation::{event, message};
+use crate::access::{Actor, user};
+use crate::automation::message;
 use crate::collaboration::reminder;
 use crate::customers::parse_zone;
 use crate::edit;
@@ -81,7 +80,7 @@ pub async fn arrange(
     ensure_organizer(txn, new.organizer).await?;
     let zone = match new.time_zone.as_deref() {
         Some(zone) => parse_zone(zone)?,
-        None => zone_of(txn, new.organizer).await?,
+        None => user::zone_of(txn, new.organizer).await?,
     };
     let remind = reminder::seconds(&new.remind)?;
     let (start, minutes, all_day) = new.when.local(zone);
@@ -237,18 +236,6 @@ pub(super) async fn announce(
     message::plan_meetings(txn, customer, &theirs, row.sequence, actor, now).await
 }
 
-/// Notes something that happened to an appointment, and writes it.
-pub(super) async fn save(
-    txn: &impl ConnectionTrait,
-    row: Model,
-    kind: event::Kind,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    edit::note(txn, kind, &row, actor, now).await?;
-    edit::save::<Entity>(txn, row, actor, now).await
-}
-
 async fn ensure_organizer(
     txn: &impl ConnectionTrait,
     organizer: Option<UserId>,
@@ -257,12 +244,4 @@ async fn ensure_organizer(
         true => Ok(()),
         false => Err(Error::no_such::<user::Entity>().at(&["input", "organizerId"])),
     }
-}
-
-/// The zone that a user lives in.
-async fn zone_of(txn: &impl ConnectionTrait, user: Option<UserId>) -> Result<Tz, Error> {
-    let organisation = organisation::get(txn).await?.zone();
-    let Some(id) = user else { return Ok(organisation) };
-    let user = user::Entity::find_by_id(id).one(txn).await?;
-    Ok(user.and_then(|user| user.zone()).unwrap_or(organisation))
 }

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ActiveEnum, QuerySelect};
 
-use super::arrange::{announce, fit, save};
+use super::arrange::{announce, fit};
 use super::attendee::{self, Response};
 use super::part::{self, Part};
 use super::{Column, Entity, Model, State};
@@ -86,7 +86,8 @@ pub async fn turn(
     if state == State::Cancelled && row.rule.is_some() {
         cancel_exceptions(txn, &row, actor, now).await?;
     }
-    let row = save(txn, row, kind, actor, now).await?;
+    edit::note(txn, kind, &row, actor, now).await?;
+    let row = edit::save::<Entity>(txn, row, actor, now).await?;
     if state == State::Cancelled {
         announce(txn, &row, actor, now).await?;
     }

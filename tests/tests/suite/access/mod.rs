@@ -405,7 +405,8 @@ on_both_stacks! {
         for (name, request) in mutations {
             let reply = app.send_as(Some(&key), request, json!({})).await;
             let is_harmless = FOR_KEYS.iter().any(|(known, _)| match *known {
-                "export" => name.starts_with("export"),
+                // Who takes part sees appointments without the permission, though not by a key.
+                "export" => name.starts_with("export") && name != "exportAppointments",
                 known => name == known,
             });
             assert_eq!(reply.error_code() == Some("FORBIDDEN"), !is_harmless, "{request}: {reply:?}");

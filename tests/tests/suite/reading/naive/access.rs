@@ -1,7 +1,7 @@
 //! Who sees which rows.
 
 use entity::access::{Permission, Scope};
-use entity::catalog::{Belongs, Record};
+use entity::catalog::{Attended, Belongs, Record};
 use uuid::Uuid;
 
 use super::Naive;
@@ -10,8 +10,13 @@ use crate::reading::rows::{Cell, Row};
 impl Naive<'_> {
     /// Whether the viewer sees any row of a kind.
     pub(super) fn sees(&self, record: &Record) -> bool {
-        let is_for_anybody = record.own.is_some() || record.attended.is_some();
+        let is_for_anybody = record.own.is_some() || self.attended(record).is_some();
         is_for_anybody || record.read.is_none_or(|needed| self.viewer.may(needed))
+    }
+
+    /// Where it stands who takes part in a row; nowhere for an API key.
+    fn attended(&self, record: &Record) -> Option<Attended> {
+        record.attended.filter(|_| self.viewer.limits().is_none())
     }
 
     /// Whether the viewer sees a row.
@@ -30,7 +35,7 @@ impl Naive<'_> {
         let own = |column: &str| row[column] == Cell::Id(self.viewer.user.0);
         record.read.is_none_or(|needed| self.reaches(record, row, needed, false))
             || record.own.is_some_and(own)
-            || record.attended.is_some_and(|list| {
+            || self.attended(record).is_some_and(|list| {
                 let mut attendees = self.rows.of(list.table).iter();
                 let viewer = Cell::Id(self.viewer.user.0);
                 attendees.any(|one| one[list.row] == row["id"] && one[list.user] == viewer)
