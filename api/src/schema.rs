@@ -9,8 +9,8 @@ use crate::access::{
     TeamMutation, UserMutation, UserQuery,
 };
 use crate::automation::{
-    ContactPolicyMutation, ContactPolicyQuery, ExplainQuery, JobMutation, WebhookMutation,
-    WorkflowMutation, WorkflowQuery, WorkflowRunsMutation,
+    ContactPolicyMutation, ContactPolicyQuery, ExplainQuery, ForecastMutation, ForecastQuery,
+    JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery, WorkflowRunsMutation,
 };
 use crate::collaboration::{
     AppointmentEditMutation, AppointmentMutation, CalendarFeedMutation, CalendarQuery,
@@ -99,6 +99,7 @@ struct AutomationMutations(
     JobMutation,
     WebhookMutation,
     WorkflowMutation,
+    ForecastMutation,
     WorkflowRunsMutation,
     ContactPolicyMutation,
 );
@@ -117,6 +118,7 @@ pub struct Query(
     DownloadQuery,
     NotificationQuery,
     CalendarQuery,
+    ForecastQuery,
     WorkflowQuery,
     ContactPolicyQuery,
     ExplainQuery,

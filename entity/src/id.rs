@@ -228,6 +228,8 @@ ids! {
     WorkflowRunId = "run";
     /// What happened in a step of a run.
     WorkflowStepId = "wst";
+    /// A forecast of a workflow that was kept.
+    WorkflowForecastId = "wff";
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const NOT_AUDITED: [&str; 5] = ["ledger_entry", "allocation", "message", "job", 
 
 /// Columns that follow from others, count changes, or note that a record is used or was looked at; so do all whose name
 /// ends with `_key`.
-const SKIPPED: [&str; 10] = [
+const SKIPPED: [&str; 11] = [
     "id",
     "created_at",
     "created_by",
@@ -27,6 +27,7 @@ const SKIPPED: [&str; 10] = [
     "used_at",
     "look_at",
     "noted_at",
+    "planned",
 ];
 
 /// Parts of the names of columns whose values nobody may read, not even in the audit log.

@@ -51,6 +51,7 @@ mod m20261126_000121_assignment;
 mod m20261126_000122_rates;
 mod m20261127_000130_appointments;
 mod m20261127_000131_calendar_feed;
+mod m20261127_000132_forecasts;
 mod search;
 mod step;
 
@@ -100,6 +101,7 @@ impl MigratorTrait for Migrator {
             m20261126_000122_rates,
             m20261127_000130_appointments,
             m20261127_000131_calendar_feed,
+            m20261127_000132_forecasts,
         ]
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use entity::access::{Calendar, Viewer, organisation};
+use entity::access::audit::Origin;
+use entity::access::{Actor, Calendar, Viewer, organisation};
 use entity::automation::workflow::advance::{self, Engine as Advancing};
 use entity::automation::workflow::performer::performers;
 use entity::automation::workflow::{calendar, run};
@@ -111,7 +112,8 @@ impl Engine {
         only: Option<WorkflowRunId>,
         now: DateTime<Utc>,
     ) -> Result<usize, entity::Error> {
-        let advanced = self.db.write(move |txn| {
+        let origin = Origin::new(Actor::System, now);
+        let advanced = self.db.write_as(&origin, move |txn| {
             async move {
                 let ground = Ground::of(txn, now).await?;
                 let (scope, zone) = (ground.scope(), ground.zone);

@@ -2,6 +2,7 @@
 
 use entity::access::password_reset::Purpose;
 use entity::automation::message::{self, Kind};
+use entity::automation::workflow::Definition;
 use entity::id::PasswordResetId;
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
@@ -66,6 +67,35 @@ impl Letter {
             all.extend(receipts.into_iter().zip(found));
         }
         Ok(all)
+    }
+
+    /// The letters of messages that a workflow would plan by `definition`, in their order. `None` where the record is gone.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn foreseen(
+        db: &impl ConnectionTrait,
+        definition: &Definition,
+        messages: &[message::Model],
+    ) -> Result<Vec<Option<Self>>, entity::Error> {
+        let is_written = |message: &&message::Model| message.kind == Kind::Workflow;
+        let (texts, receipts): (Vec<_>, Vec<_>) = messages.iter().partition(is_written);
+        let cloned =
+            |messages: Vec<&message::Model>| messages.into_iter().cloned().collect::<Vec<_>>();
+        let (texts, receipts) = (cloned(texts), cloned(receipts));
+        let version = texts.first().and_then(|message| message.version_id);
+        let version = version.map(|version| (version, definition.clone()));
+        let mut texts = written::by(db, &texts, version).await?.into_iter();
+        let mut receipts = match receipts.is_empty() {
+            true => Vec::new(),
+            false => receipt::letters(db, &receipts).await?,
+        }
+        .into_iter();
+        let letter = |message: &message::Model| match message.kind {
+            Kind::Workflow => Some(Self::Written(Box::new(texts.next()??))),
+            _ => Some(Self::Receipt(Box::new(receipts.next()??))),
+        };
+        Ok(messages.iter().map(letter).collect())
     }
 
     /// Who sends it.

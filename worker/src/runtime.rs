@@ -17,6 +17,7 @@ use object_store::ObjectStore;
 use sea_orm::{ActiveEnum, Iterable};
 use tokio_util::sync::CancellationToken;
 
+use crate::automation::forecast;
 use crate::collaboration::export;
 use crate::collaboration::upkeep::Upkeep;
 use crate::config::{ConfigError, Stack};
@@ -201,6 +202,7 @@ impl Jobs {
                 job::Kind::Export => {
                     export::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
                 }
+                job::Kind::Forecast => forecast::run(&self.db, &self.clock, &job, self.lease).await,
                 // It was done when it was written down.
                 job::Kind::UpsertCustomers | job::Kind::UndoImport => Ok(()),
             };

@@ -28,6 +28,8 @@ choice! {
         DeleteCustomers,
         /// Writes a list into a file.
         Export,
+        /// Foresees what would come of a workflow, and keeps it with the workflow.
+        Forecast,
     }
 }
 

@@ -11,6 +11,6 @@ pub use job::{JobKind, JobMutation, JobState};
 pub use message::{MessageClass, MessageKind, MessageReason, MessageState};
 pub use webhook::{WebhookDeliveryState, WebhookMutation};
 pub use workflow::{
-    WorkflowMutation, WorkflowQuery, WorkflowRunState, WorkflowRunsMutation, WorkflowState,
-    WorkflowStepOutcome,
+    ForecastMutation, ForecastQuery, WorkflowMutation, WorkflowQuery, WorkflowRunState,
+    WorkflowRunsMutation, WorkflowState, WorkflowStepOutcome,
 };

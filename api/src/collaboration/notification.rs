@@ -39,6 +39,9 @@ choice! {
         /// You have something to do: a reminder of a task or a call of yours. Its detail is `DUE`, or `LATE` when it
         /// comes later than it was meant to.
         Reminder,
+        /// A workflow that you published stands still, since it was about to send customers more than was foreseen. Its detail
+        /// is the workflow's name.
+        WorkflowHeld,
     }
 }
 

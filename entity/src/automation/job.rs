@@ -44,6 +44,8 @@ pub enum Kind {
     DeleteCustomers,
     /// Writes a list into a file.
     Export,
+    /// Foresees what would come of a workflow.
+    Forecast,
 }
 
 /// How far a job has come.

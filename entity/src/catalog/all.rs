@@ -9,7 +9,7 @@ use crate::access::{
 };
 use crate::automation::gate::holiday;
 use crate::automation::webhook::{delivery, endpoint};
-use crate::automation::workflow::{run, step, version};
+use crate::automation::workflow::{forecast, run, step, version};
 use crate::automation::{job, message, workflow};
 use crate::collaboration::appointment::attendee;
 use crate::collaboration::{
@@ -24,7 +24,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 46] {
+pub fn records() -> [&'static Record; 47] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -72,6 +72,7 @@ pub fn records() -> [&'static Record; 46] {
         version::Entity::record(),
         run::Entity::record(),
         step::Entity::record(),
+        forecast::Entity::record(),
     ]
 }
 

@@ -29,6 +29,7 @@ mod figure;
 mod given;
 mod house;
 mod imports;
+mod latency;
 mod machine;
 mod memory;
 mod pace;
@@ -76,6 +77,7 @@ fn all() -> Vec<Figure> {
         workflows::EMBEDDED,
         workflows::PRODUCTION,
         workflows::FORECAST,
+        latency::FIGURE,
         memory::FIGURE,
     ];
     all.extend(reads::million::FIGURES);

@@ -11,7 +11,7 @@ use entity::automation::message::{Class, Content, Send, To};
 use entity::automation::workflow::advance::Engine as Advancing;
 use entity::automation::workflow::definition::{Action, Reentry, Step, Trigger, Wait};
 use entity::automation::workflow::performer::performers;
-use entity::automation::workflow::simulate::{Question, simulate};
+use entity::automation::workflow::simulate::{Question, Which, definition, simulate};
 use entity::automation::workflow::{self, Definition, Running, StepMap, run};
 use entity::catalog::Scope;
 use entity::customers::custom::CustomFields;
@@ -97,7 +97,7 @@ impl Sleeping {
         let file = receivables(4 * scale.receipts, false);
         import(&rapport, file.into_bytes(), Options::default()).await?;
         let steps = vec![step("wait", wait(1)), step("end", Action::End)];
-        let workflow = published(&rapport, steps).await?;
+        let workflow = published(&rapport, Trigger::Manual, steps).await?;
         let (db, now) = (rapport.db.reader(), rapport.clock.now());
         let customers = customer::Entity::find().all(db).await?;
         let version_id = workflow.active_id.ok_or("the workflow was not published")?;
@@ -194,7 +194,7 @@ async fn forecast(house: &House, scale: Scale) -> Result<Reading, Failure> {
         step("half", wait(180)),
         step("last", send()),
     ];
-    let id = published(&rapport, steps).await?.id;
+    let id = published(&rapport, Trigger::Manual, steps).await?.id;
     let from = rapport.clock.now();
     let question = Question { from, until: from + TimeDelta::days(365), records: None };
     // The most that the process ever had begins anew.
@@ -208,7 +208,8 @@ async fn forecast(house: &House, scale: Scale) -> Result<Reading, Failure> {
     let custom = CustomFields::loaded(&snapshot).await?;
     let scope = Scope { viewer: &viewer, backend, custom: &custom };
     let engine = Advancing { performers: &performers(), scope, zone };
-    let forecast = simulate(&engine, &snapshot, id, &question).await?;
+    let definition = definition(&snapshot, id, Which::Draft).await?;
+    let forecast = simulate(&engine, &snapshot, (id, &definition), &question).await?;
     snapshot.rollback().await?;
     let done = usize::try_from(forecast.runs)?;
     let pace = Pace { done, took: began.elapsed() };
@@ -230,12 +231,16 @@ fn peak_mb() -> Result<f64, Failure> {
     Ok(kib.parse::<f64>()? * 1024.0 / 1_000_000.0)
 }
 
-/// A workflow for customers that somebody starts.
-async fn published(rapport: &Rapport, steps: Vec<Step>) -> Result<workflow::Model, Failure> {
+/// A workflow for customers.
+pub async fn published(
+    rapport: &Rapport,
+    trigger: Trigger,
+    steps: Vec<Step>,
+) -> Result<workflow::Model, Failure> {
     let now = rapport.clock.now();
     let definition = Definition {
         record: "Customer".to_owned(),
-        trigger: Trigger::Manual,
+        trigger,
         condition: Value::Null,
         goal: Value::Null,
         reentry: Reentry::Always,

@@ -7,8 +7,8 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 use super::App;
 
 impl App {
-    /// How many rows are due, or on their way.
-    pub(super) async fn unfinished(&self) -> u64 {
+    /// How many rows of which kinds are due, or on their way.
+    pub(super) async fn unfinished(&self) -> Vec<(&'static str, u64)> {
         use entity::automation::webhook::delivery;
         use entity::automation::workflow::run;
         use entity::automation::{event, job};
@@ -22,16 +22,17 @@ impl App {
         let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
         let runs = run::Entity::find().filter(run::Column::DueAt.lte(self.clock.now()));
         let counts = [
-            job::Entity::find().filter(jobs).count(reader).await,
-            event::pending(reader).await,
-            entity::collaboration::notification::pending(reader).await,
-            messages.filter(due).count(reader).await,
-            delivery::due(reader, self.clock.now()).await,
-            runs.count(reader).await,
-            overdue::is_due(reader, self.clock.now()).await.map(u64::from),
-            reminder::is_due(reader, self.clock.now()).await.map(u64::from),
+            ("jobs", job::Entity::find().filter(jobs).count(reader).await),
+            ("events", event::pending(reader).await),
+            ("notifications", entity::collaboration::notification::pending(reader).await),
+            ("messages", messages.filter(due).count(reader).await),
+            ("webhooks", delivery::due(reader, self.clock.now()).await),
+            ("runs", runs.count(reader).await),
+            ("overdue", overdue::is_due(reader, self.clock.now()).await.map(u64::from)),
+            ("reminders", reminder::is_due(reader, self.clock.now()).await.map(u64::from)),
         ];
-        counts.into_iter().map(|count| count.expect("a count")).sum()
+        let counts = counts.into_iter().map(|(kind, count)| (kind, count.expect("a count")));
+        counts.filter(|(_, count)| *count > 0).collect()
     }
 
     /// Stops everything, and checks what must always hold.

@@ -330,12 +330,12 @@ impl App {
     /// When that takes longer than half a minute.
     pub async fn drain(&self) {
         for _ in 0..1_500 {
-            if self.unfinished().await == 0 {
+            if self.unfinished().await.is_empty() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("work is left that is due: {} rows", self.unfinished().await);
+        panic!("work is left that is due: {:?}", self.unfinished().await);
     }
 
     /// Turns the clock.

@@ -1,3 +1,4 @@
-//! What workflows send to customers.
+//! What workflows send to customers, and what would come of them.
 
+pub mod forecast;
 pub mod written;

@@ -38,11 +38,29 @@ pub async fn letters(
     if messages.is_empty() {
         return Ok(Vec::new());
     }
+    let wanted: HashSet<_> = messages.iter().filter_map(|message| message.version_id).collect();
+    let versions =
+        version::Entity::find().filter(version::Column::Id.is_in(wanted)).all(db).await?;
+    let known = versions.into_iter().filter_map(|version| {
+        Some((version.id, Definition::deserialize(&version.definition).ok()?))
+    });
+    by(db, messages, known).await
+}
+
+/// The letters of `messages` by what their versions do, in their order. `None` where what they are about is gone.
+///
+/// # Errors
+/// The database.
+pub async fn by(
+    db: &impl ConnectionTrait,
+    messages: &[message::Model],
+    versions: impl IntoIterator<Item = (WorkflowVersionId, Definition)>,
+) -> Result<Vec<Option<Letter>>, entity::Error> {
     let organisation = organisation::get(db).await?;
     let now = messages.iter().map(|message| message.created_at).max().unwrap_or_default();
     let calendar = Calendar::at(now, organisation.zone());
     let viewer = Viewer::rapport(db.get_database_backend(), calendar);
-    let steps = steps(db, messages).await?;
+    let steps = steps(versions);
     let customers: Vec<_> = messages.iter().filter_map(|message| message.customer_id).collect();
     let reached = reach(db, &customers).await?;
     let mut asked = HashMap::<&str, (&'static Record, HashSet<String>, Vec<Uuid>)>::new();
@@ -94,28 +112,21 @@ fn step_of<'a>(steps: &'a Steps, message: &message::Model) -> Option<&'a (&'stat
     steps.get(&(message.version_id?, message.step.clone()?))
 }
 
-/// What the steps of messages send.
-async fn steps(
-    db: &impl ConnectionTrait,
-    messages: &[message::Model],
-) -> Result<Steps, entity::Error> {
-    let wanted: HashSet<_> = messages.iter().filter_map(|message| message.version_id).collect();
-    let versions =
-        version::Entity::find().filter(version::Column::Id.is_in(wanted)).all(db).await?;
+/// What the steps of versions send.
+fn steps(versions: impl IntoIterator<Item = (WorkflowVersionId, Definition)>) -> Steps {
     let mut steps = HashMap::new();
-    for version in versions {
-        let Ok(definition) = Definition::deserialize(&version.definition) else { continue };
+    for (version, definition) in versions {
         let Some(record) = by_name(&definition.record) else { continue };
         for step in definition.steps {
             if let Action::Do { what, with } = &step.action
                 && what == "send"
                 && let Ok(send) = Send::deserialize(with)
             {
-                steps.insert((version.id, step.key), (record, send));
+                steps.insert((version, step.key), (record, send));
             }
         }
     }
-    Ok(steps)
+    steps
 }
 
 /// What fields hold, as it is frozen with a message; what holds nothing is left out.

@@ -7,11 +7,14 @@ use async_graphql::{ID, InputObject, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::access::user;
 use entity::automation::message;
-use entity::automation::workflow::run;
+use entity::automation::workflow::post::Foreseen;
 use entity::automation::workflow::simulate::{Forecast, Question};
-use entity::catalog::{global, named};
-use entity::id::UserId;
+use entity::automation::workflow::{Definition, run};
+use entity::catalog::{by_name, global, named};
+use entity::customers::customer;
+use entity::id::{CustomerId, Id, ReceiptId, UserId};
 use sea_orm::{ActiveEnum, Iterable};
+use worker::document::Rendered;
 
 use super::{WorkflowRunState, WorkflowStepOutcome};
 use crate::automation::MessageReason;
@@ -42,7 +45,7 @@ impl SimulateWorkflowInput {
     }
 }
 
-/// What would come of a workflow's draft. Nothing was done.
+/// What would come of a workflow. Nothing was done.
 #[derive(SimpleObject)]
 pub struct WorkflowForecast {
     /// How many runs would begin, at most 100,000.
@@ -57,6 +60,15 @@ pub struct WorkflowForecast {
     pub effects: i32,
     /// How much would go to customers.
     pub sent: i32,
+    /// How many customers would get something.
+    pub customers: i32,
+    /// The ten customers who would get most, and how much.
+    pub busiest: Vec<ForecastCustomer>,
+    /// The first 20 messages that would go to customers, and the first 20 that would not, as they would be written.
+    pub messages: Vec<ForecastMessage>,
+    /// Who would get how much.
+    #[graphql(skip)]
+    pub reached: HashMap<CustomerId, u64>,
     /// How much would not go to customers, and why.
     pub suppressed: Vec<ForecastReason>,
     /// How often something for customers would be put off, and why.
@@ -79,7 +91,7 @@ pub struct ForecastState {
 }
 
 /// How often something would come of a step.
-#[derive(SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct ForecastStep {
     /// The step, by its key.
     pub step: String,
@@ -116,6 +128,42 @@ pub struct ForecastUser {
     pub effects: i32,
 }
 
+/// How much would go to a customer.
+#[derive(SimpleObject)]
+pub struct ForecastCustomer {
+    /// Who; null when you may not see them.
+    pub customer: Among<customer::Entity>,
+    /// How much.
+    pub sent: i32,
+}
+
+/// A message that would go to a customer, or would not.
+#[derive(SimpleObject)]
+pub struct ForecastMessage {
+    /// When that would be decided.
+    pub at: DateTime<Utc>,
+    /// Whom it would be for; null when you may not see them.
+    pub customer: Among<customer::Entity>,
+    /// The id of the record that it would be about, for `node`.
+    pub record_id: ID,
+    /// The step that says what is in it, by its key; null for a receipt.
+    pub step: Option<String>,
+    /// Why it would not go; null when it would.
+    pub suppressed: Option<MessageReason>,
+    /// The address that it would go to; null when there is none.
+    pub recipient: Option<String>,
+    /// The language that it would be written in; null when it could not be written.
+    pub language: Option<String>,
+    /// Its subject line; null when it could not be written.
+    pub subject: Option<String>,
+    /// What it would say as plain text; null when it could not be written.
+    pub text: Option<String>,
+    /// The same as HTML, for a frame without scripts; null when it could not be written.
+    pub html: Option<String>,
+    /// What is wrong with its wording for this customer; null when nothing is.
+    pub problem: Option<String>,
+}
+
 /// Something that would be done.
 #[derive(SimpleObject)]
 pub struct ForecastEffect {
@@ -140,13 +188,134 @@ pub struct SimulateWorkflowPayload {
     pub user_errors: Vec<UserError>,
 }
 
+/// What would come of a workflow by one version and by another.
+#[derive(SimpleObject)]
+pub struct CompareSimulationsPayload {
+    /// What would come of the one; null when it was refused.
+    pub before: Option<WorkflowForecast>,
+    /// What would come of the other; null when it was refused.
+    pub after: Option<WorkflowForecast>,
+    /// What would be different; null when it was refused.
+    pub difference: Option<ForecastDifference>,
+    /// Why they were not compared; empty on success.
+    pub user_errors: Vec<UserError>,
+}
+
+/// What would be different: the figures of the other version less those of the one.
+#[derive(SimpleObject)]
+pub struct ForecastDifference {
+    /// How many more runs would begin; fewer when it is negative, as with all of these.
+    pub runs: i32,
+    /// How much more would be done.
+    pub effects: i32,
+    /// How much more would go to customers.
+    pub sent: i32,
+    /// How many customers would get something only by the one version.
+    pub customers_lost: i32,
+    /// How many customers would get something only by the other version.
+    pub customers_gained: i32,
+    /// What would happen more or less often in a step, in the order of the steps; what would not change is left out.
+    pub steps: Vec<ForecastStep>,
+}
+
+impl ForecastDifference {
+    /// What is different.
+    pub fn between(before: &WorkflowForecast, after: &WorkflowForecast) -> Self {
+        let only = |one: &WorkflowForecast, other: &WorkflowForecast| {
+            let only = one.reached.keys().filter(|id| !other.reached.contains_key(*id));
+            number(only.count() as u64)
+        };
+        let mut steps = Vec::<ForecastStep>::new();
+        let signed = [(after, 1), (before, -1)].into_iter();
+        for (step, sign) in
+            signed.flat_map(|(forecast, sign)| forecast.steps.iter().map(move |step| (step, sign)))
+        {
+            let same = |known: &&mut ForecastStep| {
+                known.step == step.step && known.outcome == step.outcome
+            };
+            match steps.iter_mut().find(same) {
+                Some(known) => known.times += sign * step.times,
+                None => steps.push(ForecastStep { times: sign * step.times, ..step.clone() }),
+            }
+        }
+        steps.retain(|step| step.times != 0);
+        Self {
+            runs: after.runs - before.runs,
+            effects: after.effects - before.effects,
+            sent: after.sent - before.sent,
+            customers_lost: only(before, after),
+            customers_gained: only(after, before),
+            steps,
+        }
+    }
+}
+
+/// A message as it would be written.
+pub struct Written {
+    /// Where it would go.
+    pub recipient: Option<String>,
+    /// What it would say, or what is wrong with its wording.
+    pub rendered: Result<Rendered, String>,
+}
+
+/// How many of the customers who would get most are named.
+const BUSIEST: usize = 10;
+
 fn number(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-impl From<Forecast> for WorkflowForecast {
-    fn from(forecast: Forecast) -> Self {
+/// The messages of a forecast, as far as they were written.
+fn messages(
+    foreseen: Vec<Foreseen>,
+    definition: &Definition,
+    written: Vec<Option<Written>>,
+) -> Vec<ForecastMessage> {
+    let customers = foreseen.iter().filter_map(|foreseen| foreseen.message.customer_id);
+    let together = Arc::new(Together::of(customers.map(|customer| customer.0).collect()));
+    let written = written.into_iter().chain(std::iter::repeat_with(|| None));
+    let kind = by_name(&definition.record).map(|record| record.prefix);
+    let message = |(foreseen, written): (Foreseen, Option<Written>)| {
+        let Foreseen { at, message, held } = foreseen;
+        let prefix = match message.kind {
+            message::Kind::Workflow => kind.unwrap_or_default(),
+            _ => ReceiptId::PREFIX,
+        };
+        let (recipient, rendered) =
+            written.map_or((None, None), |written| (written.recipient, Some(written.rendered)));
+        let (rendered, problem) = match rendered {
+            Some(Ok(rendered)) => (Some(rendered), None),
+            Some(Err(problem)) => (None, Some(problem)),
+            None => (None, None),
+        };
+        let said = |part: fn(Rendered) -> String| rendered.clone().map(part);
+        ForecastMessage {
+            at,
+            customer: Among::of(&together, message.customer_id.map(|customer| customer.0)),
+            record_id: global(prefix, message.subject_id).into(),
+            step: message.step,
+            suppressed: held.map(Into::into),
+            recipient,
+            language: said(|rendered| rendered.language),
+            subject: said(|rendered| rendered.subject),
+            text: said(|rendered| rendered.text),
+            html: said(|rendered| rendered.html),
+            problem,
+        }
+    };
+    foreseen.into_iter().zip(written).map(message).collect()
+}
+
+impl WorkflowForecast {
+    /// As it is shown, with its messages as far as they were written.
+    pub fn new(forecast: Forecast, definition: &Definition, written: Vec<Option<Written>>) -> Self {
         let Forecast { runs, more, states, steps, effects, hours, users, sample, .. } = forecast;
+        let mut busiest =
+            forecast.customers.iter().map(|(id, sent)| (*id, *sent)).collect::<Vec<_>>();
+        busiest.sort_by_key(|(customer, sent)| (std::cmp::Reverse(*sent), *customer));
+        busiest.truncate(BUSIEST);
+        let named = busiest.iter().map(|(customer, _)| customer.0).collect();
+        let named = Arc::new(Together::of(named));
         let reasons = |times: HashMap<message::Reason, u64>| {
             let mut times = times.into_iter().collect::<Vec<_>>();
             times.sort_by_key(|(reason, times)| (std::cmp::Reverse(*times), reason.to_value()));
@@ -177,6 +346,16 @@ impl From<Forecast> for WorkflowForecast {
                 .collect(),
             effects: number(effects),
             sent: number(forecast.sent),
+            customers: number(forecast.customers.len() as u64),
+            busiest: busiest
+                .into_iter()
+                .map(|(customer, sent)| ForecastCustomer {
+                    customer: Among::of(&named, Some(customer.0)),
+                    sent: number(sent),
+                })
+                .collect(),
+            messages: messages(forecast.messages, definition, written),
+            reached: forecast.customers,
             suppressed: reasons(forecast.held),
             deferred: reasons(forecast.deferred),
             hours: hours

@@ -3,18 +3,14 @@
 mod bulk;
 mod forecast;
 mod input;
+mod simulate;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::access::Permission;
-use entity::automation::workflow::advance::Engine;
-use entity::automation::workflow::performer::performers;
-use entity::automation::workflow::simulate::simulate;
 use entity::automation::workflow::{self, StepMap, run, start};
-use entity::catalog::Scope;
-use entity::customers::custom::CustomFields;
 use entity::id::{WorkflowId, WorkflowRunId};
 use futures::FutureExt;
 
@@ -25,8 +21,8 @@ use crate::id::parse;
 use crate::payload::payload;
 
 pub use bulk::WorkflowRunsMutation;
-use forecast::{SimulateWorkflowInput, SimulateWorkflowPayload};
 use input::WorkflowDefinitionInput;
+pub use simulate::{ForecastMutation, ForecastQuery};
 
 choice! {
     /// What becomes of a workflow's triggers.
@@ -35,6 +31,9 @@ choice! {
         Draft,
         /// Its triggers start runs.
         Active,
+        /// Its triggers start runs, and runs stand still, since it had more for customers than was foreseen: see its problem.
+        /// `resumeWorkflow` lets them go on.
+        Held,
         /// Nothing starts, and runs stand still.
         Paused,
         /// Nothing starts; runs come to their end.
@@ -173,35 +172,6 @@ impl WorkflowQuery {
             Err(errors) => errors,
         };
         Ok(ValidateWorkflowPayload { user_errors })
-    }
-
-    /// What would come of a workflow's draft: who would get what and when, over the records as they are and as far as you see
-    /// them, on a clock that is turned by hand. Nothing is done, and nothing happens meanwhile that a step waits for.
-    #[graphql(guard = "CanAll(Permission::WriteWorkflows)", complexity = "1000 + child_complexity")]
-    async fn simulate_workflow(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The workflow's id.")] id: ID,
-        #[graphql(desc = "For when, and for whom.")] input: SimulateWorkflowInput,
-    ) -> Result<SimulateWorkflowPayload, Fault> {
-        let refuse = |user_errors| Ok(SimulateWorkflowPayload { forecast: None, user_errors });
-        let id = match parse::<WorkflowId>(&id, &["id"]) {
-            Ok(id) => id,
-            Err(errors) => return refuse(errors),
-        };
-        let (viewer, shared) = (ctx.viewer()?, ctx.shared());
-        let snapshot = shared.db.snapshot().await?;
-        let custom = CustomFields::loaded(&snapshot).await?;
-        let scope = Scope::of(&snapshot, &viewer, &custom);
-        let zone = viewer.calendar().zone;
-        let engine = Engine { performers: &performers(), scope, zone };
-        match simulate(&engine, &snapshot, id, &input.parse()).await {
-            Ok(forecast) => Ok(SimulateWorkflowPayload {
-                forecast: Some(forecast.into()),
-                user_errors: Vec::new(),
-            }),
-            Err(error) => refuse(refused(error)?),
-        }
     }
 }
 

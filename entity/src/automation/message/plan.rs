@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveEnum, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, QueryOrder, QuerySelect, TryIntoModel};
 
 use super::{ActiveModel, Class, Column, Entity, Kind, Model, State, To};
 use crate::access::Actor;
@@ -42,6 +42,11 @@ pub struct PlannedReceipt {
 }
 
 impl PlannedReceipt {
+    /// The message that it would be.
+    pub(crate) fn message(&self, now: DateTimeUtc) -> Option<Model> {
+        self.row(now).try_into_model().ok()
+    }
+
     fn row(&self, now: DateTimeUtc) -> ActiveModel {
         let effect_key = format!("receipt:{}", self.receipt.0);
         let kind = match self.kind {
@@ -257,6 +262,28 @@ pub struct Outgoing {
     pub within: TimeDelta,
 }
 
+impl Outgoing {
+    /// The message that it would be.
+    pub(crate) fn message(&self, now: DateTimeUtc) -> Option<Model> {
+        self.clone().row(now).try_into_model().ok()
+    }
+
+    fn row(self, now: DateTimeUtc) -> ActiveModel {
+        let key = format!("workflow:{}", self.cause);
+        ActiveModel {
+            class: Set(self.class),
+            channel: Set(self.channel),
+            customer_id: Set(Some(self.customer)),
+            run_id: Set(Some(self.run)),
+            version_id: Set(Some(self.version)),
+            step: Set(Some(self.step)),
+            topic: Set(self.topic),
+            expires_at: Set(now + self.within),
+            ..planned(key, Kind::Workflow, self.subject, Actor::System, now)
+        }
+    }
+}
+
 /// Plans what steps of workflows have for customers; what was planned already is left as it is.
 ///
 /// # Errors
@@ -269,21 +296,7 @@ pub(crate) async fn plan_outgoing(
     if outgoing.is_empty() {
         return Ok(());
     }
-    let rows = outgoing.into_iter().map(|one| {
-        let key = format!("workflow:{}", one.cause);
-        ActiveModel {
-            class: Set(one.class),
-            channel: Set(one.channel),
-            customer_id: Set(Some(one.customer)),
-            run_id: Set(Some(one.run)),
-            version_id: Set(Some(one.version)),
-            step: Set(Some(one.step)),
-            topic: Set(one.topic),
-            expires_at: Set(now + one.within),
-            ..planned(key, Kind::Workflow, one.subject, Actor::System, now)
-        }
-    });
-    insert(txn, rows).await
+    insert(txn, outgoing.into_iter().map(|one| one.row(now))).await
 }
 
 /// Plans mails about an appointment for those of a customer's people who take part, by who they are among the attendees,

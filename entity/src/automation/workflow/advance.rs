@@ -15,10 +15,12 @@ use super::definition::{Action, Definition};
 use super::interpreter::{Done, End, Facts, Next, Place, Waiting, next};
 use super::performer::{self, Effect, Performer};
 use super::rate::{self, Left};
-use super::{read, run, step, version};
+use super::{forecast, read, run, step, version};
 use crate::catalog::{Record, Scope, by_name};
 use crate::error::Error;
-use crate::id::{Id, WorkflowId, WorkflowRunId, WorkflowStepId, WorkflowVersionId};
+use crate::id::{
+    Id, WorkflowForecastId, WorkflowId, WorkflowRunId, WorkflowStepId, WorkflowVersionId,
+};
 
 /// How many runs are advanced in one transaction.
 pub const BATCH: u64 = 500;
@@ -53,6 +55,8 @@ pub struct Advanced {
 pub struct Version {
     pub(super) definition: Definition,
     pub(super) record: &'static Record,
+    /// What was foreseen of it.
+    pub(super) forecast: Option<WorkflowForecastId>,
 }
 
 /// A run on its way.
@@ -103,8 +107,8 @@ pub async fn due(
         Some((run.workflow_id, &**version))
     });
     let left = rate::hold(txn, limited, now).await?;
-    let Advanced { runs, steps, effects, taken } =
-        plan(engine, txn, &versions, runs, left, now).await?;
+    let advanced = watched(engine, txn, &versions, (runs, left), now).await?;
+    let Advanced { runs, steps, effects, taken } = advanced;
     rate::note(txn, &taken).await?;
     run::save(txn, runs).await?;
     for rows in steps.chunks(ROWS) {
@@ -114,6 +118,36 @@ pub async fn due(
     // A run that another one calls off is written down before.
     performer::carry_out(txn, effects, engine.scope, now).await?;
     Ok(count)
+}
+
+/// Where the `runs` are afterwards. Workflows that have more for customers than was foreseen stand still, and their runs are
+/// where they were.
+async fn watched(
+    engine: &Engine<'_>,
+    txn: &DatabaseTransaction,
+    versions: &[(WorkflowVersionId, Arc<Version>)],
+    (mut runs, left): (Vec<run::Model>, Left),
+    now: DateTime<Utc>,
+) -> Result<Advanced, Error> {
+    if versions.iter().all(|(_, version)| version.forecast.is_none()) {
+        return plan(engine, txn, versions, runs, left, now).await;
+    }
+    loop {
+        let advanced = plan(engine, txn, versions, runs.clone(), left.clone(), now).await?;
+        let planned = forecast::planned(versions, &advanced);
+        let held = forecast::hold(txn, &planned, now).await?;
+        let mut exceeded = HashSet::new();
+        for forecast in &held {
+            if forecast::trip(txn, forecast, &planned, now).await? {
+                exceeded.insert(forecast.workflow_id);
+            }
+        }
+        if exceeded.is_empty() {
+            forecast::note(txn, &held, &planned).await?;
+            return Ok(advanced);
+        }
+        runs.retain(|run| !exceeded.contains(&run.workflow_id));
+    }
 }
 
 /// Where the `runs` are when everything has happened that does before time has to pass.
@@ -170,7 +204,7 @@ async fn versions(
     let versions = rows.into_iter().filter_map(|row| {
         let definition = read(&row.definition).ok()?;
         let record = by_name(&definition.record)?;
-        Some((row.id, Arc::new(Version { definition, record })))
+        Some((row.id, Arc::new(Version { definition, record, forecast: row.forecast_id })))
     });
     Ok(versions.collect())
 }

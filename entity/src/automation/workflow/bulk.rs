@@ -64,7 +64,7 @@ fn due(now: DateTimeUtc) -> Expr {
     still
         .expr(Expr::col((super::Entity, super::Column::Id)))
         .from(super::Entity)
-        .and_where(super::Column::State.eq(super::State::Paused));
+        .and_where(super::Column::State.is_in(super::State::STILL));
     let is_still = Expr::col((run::Entity, run::Column::WorkflowId)).in_subquery(still);
     CaseStatement::new()
         .case(is_still, Expr::val(None::<DateTimeUtc>))

@@ -29,7 +29,7 @@ pub async fn is_due(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<boo
     let due = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::State.eq(super::State::Active))
+        .filter(Column::State.is_in(super::State::STARTING))
         .filter(Column::LookedAt.lt(minute(now)));
     Ok(due.into_tuple::<WorkflowId>().one(db).await?.is_some())
 }
@@ -123,7 +123,7 @@ async fn look(
     let looked: Option<Option<DateTime<Utc>>> = Entity::find_by_id(workflow)
         .select_only()
         .column(Column::LookedAt)
-        .filter(Column::State.eq(super::State::Active))
+        .filter(Column::State.is_in(super::State::STARTING))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()
         .one(txn)

@@ -10,6 +10,7 @@
 //! rate         how much is done in an hour
 //! migrate      runs that go on elsewhere         bulk      many runs that somebody sets going, or ends
 //! simulate     what would come of it             others    workflows that start and stop one another
+//! forecast     what was foreseen, and watched
 //! ```
 //!
 //! Invariant: what is carried out is a version, which never changes; a draft is nobody's business but that of who
@@ -27,7 +28,7 @@ use crate::catalog::catalog;
 use crate::customers::parse_required;
 use crate::edit::{edited, lock, save};
 use crate::error::Error;
-use crate::id::{Id, UserId, WorkflowId, WorkflowVersionId};
+use crate::id::{Id, UserId, WorkflowForecastId, WorkflowId, WorkflowVersionId};
 
 pub mod advance;
 mod ask;
@@ -36,12 +37,13 @@ pub mod calendar;
 mod changed;
 mod check;
 pub mod definition;
+pub mod forecast;
 pub mod interpreter;
 mod migrate;
 pub mod moment;
 pub mod others;
 pub mod performer;
-mod post;
+pub mod post;
 pub mod preset;
 pub mod rate;
 pub mod run;
@@ -67,10 +69,25 @@ pub enum State {
     Draft,
     /// Its triggers start runs.
     Active,
+    /// Its triggers start runs, and runs stand still: it had more for customers than was foreseen.
+    Held,
     /// Nothing starts, and runs stand still.
     Paused,
     /// Nothing starts; runs come to their end.
     Retired,
+}
+
+impl State {
+    /// The states in which triggers start runs.
+    pub(crate) const STARTING: [Self; 2] = [Self::Active, Self::Held];
+
+    /// The states in which runs stand still.
+    pub(crate) const STILL: [Self; 2] = [Self::Held, Self::Paused];
+
+    /// Whether runs stand still.
+    pub(crate) fn is_still(self) -> bool {
+        Self::STILL.contains(&self)
+    }
 }
 
 /// What becomes of the runs of earlier versions when another one is published.
@@ -103,6 +120,8 @@ pub struct Model {
     pub draft: Json,
     /// What it does.
     pub active_id: Option<WorkflowVersionId>,
+    /// What was foreseen of the draft.
+    pub forecast_id: Option<WorkflowForecastId>,
     /// Until when it was looked for records whose day has come, if days start it.
     pub looked_at: Option<DateTimeUtc>,
     /// Why Rapport let it stand still.
@@ -131,12 +150,15 @@ catalog! {
     name: text(Column::Name).filtered().ordered(),
     /// What becomes of its triggers.
     state: choice::<State>("WorkflowState", Column::State).filtered().grouped(),
-    /// Why Rapport let it stand still: it cannot be carried out any more, since what it names has changed. Null while it can.
+    /// Why Rapport let it stand still: it cannot be carried out any more, since what it names has
+    /// changed, or it had more for customers than was foreseen. Null while nothing is wrong.
     problem: text(Column::Problem),
     /// Which of those that Rapport brings along it is, such as `receipt`; null for one of your own.
     preset: text(Column::Preset).filtered(),
     /// What it would do if it were published now.
     draft: json(Column::Draft),
+    /// What is foreseen of the draft, and kept with the version that it is published as; null when nothing is.
+    forecast: one::<forecast::Entity>(Column::ForecastId),
     /// What it does; null before it was published.
     active: one::<version::Entity>(Column::ActiveId),
     /// All that it ever did, newest first.
@@ -175,6 +197,7 @@ pub async fn create(
         state: State::Draft,
         draft: written(draft)?,
         active_id: None,
+        forecast_id: None,
         looked_at: None,
         problem: None,
         preset: None,
@@ -220,7 +243,11 @@ pub async fn update(
         row.name = parse_required("name", &name, 200)?;
     }
     if let Some(draft) = change.draft {
-        row.draft = written(&draft)?;
+        let draft = written(&draft)?;
+        // What was foreseen of another draft says nothing of this one.
+        if draft != row.draft {
+            (row.draft, row.forecast_id) = (draft, None);
+        }
     }
     save::<Entity>(txn, row, actor, now).await
 }
@@ -250,11 +277,12 @@ pub async fn publish(
             migrate::migrate(txn, row.id, version.id, &definition, steps, now).await?;
         }
     }
-    if row.state == State::Paused {
+    if row.state.is_still() {
         run::hold_all(txn, row.id, false, now).await?;
     }
     row.looked_at = definition.trigger.is_timed().then_some(now);
     row.active_id = Some(version.id);
+    row.forecast_id = None;
     row.problem = None;
     row.state = State::Active;
     save::<Entity>(txn, row, actor, now).await
@@ -272,14 +300,17 @@ pub async fn turn(
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
     let mut row = lock::<Entity>(txn, id, None).await?;
-    if row.active_id.is_none() {
+    let Some(active) = row.active_id else {
         return Err(AutomationError::NeverPublished.into());
-    }
+    };
     if row.state == state {
         return Ok(row);
     }
-    if (row.state == State::Paused) != (state == State::Paused) {
-        run::hold_all(txn, row.id, state == State::Paused, now).await?;
+    if state == State::Active {
+        forecast::accept(txn, active, now).await?;
+    }
+    if row.state.is_still() != state.is_still() {
+        run::hold_all(txn, row.id, state.is_still(), now).await?;
     }
     // What would have started meanwhile does not start later.
     row.looked_at = row.looked_at.map(|_| now);

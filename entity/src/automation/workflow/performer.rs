@@ -80,6 +80,12 @@ impl Effect {
         }
     }
 
+    /// Whether it is something for a customer.
+    #[must_use]
+    pub fn is_for_a_customer(&self) -> bool {
+        matches!(self, Self::Send(_) | Self::Receipt(_))
+    }
+
     /// As it is shown; `None` for what goes to a customer, of which the gate says what would come.
     #[must_use]
     pub fn shown(self) -> Option<Shown> {

@@ -10,11 +10,25 @@ use sea_orm::DatabaseTransaction;
 
 use super::performer::Effect;
 use crate::automation::gate::{Recipient, Recipients, Sending, Verdict};
-use crate::automation::message::{Class, Reason, To};
+use crate::automation::message::{self, Class, Reason, To};
 use crate::customers::customer::Channel;
 use crate::customers::reach::reach;
 use crate::error::Error;
 use crate::id::CustomerId;
+
+/// How many messages are shown that would go, and how many that would not.
+const SAMPLE: usize = 20;
+
+/// A message that a customer would be sent, or not.
+#[derive(Clone, Debug)]
+pub struct Foreseen {
+    /// When that would be decided.
+    pub at: DateTime<Utc>,
+    /// The message, as it would be planned.
+    pub message: message::Model,
+    /// Why it would not go; `None` when it would.
+    pub held: Option<Reason>,
+}
 
 /// Something for a customer.
 #[derive(Clone, Debug)]
@@ -26,6 +40,8 @@ pub(super) struct Letter {
     topic: Option<String>,
     /// After which it is not worth sending; always when absent.
     expires: Option<DateTime<Utc>>,
+    /// What it is planned as.
+    effect: Effect,
 }
 
 /// Where it waits until the gate lets it go.
@@ -33,40 +49,42 @@ pub(super) struct Letter {
 pub(super) struct Post {
     recipients: Recipients,
     put_off: BTreeMap<DateTime<Utc>, Vec<(Letter, Recipient)>>,
+    /// How much would go to each customer.
+    pub reached: HashMap<CustomerId, u64>,
     /// How much would not go, and why.
     pub held: HashMap<Reason, u64>,
     /// How often something would be put off, and why.
     pub deferred: HashMap<Reason, u64>,
+    /// The first that would go, and the first that would not.
+    pub sample: Vec<Foreseen>,
 }
 
 impl Letter {
     /// What an effect is for a customer, if it is something for one.
-    pub fn of(effect: &Effect, now: DateTime<Utc>) -> Option<Self> {
-        match effect {
-            Effect::Send(outgoing) => Some(Self {
-                customer: outgoing.customer,
-                to: outgoing.to,
-                channel: outgoing.channel,
-                class: outgoing.class,
-                topic: outgoing.topic.clone(),
-                expires: Some(now + outgoing.within),
-            }),
-            Effect::Receipt(receipt) => Some(Self {
-                customer: receipt.customer,
-                to: To::Billing,
-                channel: Channel::Email,
-                class: Class::Receipt,
-                topic: None,
-                expires: None,
-            }),
-            Effect::Tell(_)
-            | Effect::CreateTask(_)
-            | Effect::UpdateTask(_)
-            | Effect::UpdateCustomer(_)
-            | Effect::Assign(_)
-            | Effect::Post(_)
-            | Effect::Start(_)
-            | Effect::Stop(_) => None,
+    pub fn of(effect: Effect, now: DateTime<Utc>) -> Option<Self> {
+        let (customer, to, channel, class, topic, expires) = match &effect {
+            Effect::Send(outgoing) => (
+                outgoing.customer,
+                outgoing.to,
+                outgoing.channel,
+                outgoing.class,
+                outgoing.topic.clone(),
+                Some(now + outgoing.within),
+            ),
+            Effect::Receipt(receipt) => {
+                (receipt.customer, To::Billing, Channel::Email, Class::Receipt, None, None)
+            }
+            _ => return None,
+        };
+        Some(Self { customer, to, channel, class, topic, expires, effect })
+    }
+
+    /// The message that would be planned.
+    fn message(&self, now: DateTime<Utc>) -> Option<message::Model> {
+        match &self.effect {
+            Effect::Send(outgoing) => outgoing.message(now),
+            Effect::Receipt(receipt) => receipt.message(now),
+            _ => None,
         }
     }
 }
@@ -91,7 +109,7 @@ impl Post {
                 .and_then(|reach| reach.addressee(letter.to == To::Billing).1.map(str::to_owned));
             let to = Recipient { customer: letter.customer, channel: letter.channel, address };
             match to.address {
-                None => *self.held.entry(Reason::NoAddress).or_default() += 1,
+                None => self.hold(&letter, Reason::NoAddress, now),
                 Some(_) => addressed.push((letter, to)),
             }
         }
@@ -118,10 +136,14 @@ impl Post {
             let sending = Sending { class: letter.class, channel: letter.channel, topic };
             let Some(decision) = self.recipients.decide(&to, sending, now) else { continue };
             match decision.verdict {
-                Verdict::Send => gone += 1,
-                Verdict::Suppress { reason } => *self.held.entry(reason).or_default() += 1,
+                Verdict::Send => {
+                    gone += 1;
+                    *self.reached.entry(letter.customer).or_default() += 1;
+                    self.show(&letter, None, now);
+                }
+                Verdict::Suppress { reason } => self.hold(&letter, reason, now),
                 Verdict::Defer { until, .. } if letter.expires.is_some_and(|end| end < until) => {
-                    *self.held.entry(Reason::ExpiredLate).or_default() += 1;
+                    self.hold(&letter, Reason::ExpiredLate, now);
                 }
                 Verdict::Defer { until, reason } => {
                     *self.deferred.entry(reason).or_default() += 1;
@@ -130,5 +152,18 @@ impl Post {
             }
         }
         gone
+    }
+    fn hold(&mut self, letter: &Letter, reason: Reason, now: DateTime<Utc>) {
+        *self.held.entry(reason).or_default() += 1;
+        self.show(letter, Some(reason), now);
+    }
+
+    fn show(&mut self, letter: &Letter, held: Option<Reason>, now: DateTime<Utc>) {
+        let alike = self.sample.iter().filter(|shown| shown.held.is_some() == held.is_some());
+        if alike.count() < SAMPLE
+            && let Some(message) = letter.message(now)
+        {
+            self.sample.push(Foreseen { at: now, message, held });
+        }
     }
 }

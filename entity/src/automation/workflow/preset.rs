@@ -59,6 +59,7 @@ async fn add(txn: &impl ConnectionTrait, preset: Preset, now: DateTimeUtc) -> Re
         state: State::Draft,
         draft: written(&definition)?,
         active_id: None,
+        forecast_id: None,
         looked_at: None,
         problem: None,
         preset: Some(key.to_owned()),

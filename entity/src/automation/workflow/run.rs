@@ -336,7 +336,7 @@ pub async fn retry(
         return Err(AutomationError::NotFailed.into());
     }
     let workflow = super::Entity::find_by_id(run.workflow_id).one(txn).await?;
-    let is_still = workflow.is_some_and(|workflow| workflow.state == super::State::Paused);
+    let is_still = workflow.is_some_and(|workflow| workflow.state.is_still());
     let run = Model {
         state: State::Running,
         due_at: (!is_still).then_some(now),

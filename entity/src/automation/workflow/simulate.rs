@@ -10,17 +10,19 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{Condition, DatabaseTransaction, Iterable, QuerySelect};
+use sea_orm::{ActiveEnum, Condition, DatabaseTransaction, Iterable, QuerySelect};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use super::advance::{BATCH, Engine, Version, plan};
 use super::calendar::{come, on};
 use super::definition::{Reentry, Trigger, Zone};
-use super::performer::Shown;
-use super::post::{Letter, Post};
+use super::performer::{Effect, Shown};
+use super::post::{Foreseen, Letter, Post};
 use super::rate::{self, Left};
 use super::start::{Active, customer_of, population};
 use super::step::Outcome;
-use super::{Definition, Entity, check, performer, read, run, schedule};
+use super::{Definition, Entity, check, performer, read, run, schedule, version};
 use crate::automation::message::Reason;
 use crate::catalog::by_name;
 use crate::customers::customer;
@@ -37,7 +39,7 @@ pub const LONGEST: TimeDelta = TimeDelta::days(366);
 const SAMPLE: usize = 100;
 
 /// What is to be found out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Question {
     /// From when on.
     pub from: DateTime<Utc>,
@@ -46,6 +48,29 @@ pub struct Question {
     /// For these records alone, as if somebody had started it for them at the beginning. Where there are none, a workflow
     /// that days start is started by them, and another one at the beginning for all records that pass its condition.
     pub records: Option<Vec<Uuid>>,
+}
+
+impl Question {
+    /// Whether it can be answered.
+    ///
+    /// # Errors
+    /// `Invalid` for a time that is none, or too long.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.until <= self.from || self.until - self.from > LONGEST {
+            let message = format!("it is looked ahead for up to {} days", LONGEST.num_days());
+            return Err(Error::invalid("until", message));
+        }
+        Ok(())
+    }
+}
+
+/// What a workflow does, of which one asks what would come of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Its draft.
+    Draft,
+    /// What it was published as, by its number.
+    Version(i32),
 }
 
 /// What would come of a workflow.
@@ -71,8 +96,41 @@ pub struct Forecast {
     pub hours: BTreeMap<DateTime<Utc>, u64>,
     /// How much would be each user's business: what they would be told, or get.
     pub users: HashMap<UserId, u64>,
+    /// How much would go to each customer.
+    pub customers: HashMap<CustomerId, u64>,
     /// The first of what would be done, and when.
     pub sample: Vec<(DateTime<Utc>, Shown)>,
+    /// The first messages to customers that would go, and the first that would not.
+    pub messages: Vec<Foreseen>,
+}
+
+impl Forecast {
+    /// Its figures, as they are kept.
+    #[must_use]
+    pub fn figures(&self) -> Json {
+        let reasons = |times: &HashMap<Reason, u64>| {
+            times.iter().map(|(reason, times)| (reason.to_value(), *times)).collect()
+        };
+        let suppressed: BTreeMap<_, _> = reasons(&self.held);
+        let deferred: BTreeMap<_, _> = reasons(&self.deferred);
+        let states = self.states.iter().map(|(state, runs)| (state.to_value(), *runs));
+        let steps = self.steps.iter().map(|(step, outcome, times)| {
+            json!({ "step": step, "outcome": outcome.to_value(), "times": times })
+        });
+        let hours = self.hours.iter().map(|(at, effects)| json!({ "at": at, "effects": effects }));
+        json!({
+            "runs": self.runs,
+            "more": self.more,
+            "states": states.collect::<BTreeMap<_, _>>(),
+            "steps": steps.collect::<Vec<_>>(),
+            "effects": self.effects,
+            "sent": self.sent,
+            "customers": self.customers.len(),
+            "suppressed": suppressed,
+            "deferred": deferred,
+            "hours": hours.collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// A definition and the records that it would be carried out for.
@@ -93,26 +151,45 @@ struct Simulation<'a> {
     forecast: Forecast,
 }
 
-/// What would come of a workflow's draft, as it is seen in `engine.scope`.
+/// What a workflow does by its draft or by one of its versions.
 ///
 /// # Errors
-/// [`Error::NoSuch`], `Invalid` for a draft that cannot be carried out or a time that is too long.
+/// [`Error::NoSuch`].
+pub async fn definition(
+    db: &impl ConnectionTrait,
+    id: WorkflowId,
+    which: Which,
+) -> Result<Definition, Error> {
+    let stored = match which {
+        Which::Draft => Entity::find_by_id(id).one(db).await?.map(|row| row.draft),
+        Which::Version(number) => {
+            let of = version::Entity::find()
+                .filter(version::Column::WorkflowId.eq(id))
+                .filter(version::Column::Number.eq(number));
+            of.one(db).await?.map(|row| row.definition)
+        }
+    };
+    match (stored, which) {
+        (Some(stored), _) => read(&stored),
+        (None, Which::Draft) => Err(Error::no_such::<Entity>().at(&["id"])),
+        (None, Which::Version(_)) => Err(Error::no_such::<version::Entity>().at(&["version"])),
+    }
+}
+
+/// What would come of what a workflow does, as it is seen in `engine.scope`.
+///
+/// # Errors
+/// `Invalid` for what cannot be carried out or a time that is too long.
 pub async fn simulate(
     engine: &Engine<'_>,
     db: &DatabaseTransaction,
-    id: WorkflowId,
+    (id, definition): (WorkflowId, &Definition),
     question: &Question,
 ) -> Result<Forecast, Error> {
-    let row = Entity::find_by_id(id).one(db).await?.ok_or_else(Error::no_such::<Entity>)?;
-    let definition = read(&row.draft)?;
-    check::check(db, &definition, &performer::performers(), engine.scope.viewer).await?;
-    let Question { from, until, records } = question;
-    if *until <= *from || *until - *from > LONGEST {
-        let message = format!("it is looked ahead for up to {} days", LONGEST.num_days());
-        return Err(Error::invalid("until", message));
-    }
-    let mut simulation = Simulation::new(engine, db, id, definition, *until)?;
-    simulation.begin(*from, records.as_deref()).await?;
+    check::check(db, definition, &performer::performers(), engine.scope.viewer).await?;
+    question.check()?;
+    let mut simulation = Simulation::new(engine, db, id, definition.clone(), question.until)?;
+    simulation.begin(question.from, question.records.as_deref()).await?;
     simulation.go().await?;
     Ok(simulation.end())
 }
@@ -128,11 +205,11 @@ impl<'a> Simulation<'a> {
         let record = by_name(&definition.record)
             .ok_or_else(|| Error::invalid("record", "there is no such kind of record"))?;
         let version = WorkflowVersionId(Uuid::nil());
-        let carried_out = Version { definition: definition.clone(), record };
+        let carried_out = Version { definition: definition.clone(), record, forecast: None };
         Ok(Self {
             engine,
             db,
-            active: Active { workflow, version, definition, record },
+            active: Active { workflow, version, definition, record, still: false },
             versions: vec![(version, Arc::new(carried_out))],
             until,
             ahead: BTreeMap::new(),
@@ -296,6 +373,8 @@ impl<'a> Simulation<'a> {
         }
         self.forecast.held = self.post.held;
         self.forecast.deferred = self.post.deferred;
+        self.forecast.customers = self.post.reached;
+        self.forecast.messages = self.post.sample;
         self.forecast
     }
 
@@ -318,15 +397,10 @@ impl<'a> Simulation<'a> {
             *self.came.entry((step.step, step.outcome)).or_default() += 1;
         }
         *self.used.entry(hour).or_default() += advanced.taken.values().sum::<i64>();
-        let letters = advanced.effects.iter().filter_map(|effect| Letter::of(effect, now));
-        let letters = letters.collect::<Vec<_>>();
-        forecast.effects += letters.len() as u64;
-        let gone = self.post.take(self.db, letters, now).await?;
-        self.count_sent(gone, now);
-        let forecast = &mut self.forecast;
-        for effect in advanced.effects {
-            let Some(shown) = effect.shown() else { continue };
-            forecast.effects += 1;
+        forecast.effects += advanced.effects.len() as u64;
+        let (letters, others): (Vec<_>, Vec<_>) =
+            advanced.effects.into_iter().partition(Effect::is_for_a_customer);
+        for shown in others.into_iter().filter_map(Effect::shown) {
             *forecast.hours.entry(hour).or_default() += 1;
             if let Some(user) = shown.user {
                 *forecast.users.entry(user).or_default() += 1;
@@ -335,6 +409,9 @@ impl<'a> Simulation<'a> {
                 forecast.sample.push((now, shown));
             }
         }
+        let letters = letters.into_iter().filter_map(|effect| Letter::of(effect, now)).collect();
+        let gone = self.post.take(self.db, letters, now).await?;
+        self.count_sent(gone, now);
         Ok(())
     }
 }

@@ -3,6 +3,8 @@
 //! Invariant: a run begins in the transaction that marks its event as relayed, so that each event starts its runs
 //! once; and for a record for which the workflow may not be carried out again none begins.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{
@@ -35,6 +37,8 @@ pub struct Active {
     pub definition: Definition,
     /// For which kind of record.
     pub record: &'static Record,
+    /// Whether its runs stand still.
+    pub still: bool,
 }
 
 /// The versions whose triggers start runs.
@@ -44,14 +48,21 @@ pub struct Active {
 pub async fn active(db: &impl ConnectionTrait) -> Result<Vec<Active>, Error> {
     let carried_on = super::Entity::find()
         .select_only()
-        .column(super::Column::ActiveId)
-        .filter(super::Column::State.eq(Whether::Active));
-    let versions = version::Entity::find()
-        .filter(version::Column::Id.in_subquery(sea_orm::QueryTrait::into_query(carried_on)));
-    let versions = versions.all(db).await?.into_iter().map(|version| {
+        .columns([super::Column::ActiveId, super::Column::State])
+        .filter(super::Column::State.is_in(Whether::STARTING))
+        .filter(super::Column::ActiveId.is_not_null());
+    let carried_on: HashMap<WorkflowVersionId, Whether> =
+        carried_on.into_tuple().all(db).await?.into_iter().collect();
+    if carried_on.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = version::Column::Id.is_in(carried_on.keys().copied());
+    let versions = version::Entity::find().filter(ids).all(db).await?.into_iter().map(|version| {
         let definition = read(&version.definition).ok()?;
         let record = by_name(&definition.record)?;
-        Some(Active { workflow: version.workflow_id, version: version.id, definition, record })
+        let still = carried_on.get(&version.id).is_some_and(|state| state.is_still());
+        let (workflow, version) = (version.workflow_id, version.id);
+        Some(Active { workflow, version, definition, record, still })
     });
     Ok(versions.flatten().collect())
 }
@@ -123,7 +134,8 @@ pub async fn by_hand(
     now: DateTimeUtc,
 ) -> Result<i32, Error> {
     let row = super::Entity::find_by_id(workflow).one(txn).await?;
-    if row.ok_or_else(Error::no_such::<super::Entity>)?.state != Whether::Active {
+    let row = row.ok_or_else(Error::no_such::<super::Entity>)?;
+    if !Whether::STARTING.contains(&row.state) {
         return Err(AutomationError::NeverPublished.into());
     }
     let active = active(txn).await?.into_iter().find(|active| active.workflow == workflow);
@@ -212,6 +224,11 @@ pub async fn begin(
     let unless_loop = |value: Expr, otherwise: Expr| -> Expr {
         CaseStatement::new().case(is_loop.clone(), otherwise).finally(value).into()
     };
+    let is_still = is_loop.clone().or(Expr::val(active.still));
+    let due: Expr = CaseStatement::new()
+        .case(is_still, Expr::val(None::<DateTimeUtc>))
+        .finally(Expr::val(now))
+        .into();
     let again = unless_loop(again, occurrence);
     let key = [text_of(backend, workflow.clone()), text_of(backend, id.clone()), again];
     let key = match backend {
@@ -231,7 +248,7 @@ pub async fn begin(
             Expr::val(run::State::Cancelled.to_value()),
         ))
         .expr(Expr::val(false))
-        .expr(unless_loop(Expr::val(now), Expr::val(None::<DateTimeUtc>)))
+        .expr(due)
         .expr(unless_loop(Expr::val(None::<String>), Expr::val(LOOP_GUARD)))
         .expr(Expr::val(now))
         .expr(unless_loop(Expr::val(None::<DateTimeUtc>), Expr::val(now)))

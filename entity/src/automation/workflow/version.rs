@@ -5,11 +5,11 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect};
 
-use super::{Definition, written};
+use super::{Definition, forecast, written};
 use crate::access::{Actor, Permission, user};
 use crate::catalog::catalog;
 use crate::error::Error;
-use crate::id::{Id, UserId, WorkflowId, WorkflowVersionId};
+use crate::id::{Id, UserId, WorkflowForecastId, WorkflowId, WorkflowVersionId};
 
 /// A version.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -24,6 +24,8 @@ pub struct Model {
     pub number: i32,
     /// What it does.
     pub definition: Json,
+    /// What was foreseen of it.
+    pub forecast_id: Option<WorkflowForecastId>,
     /// When it was published.
     pub created_at: DateTimeUtc,
     /// By whom.
@@ -39,6 +41,8 @@ catalog! {
     number: whole(Column::Number).filtered().ordered(),
     /// What it does.
     definition: json(Column::Definition),
+    /// What was foreseen of it, which it is measured by; null when nothing was.
+    forecast: one::<forecast::Entity>(Column::ForecastId),
     /// When it was published.
     created_at: instant(Column::CreatedAt).filtered().ordered(),
     /// Who published it; null when Rapport did.
@@ -66,6 +70,7 @@ pub(super) async fn add(
         workflow_id: workflow.id,
         number: last.unwrap_or_default() + 1,
         definition: written(definition)?,
+        forecast_id: workflow.forecast_id,
         created_at: now,
         created_by: actor.user(),
     };

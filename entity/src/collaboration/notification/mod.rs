@@ -35,7 +35,7 @@ pub use perform::{Notify, Told};
 pub use relay::{Relayed, pending, relay, tidy};
 pub(crate) use remind::reminded;
 pub use tell::deputies_begun;
-pub(crate) use tell::{job_ended, owned, second_factor_reset, shared};
+pub(crate) use tell::{job_ended, owned, second_factor_reset, shared, workflow_held};
 
 /// What a user is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
@@ -63,6 +63,8 @@ pub enum Kind {
     Workflow,
     /// They have something to do.
     Reminder,
+    /// A workflow that they published stands still, since it had more for customers than was foreseen.
+    WorkflowHeld,
 }
 
 /// A notification.

@@ -14,11 +14,12 @@ use super::setting::{self, Delivery};
 use super::{Column, Entity, Kind};
 use crate::access::share::With;
 use crate::access::{Actor, absence, membership, user};
-use crate::automation::job;
+use crate::automation::workflow::{forecast, version};
+use crate::automation::{job, workflow};
 use crate::catalog::Record;
 use crate::customers::customer;
 use crate::error::Error;
-use crate::id::{CustomerId, Id, JobId, ShareId, UserId, fresh_by_row};
+use crate::id::{CustomerId, Id, JobId, ShareId, UserId, WorkflowId, fresh_by_row};
 
 /// After which the beginning of an absence is no news any more.
 const LATE: TimeDelta = TimeDelta::days(7);
@@ -288,6 +289,38 @@ pub async fn deputies_begun(txn: &impl ConnectionTrait, now: DateTimeUtc) -> Res
     };
     told.select(&mut source);
     tell(txn, Kind::DeputyBegan, source, Again::Once, now).await
+}
+
+/// Tells who published a workflow that it stands still, since it had more for customers than its forecast lets through.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn workflow_held(
+    txn: &impl ConnectionTrait,
+    exceeded: &forecast::Model,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let column = |column| Expr::col((version::Entity, column));
+    let name = Expr::col((workflow::Entity, workflow::Column::Name));
+    let mut source = Query::select();
+    source
+        .from(version::Entity)
+        .inner_join(
+            workflow::Entity,
+            column(version::Column::WorkflowId)
+                .eq(Expr::col((workflow::Entity, workflow::Column::Id))),
+        )
+        .and_where(column(version::Column::ForecastId).eq(exceeded.id));
+    let told = Told {
+        user: column(version::Column::CreatedBy),
+        cause: Expr::val(exceeded.id.0),
+        subject: Some((WorkflowId::PREFIX, Expr::val(exceeded.workflow_id.0))),
+        actor: Expr::val(None::<Uuid>),
+        detail: name,
+        times: Expr::val(1),
+    };
+    told.select(&mut source);
+    tell(txn, Kind::WorkflowHeld, source, Again::Once, now).await.map(|_| ())
 }
 
 /// Tells a user that somebody has taken their second factor away.

@@ -199,6 +199,8 @@ fn needed(name: &str) -> Needs {
         | "workflowProgress" => Needs::All(ReadWorkflows),
         "validateWorkflow"
         | "simulateWorkflow"
+        | "compareSimulations"
+        | "keepForecast"
         | "createWorkflow"
         | "updateWorkflowDraft"
         | "copyWorkflow" => Needs::All(WriteWorkflows),

@@ -8,7 +8,7 @@ use entity::access::{
 };
 use entity::automation::gate::holiday;
 use entity::automation::webhook::{delivery, endpoint};
-use entity::automation::workflow::{run, step, version};
+use entity::automation::workflow::{forecast, run, step, version};
 use entity::automation::{job, message, workflow};
 use entity::catalog::{Record, Scalar, Target};
 use entity::collaboration::appointment::attendee;
@@ -118,6 +118,7 @@ impl Rows {
             table::<version::Entity>(db).await,
             table::<run::Entity>(db).await,
             table::<step::Entity>(db).await,
+            table::<forecast::Entity>(db).await,
             table::<delivery::Entity>(db).await,
         ];
         Self(tables.into_iter().collect())

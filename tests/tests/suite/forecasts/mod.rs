@@ -1,5 +1,7 @@
 //! Forecasts: what a workflow would do is what it does, and finding out does nothing.
 
+mod kept;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
