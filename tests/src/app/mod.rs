@@ -92,7 +92,17 @@ pub struct App {
     accountant: (UserId, SessionId),
     stack: Stack,
     stop: CancellationToken,
-    workers: tokio::task::JoinHandle<Result<(), worker::feed::FeedError>>,
+    workers: Workers,
+}
+
+/// Workers that work until they are killed, or their Rapport ends.
+pub type Workers = tokio::task::JoinHandle<Result<(), worker::feed::FeedError>>;
+
+/// Ends workers as a machine ends that loses its power.
+pub async fn kill(workers: &mut Workers) {
+    workers.abort();
+    // It ends with being aborted, which is no failure here.
+    drop(workers.await);
 }
 
 #[derive(Parser)]
@@ -307,9 +317,7 @@ impl App {
 
     /// Ends the workers as a machine ends that loses its power.
     pub async fn kill_workers(&mut self) {
-        self.workers.abort();
-        // It ends with being aborted, which is no failure here.
-        drop((&mut self.workers).await);
+        kill(&mut self.workers).await;
     }
 
     /// Starts other workers in the place of dead ones.
@@ -317,11 +325,20 @@ impl App {
     /// # Panics
     /// When they do not start.
     pub fn start_workers(&mut self) {
+        self.workers = self.more_workers();
+    }
+
+    /// Starts workers beside those that there are, as another process does.
+    ///
+    /// # Panics
+    /// When they do not start.
+    #[must_use]
+    pub fn more_workers(&self) -> Workers {
         let transport = Some(Transport::Memory(self.mailbox.clone()));
         let (db, clock, signal) = (self.db.clone(), self.clock.clone(), self.signal.clone());
         let files = Arc::clone(&self.files);
         let workers = Runtime::new(&self.stack, db, clock, signal, files, transport);
-        self.workers = tokio::spawn(workers.expect("workers").run(self.stop.clone()));
+        tokio::spawn(workers.expect("workers").run(self.stop.clone()))
     }
 
     /// Waits until all that is due by the clock is done.

@@ -6,6 +6,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use std::{fs, io};
 
 use lettre::Address;
@@ -57,7 +58,7 @@ impl Transport {
         match self {
             Self::Smtp(smtp) => smtp.send(from, to, raw).await,
             Self::Files(outbox) => outbox.send(raw).await,
-            Self::Memory(mailbox) => mailbox.send(from, to, raw),
+            Self::Memory(mailbox) => mailbox.send(from, to, raw).await,
         }
     }
 }
@@ -138,6 +139,7 @@ pub struct Mailbox(Arc<Mutex<Contents>>);
 struct Contents {
     mails: Vec<Mail>,
     answers: Vec<Outcome>,
+    pause: Duration,
 }
 
 impl Mailbox {
@@ -158,7 +160,19 @@ impl Mailbox {
         self.contents().answers.extend(outcomes);
     }
 
-    fn send(&self, from: &Address, to: &Address, raw: &[u8]) -> Outcome {
+    /// From now on it takes that long to answer, also for what is in the mailbox by then.
+    pub fn answer_after(&self, pause: Duration) {
+        self.contents().pause = pause;
+    }
+
+    async fn send(&self, from: &Address, to: &Address, raw: &[u8]) -> Outcome {
+        let (outcome, pause) = self.take(from, to, raw);
+        tokio::time::sleep(pause).await;
+        outcome
+    }
+
+    /// Its answer to a mail, and how long that takes.
+    fn take(&self, from: &Address, to: &Address, raw: &[u8]) -> (Outcome, Duration) {
         let mut contents = self.contents();
         let outcome = if contents.answers.is_empty() {
             Outcome::Accepted { reply: "250 kept in memory".to_owned() }
@@ -168,7 +182,7 @@ impl Mailbox {
         if matches!(outcome, Outcome::Accepted { .. }) {
             contents.mails.push(Mail { from: from.clone(), to: to.clone(), raw: raw.to_vec() });
         }
-        outcome
+        (outcome, contents.pause)
     }
 
     fn contents(&self) -> std::sync::MutexGuard<'_, Contents> {

@@ -37,6 +37,8 @@ pub(super) async fn migrate(
             .add(run::Column::VersionId.ne(version))
             .add(run::Column::EndedAt.is_null())
     };
+    // A run that goes on between two of the statements below would be in neither's step.
+    run::hold(txn, moving()).await?;
     // What names no other step stays where it is.
     let same = definition.steps.iter().map(|step| (&step.key, &step.key));
     let same = same.filter(|(key, _)| !steps.contains_key(*key));

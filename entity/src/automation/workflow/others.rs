@@ -158,6 +158,8 @@ pub(super) async fn start(
     if all.is_empty() {
         return Ok(());
     }
+    let others = all.iter().map(|to_start| to_start.workflow);
+    start::hold(txn, Condition::all().add(super::Column::Id.is_in(others))).await?;
     let active = start::active(txn).await?;
     let mut alike = BTreeMap::<_, Vec<Uuid>>::new();
     for ToStart { workflow, record, depth, name, .. } in all {

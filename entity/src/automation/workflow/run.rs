@@ -5,7 +5,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
-    CaseStatement, ExprTrait, Func, LockBehavior, LockType, OnConflict, Query,
+    Alias, CaseStatement, ExprTrait, Func, LockBehavior, LockType, OnConflict, Query,
 };
 use sea_orm::{Condition, DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect};
 
@@ -193,6 +193,22 @@ pub(super) async fn claim(
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     Ok(due.all(txn).await?)
+}
+
+/// Waits for whoever advances runs, and keeps others from it until the transaction ends.
+pub(super) async fn hold(txn: &impl ConnectionTrait, which: Condition) -> Result<(), DbErr> {
+    let runs = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .cond_where(which)
+        .lock(LockType::Update)
+        .take();
+    // Nobody has to know which ones these are.
+    let held = Query::select()
+        .expr(Func::count(Expr::val(1)))
+        .from_subquery(runs, Alias::new("held"))
+        .take();
+    txn.query_one(&held).await.map(drop)
 }
 
 /// Writes down where runs are now.

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{
-    Alias, CaseStatement, ExprTrait, Func, OnConflict, Order, Query, SelectStatement,
+    Alias, CaseStatement, ExprTrait, Func, LockType, OnConflict, Order, Query, SelectStatement,
 };
-use sea_orm::{ActiveEnum, Condition, DbBackend, QuerySelect};
+use sea_orm::{ActiveEnum, Condition, DbBackend, QueryOrder, QuerySelect};
 
 use super::definition::{Definition, Reentry, Trigger};
 use super::{State as Whether, changed, or_stop, read, run, version};
@@ -67,6 +67,18 @@ pub async fn active(db: &impl ConnectionTrait) -> Result<Vec<Active>, Error> {
     Ok(versions.flatten().collect())
 }
 
+/// Lets nobody publish, pause or end workflows until the transaction ends: who does so either finds the runs that begin in
+/// it, or is seen by it.
+pub(super) async fn hold(txn: &impl ConnectionTrait, which: Condition) -> Result<(), DbErr> {
+    let held = super::Entity::find()
+        .select_only()
+        .column(super::Column::Id)
+        .filter(which)
+        .order_by_asc(super::Column::Id)
+        .lock(LockType::KeyShare);
+    held.into_tuple::<WorkflowId>().all(txn).await.map(drop)
+}
+
 /// Starts the runs that events are triggers of, and wakes those that wait for them.
 ///
 /// # Errors
@@ -77,6 +89,11 @@ pub async fn by_events(
     scope: Scope<'_>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
+    let by_events = Condition::all()
+        .add(super::Column::State.eq(Whether::Active))
+        // Days and schedules start the others.
+        .add(super::Column::LookedAt.is_null());
+    hold(txn, by_events).await?;
     for one in active(txn).await? {
         let ids = triggering(txn, &one, events).await?;
         if !ids.is_empty() {
@@ -133,6 +150,7 @@ pub async fn by_hand(
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<i32, Error> {
+    hold(txn, Condition::all().add(super::Column::Id.eq(workflow))).await?;
     let row = super::Entity::find_by_id(workflow).one(txn).await?;
     let row = row.ok_or_else(Error::no_such::<super::Entity>)?;
     if !Whether::STARTING.contains(&row.state) {
@@ -178,7 +196,8 @@ pub async fn begin(
     let (record, backend) = (active.record, scope.backend);
     if active.definition.reentry == Reentry::AfterEnd {
         // Two that begin at once would not see each other's runs.
-        super::Entity::find_by_id(active.workflow).lock_exclusive().one(txn).await?;
+        let alone = super::Entity::find_by_id(active.workflow).lock(LockType::NoKeyUpdate);
+        alone.one(txn).await?;
     }
     let id = record.column("id");
     let mut chosen = population(active, scope)?;
