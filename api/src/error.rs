@@ -298,6 +298,8 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         | AutomationError::JobEnded
         | AutomationError::NeverPublished
         | AutomationError::NotFailed
+        | AutomationError::SendingHeld
+        | AutomationError::SendingNotHeld
         | AutomationError::NotCancellable => (ErrorCode::InvalidState, &[]),
         AutomationError::EndpointInactive | AutomationError::DeliveryOnItsWay => {
             (ErrorCode::InvalidState, &[])

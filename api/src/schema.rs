@@ -3,10 +3,10 @@
 use async_graphql::{MergedObject, Schema, SchemaBuilder};
 
 use crate::access::{
-    AbsenceMutation, ApiKeyMutation, InvitationMutation, LoginMutation, OrganisationQuery,
-    PasswordMutation, PermissionQuery, PositionMutation, RateQuery, RoleMutation,
-    SecondFactorMutation, SecondFactorQuery, SessionMutation, SessionQuery, ShareMutation,
-    TeamMutation, UserMutation, UserQuery,
+    AbsenceMutation, ApiKeyMutation, InvitationMutation, LoginMutation, OrganisationMutation,
+    OrganisationQuery, PasswordMutation, PermissionQuery, PositionMutation, RateQuery,
+    RoleMutation, SecondFactorMutation, SecondFactorQuery, SessionMutation, SessionQuery,
+    ShareMutation, TeamMutation, UserMutation, UserQuery,
 };
 use crate::automation::{
     ContactPolicyMutation, ContactPolicyQuery, ExplainQuery, ForecastMutation, ForecastQuery,
@@ -57,6 +57,7 @@ struct AccessMutations(
     PositionMutation,
     ShareMutation,
     AbsenceMutation,
+    OrganisationMutation,
 );
 
 #[derive(MergedObject, Default)]

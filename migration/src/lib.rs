@@ -52,6 +52,7 @@ mod m20261126_000122_rates;
 mod m20261127_000130_appointments;
 mod m20261127_000131_calendar_feed;
 mod m20261127_000132_forecasts;
+mod m20261127_000135_sending;
 mod search;
 mod step;
 
@@ -102,6 +103,7 @@ impl MigratorTrait for Migrator {
             m20261127_000130_appointments,
             m20261127_000131_calendar_feed,
             m20261127_000132_forecasts,
+            m20261127_000135_sending,
         ]
     }
 }

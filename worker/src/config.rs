@@ -25,6 +25,7 @@ use crate::feed::{Feed, FeedError, Publisher, Signal, StreamSettings};
 use crate::mail::dkim::{Dkim, DkimError};
 use crate::mail::smtp::{Settings, SettingsError, Smtp, Timeouts};
 use crate::mail::transport::{FileOutbox, Transport};
+use crate::sent::Sent;
 use crate::store::{Place, StoreError};
 
 /// Why a configuration is refused.
@@ -332,6 +333,17 @@ impl Stack {
         let mut settings = StreamSettings::new(url, &self.redis_prefix, lane, "worker");
         settings.lease = self.lease();
         Ok(Feed::redis(settings)?)
+    }
+
+    /// Where it is noted how much has left.
+    ///
+    /// # Errors
+    /// When Redis's address is malformed.
+    pub fn sent(&self) -> Result<Sent, ConfigError> {
+        match &self.redis_url {
+            Some(url) => Ok(Sent::redis(url, &self.redis_prefix).map_err(FeedError::Address)?),
+            None => Ok(Sent::file(self.data_dir.join("sent.json"))),
+        }
     }
 
     /// The wake-up from whoever writes to the relays.

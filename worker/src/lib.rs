@@ -20,6 +20,7 @@ pub mod relay;
 pub mod runtime;
 pub mod sealer;
 pub mod sender;
+pub mod sent;
 pub mod store;
 pub mod tidier;
 pub mod webhook;

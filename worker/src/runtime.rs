@@ -116,6 +116,7 @@ impl Runtime {
                 clock: clock.clone(),
                 documents: Documents::embedded()?,
                 transport: transport.map_or_else(|| stack.transport(), Ok)?,
+                sent: stack.sent()?,
                 dkim: stack.dkim()?,
                 domain: stack.domain().into(),
                 public_url: stack.public_url.clone(),

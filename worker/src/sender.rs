@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::access::organisation;
+use entity::automation::AutomationError;
 use entity::automation::lease::Leased;
 use entity::automation::message::{self, Ready, Reason, State};
+use entity::automation::sending::{self, Noted};
 use entity::clock::Clock;
 use entity::db::Db;
 use entity::id::MessageId;
@@ -27,6 +28,8 @@ use crate::letter::Letter;
 use crate::mail::compose::{Envelope, compose};
 use crate::mail::dkim::Dkim;
 use crate::mail::transport::{Outcome, Transport};
+use crate::relay::chain;
+use crate::sent::Sent;
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_hours(4);
@@ -42,6 +45,8 @@ pub struct Sender {
     pub documents: Documents,
     /// What takes them.
     pub transport: Transport,
+    /// Where it is noted how much has left.
+    pub sent: Sent,
     /// What signs them.
     pub dkim: Option<Arc<Dkim>>,
     /// The right side of Message-IDs: a domain of ours.
@@ -67,6 +72,14 @@ impl Sender {
     /// # Errors
     /// The database. What is not settled then is due again when its lease has ended, or unknown.
     pub async fn send(&self, ids: Vec<MessageId>) -> Result<(), entity::Error> {
+        // Before the database is asked, which others go on with meanwhile.
+        let noted = match self.sent.noted().await {
+            Ok(noted) => Arc::new(noted),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "messages are due again");
+                return Ok(());
+            }
+        };
         let (now, lease) = (self.clock.now(), self.lease());
         let messages = self.db.write(move |txn| {
             let ids = ids.clone();
@@ -90,14 +103,41 @@ impl Sender {
         let (now, lease) = (self.clock.now(), self.lease());
         let ours = self.db.write(|txn| {
             let (ready, messages) = (Arc::clone(&ready), Arc::clone(&messages));
-            async move { message::ready_to_transmit(txn, &messages, &ready, lease, now).await }
-                .boxed()
+            let noted = Arc::clone(&noted);
+            async move {
+                let ours = message::ready_to_transmit(txn, &messages, &ready, lease, now).await?;
+                let leaves = !ours.is_empty();
+                let left = if leaves { Some(sending::count(txn, &noted).await?) } else { None };
+                Ok((ours, left))
+            }
+            .boxed()
         });
-        let ours = ours.await?;
+        let (ours, left) = match ours.await {
+            Err(entity::Error::Automation(AutomationError::SendingHeld)) => {
+                return self.hold(noted).await;
+            }
+            ours => ours?,
+        };
+        let Some((counted, organisation)) = left else { return Ok(()) };
+        if let Err(error) = self.sent.note(&counted).await {
+            tracing::warn!(error = %chain(&error), "the next batch notes how much has left");
+        }
         let ready = Arc::into_inner(ready).unwrap_or_default();
         let leaving = ready.into_iter().filter(|row| ours.contains(&row.leased.id));
-        let ours = organisation::get(self.db.reader()).await?.email;
-        self.transmit(leaving.collect(), &messages, &ours).await
+        self.transmit(leaving.collect(), &messages, &organisation.email).await
+    }
+
+    /// Puts sending on hold if the database was restored. What is leased is due again when sending goes on.
+    async fn hold(&self, noted: Arc<Noted>) -> Result<(), entity::Error> {
+        let now = self.clock.now();
+        let held = self.db.write(move |txn| {
+            let noted = Arc::clone(&noted);
+            async move { sending::hold_if_behind(txn, &noted, now).await }.boxed()
+        });
+        if held.await? {
+            tracing::error!("sending is on hold: the database was restored from a backup");
+        }
+        Ok(())
     }
 
     /// Writes the messages; those that were written before keep their bytes.
@@ -146,11 +186,11 @@ impl Sender {
         };
         let rendered = match letter.write(&self.documents, &self.public_url) {
             Ok(rendered) => rendered,
-            Err(error) => return refused(Reason::RenderError, &crate::relay::chain(&error)),
+            Err(error) => return refused(Reason::RenderError, &chain(&error)),
         };
         let body = match compose(&envelope, &rendered, self.dkim.as_deref()) {
             Ok(body) => body,
-            Err(error) => return refused(Reason::RenderError, &crate::relay::chain(&error)),
+            Err(error) => return refused(Reason::RenderError, &chain(&error)),
         };
         Written::Ready(Box::new(Ready {
             leased,
@@ -230,7 +270,7 @@ impl Sender {
             async move { message::renew(txn, &flying, lease, now).await }.boxed()
         });
         if let Err(error) = renewed.await {
-            tracing::warn!(error = %crate::relay::chain(&error), "a lease could not be renewed");
+            tracing::warn!(error = %chain(&error), "a lease could not be renewed");
         }
     }
 
@@ -256,7 +296,7 @@ impl Sender {
             match settled.await {
                 Err(error) if tries < 20 => {
                     tries += 1;
-                    tracing::warn!(error = %crate::relay::chain(&error), "outcomes are written again");
+                    tracing::warn!(error = %chain(&error), "outcomes are written again");
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
                 settled => return settled,

@@ -27,7 +27,7 @@ pub use api_key::ApiKeyMutation;
 pub use audit::AuditAction;
 pub use invitation::InvitationMutation;
 pub use login::LoginMutation;
-pub use organisation::OrganisationQuery;
+pub use organisation::{OrganisationMutation, OrganisationQuery};
 pub use password::PasswordMutation;
 pub use permission::{Permission, PermissionQuery, Scope};
 pub use position::PositionMutation;

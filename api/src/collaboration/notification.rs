@@ -42,6 +42,8 @@ choice! {
         /// A workflow that you published stands still, since it was about to send customers more than was foreseen. Its detail
         /// is the workflow's name.
         WorkflowHeld,
+        /// No mail is sent to anybody until you say so, see `Organisation.sendingHeld`.
+        SendingHeld,
     }
 }
 

@@ -3,8 +3,11 @@
 use chrono_tz::Tz;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{ActiveEnum, UpdateMany};
 
 use super::{AccessError, Actor};
+use crate::automation::sending::HeldWhy;
 use crate::error::Error;
 use crate::money::Currency;
 use crate::text;
@@ -32,6 +35,10 @@ pub struct Model {
     pub currency: Currency,
     /// The language of new customers, such as `vi`.
     pub locale: String,
+    /// Since when nothing is sent.
+    pub sending_held_at: Option<DateTimeUtc>,
+    /// Why nothing is.
+    pub sending_held_why: Option<HeldWhy>,
     /// When it was last changed.
     pub updated_at: DateTimeUtc,
     /// By whom.
@@ -120,9 +127,45 @@ pub async fn set_up(
         time_zone: Set(settings.time_zone.name().to_owned()),
         currency: Set(settings.currency),
         locale: Set(settings.locale),
+        sending_held_at: Set(None),
+        sending_held_why: Set(None),
         updated_at: Set(now),
         updated_by: Set(actor.user()),
         version: Set(1),
     };
     Ok(row.insert(txn).await?)
+}
+
+/// Puts sending on hold, unless it is.
+pub(crate) async fn hold_sending(
+    txn: &impl ConnectionTrait,
+    why: HeldWhy,
+    now: DateTimeUtc,
+) -> Result<(), DbErr> {
+    let held = changed(Actor::System, now)
+        .col_expr(Column::SendingHeldAt, Expr::val(now))
+        .col_expr(Column::SendingHeldWhy, Expr::val(why.to_value()))
+        .filter(Column::SendingHeldAt.is_null());
+    held.exec(txn).await.map(drop)
+}
+
+/// Lets sending go on; gives whether it was on hold.
+pub(crate) async fn release_sending(
+    txn: &impl ConnectionTrait,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<bool, DbErr> {
+    let released = changed(actor, now)
+        .col_expr(Column::SendingHeldAt, Expr::val(None::<DateTimeUtc>))
+        .col_expr(Column::SendingHeldWhy, Expr::val(None::<String>))
+        .filter(Column::SendingHeldAt.is_not_null());
+    Ok(released.exec(txn).await?.rows_affected > 0)
+}
+
+/// A change by somebody.
+fn changed(actor: Actor, now: DateTimeUtc) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::UpdatedAt, Expr::val(now))
+        .col_expr(Column::UpdatedBy, Expr::val(actor.user()))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
 }

@@ -7,6 +7,7 @@ pub mod idempotency;
 pub mod job;
 pub mod lease;
 pub mod message;
+pub mod sending;
 pub mod webhook;
 pub mod workflow;
 
@@ -49,4 +50,10 @@ pub enum AutomationError {
     /// It has ended, or never failed.
     #[error("only a run that has failed can be tried again")]
     NotFailed,
+    /// Somebody has to look first.
+    #[error("sending is on hold; `releaseSending` lets it go on")]
+    SendingHeld,
+    /// There is nothing to let go on.
+    #[error("sending is not on hold")]
+    SendingNotHeld,
 }

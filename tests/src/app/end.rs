@@ -1,7 +1,8 @@
 //! How a test ends: with nothing left half done.
 
-use entity::access::audit;
+use entity::access::{audit, organisation};
 use entity::automation::message::{self, State};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::App;
@@ -18,7 +19,10 @@ impl App {
         let on_its_way = message::Column::State.is_in([State::Claimed, State::Transmitting]);
         let due =
             Condition::any().add(message::Column::DueAt.lte(self.clock.now())).add(on_its_way);
-        let messages = message::Entity::find().filter(message::Column::SettledAt.is_null());
+        let held = organisation::get(reader).await.expect("an organisation").sending_held_at;
+        let messages = message::Entity::find()
+            .filter(message::Column::SettledAt.is_null())
+            .filter(Condition::all().add_option(held.map(|_| Expr::val(false))));
         let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
         let runs = run::Entity::find().filter(run::Column::DueAt.lte(self.clock.now()));
         let counts = [

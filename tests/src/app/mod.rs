@@ -5,6 +5,7 @@
 
 mod end;
 mod home;
+mod noted;
 mod serving;
 
 use std::sync::Arc;

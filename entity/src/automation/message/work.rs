@@ -9,6 +9,7 @@ use super::gated::passed;
 use super::{Column, Entity, Model, Reason, State};
 use crate::access::password_reset;
 use crate::automation::lease::{Fence, Leased, is_free, next_fence, not_enqueued};
+use crate::automation::sending;
 use crate::error::Error;
 use crate::id::{MessageId, PasswordResetId};
 
@@ -21,6 +22,7 @@ fn is_due(now: DateTimeUtc) -> Condition {
         .add(Column::State.is_in(WAITING))
         .add(Column::DueAt.lte(now))
         .add(is_free(Column::LeaseUntil, now))
+        .add(Expr::exists(sending::held()).not())
 }
 
 /// Up to `limit` messages that are due and that the conveyor was not given since `since`, oldest
@@ -213,6 +215,26 @@ pub async fn suppress(
         .exec(txn)
         .await?;
     Ok(())
+}
+
+/// Calls off what was planned before `before` and has not left; gives how many messages that were.
+pub(in crate::automation) async fn call_off_planned(
+    txn: &impl ConnectionTrait,
+    before: DateTimeUtc,
+    now: DateTimeUtc,
+) -> Result<u64, Error> {
+    let called_off = Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Expired.to_value()))
+        .col_expr(Column::Reason, Expr::val(Reason::ExpiredLate.to_value()))
+        .col_expr(Column::Detail, Expr::val("it was planned before sending was on hold"))
+        .col_expr(Column::SettledAt, Expr::val(now))
+        .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
+        .filter(Column::SettledAt.is_null())
+        .filter(Column::State.is_in(WAITING))
+        .filter(Column::CreatedAt.lt(before))
+        .exec(txn)
+        .await?;
+    Ok(called_off.rows_affected)
 }
 
 /// Keeps messages that are on the wire the caller's for another `length`.

@@ -35,7 +35,9 @@ pub use perform::{Notify, Told};
 pub use relay::{Relayed, pending, relay, tidy};
 pub(crate) use remind::reminded;
 pub use tell::deputies_begun;
-pub(crate) use tell::{job_ended, owned, second_factor_reset, shared, workflow_held};
+pub(crate) use tell::{
+    job_ended, owned, second_factor_reset, sending_held, shared, workflow_held,
+};
 
 /// What a user is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
@@ -65,6 +67,8 @@ pub enum Kind {
     Reminder,
     /// A workflow that they published stands still, since it had more for customers than was foreseen.
     WorkflowHeld,
+    /// Nothing is sent until they say so.
+    SendingHeld,
 }
 
 /// A notification.

@@ -13,7 +13,7 @@ use sea_orm::{ActiveEnum, Condition, JoinType};
 use super::setting::{self, Delivery};
 use super::{Column, Entity, Kind};
 use crate::access::share::With;
-use crate::access::{Actor, absence, membership, user};
+use crate::access::{Actor, Permission, absence, grant, membership, user};
 use crate::automation::workflow::{forecast, version};
 use crate::automation::{job, workflow};
 use crate::catalog::Record;
@@ -346,4 +346,30 @@ pub(crate) async fn second_factor_reset(
     };
     told.select(&mut source);
     tell(txn, Kind::SecondFactorReset, source, Again::Once, now).await.map(|_| ())
+}
+
+/// Tells those who may let it go on that sending is on hold.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn sending_held(
+    txn: &impl ConnectionTrait,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let backend = txn.get_database_backend();
+    let column = |column| Expr::col((user::Entity, column));
+    let mut source = Query::select();
+    source.from(user::Entity).and_where(
+        column(user::Column::RoleId).in_subquery(grant::roles_with(Permission::WriteContactRules)),
+    );
+    let told = Told {
+        user: column(user::Column::Id),
+        cause: fresh_by_row(backend, now),
+        subject: None,
+        actor: Expr::val(None::<Uuid>),
+        detail: Expr::val(None::<String>),
+        times: Expr::val(1),
+    };
+    told.select(&mut source);
+    tell(txn, Kind::SendingHeld, source, Again::Once, now).await.map(|_| ())
 }

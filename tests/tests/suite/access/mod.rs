@@ -218,7 +218,9 @@ fn needed(name: &str) -> Needs {
         | "rotateWebhookSecret"
         | "pingWebhookEndpoint"
         | "redeliverWebhook" => Needs::All(ManageWebhooks),
-        "updateContactPolicy" | "setHolidays" | "liftSuppression" => Needs::All(WriteContactRules),
+        "updateContactPolicy" | "setHolidays" | "liftSuppression" | "releaseSending" => {
+            Needs::All(WriteContactRules)
+        }
         "consent" | "consents" | "exportConsents" | "consentGroups" | "suppression"
         | "suppressions" | "exportSuppressions" | "suppressionGroups" | "contactPolicy"
         | "explainMessage" => Needs::All(ReadCustomers),

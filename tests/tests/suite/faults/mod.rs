@@ -6,6 +6,7 @@ mod clocks;
 mod dying;
 mod flushed;
 mod reentry;
+mod restored;
 mod versions;
 
 use std::collections::HashMap;
