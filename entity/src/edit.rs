@@ -318,7 +318,8 @@ where
     Ok(row)
 }
 
-/// Adds rows, each by who does so. Whether what they refer to is there is for the caller to find out.
+/// Adds rows, each by who does so; gives them in their order. Whether what they refer to is there is for the caller to
+/// find out.
 ///
 /// # Errors
 /// `Invalid` with all fields that are wrong.
@@ -326,7 +327,7 @@ pub(crate) async fn create_all<E>(
     txn: &impl ConnectionTrait,
     rows: impl IntoIterator<Item = (E::ActiveModel, Actor)>,
     now: DateTimeUtc,
-) -> Result<(), Error>
+) -> Result<Vec<E::Model>, Error>
 where
     E: Editable,
 {
@@ -335,15 +336,16 @@ where
         let row = checked::<E>(row, &mut check, actor, now)?;
         let kind = E::Model::EVENTS.created;
         events.push(event::new(kind, row.id().into(), row.customer(), actor, now));
-        added.push(row.into_active_model().reset_all());
+        added.push(row);
     }
     check.end()?;
     if added.is_empty() {
-        return Ok(());
+        return Ok(added);
     }
-    E::insert_many(added).exec_without_returning(txn).await?;
+    let rows = added.iter().cloned().map(|row| row.into_active_model().reset_all());
+    E::insert_many(rows).exec_without_returning(txn).await?;
     event::Entity::insert_many(events).exec_without_returning(txn).await?;
-    Ok(())
+    Ok(added)
 }
 
 /// Adds the rows of a `list` that came with something else: what is wrong is noted, and nothing is

@@ -7,6 +7,7 @@
 //! attendee     who takes part
 //! invitation   what those get to know who take part
 //! occurrence   what takes place within a span of time
+//! perform      making appointments in runs of workflows
 //! ```
 //!
 //! Invariant: what somebody said is a local time in a zone, and instants follow from it. An occurrence that differs
@@ -18,6 +19,7 @@ pub mod attendee;
 mod invitation;
 mod occurrence;
 mod part;
+mod perform;
 mod turn;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
@@ -43,6 +45,8 @@ pub use invitation::{Invitation, invitations};
 pub use occurrence::{Occurrence, of_users};
 pub(super) use occurrence::{ahead, published};
 pub use part::Part;
+pub(crate) use perform::carry_out;
+pub use perform::{CreateAppointment, ToCreate, Wanted};
 pub use turn::{Turn, respond, turn};
 
 /// How many minutes an appointment takes at most, unless it takes whole days.

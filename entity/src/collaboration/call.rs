@@ -4,6 +4,7 @@
 //! attempt   starting a call, which nobody else does meanwhile; saying what came of it; calling it off
 //! follow    what is written when a call has an outcome
 //! cadence   whether and when it is tried again, as data
+//! perform   planning calls in runs of workflows
 //! ```
 //!
 //! Invariant: a call has an outcome when it is completed, and none before; and one that is tried again has one next
@@ -12,11 +13,13 @@
 mod attempt;
 pub mod cadence;
 mod follow;
+mod perform;
 
 use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter};
+use serde::{Deserialize, Serialize};
 
 use super::reminder::{self, Due, Subject};
 use super::task::Priority;
@@ -31,6 +34,8 @@ use crate::money::Currency;
 use crate::search::searched;
 
 pub use attempt::{Ended, LEASE, cancel, complete, start};
+pub(crate) use perform::carry_out;
+pub use perform::{CreateCall, ToCreate, Wanted};
 
 /// How many characters each part of what a caller should know has at most.
 const BRIEF: usize = 2_000;
@@ -62,7 +67,8 @@ pub enum Direction {
 }
 
 /// What it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",

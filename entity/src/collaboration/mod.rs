@@ -10,6 +10,7 @@ pub mod export;
 pub mod feed;
 pub mod file;
 pub mod file_name;
+pub mod later;
 pub mod left;
 pub mod mark;
 pub mod note;

@@ -25,9 +25,9 @@ use crate::error::Error;
 use crate::id::{AppointmentId, CallId, ReminderId, TaskId, UserId};
 
 pub use follow::{Due, Subject};
+pub(super) use follow::{add, end_appointments, fit};
 use follow::{added, write};
 pub(crate) use follow::{end, follow};
-pub(super) use follow::{end_appointments, fit};
 pub use tell::{is_due, tell};
 
 /// How many reminders a record has at most.
@@ -106,10 +106,17 @@ catalog! {
 /// # Errors
 /// `Invalid` for too many or too early ones.
 pub(super) fn seconds(before: &[TimeDelta]) -> Result<Vec<i32>, Error> {
+    clean(before.iter().map(|before| i32::try_from(before.num_seconds()).unwrap_or(-1)))
+}
+
+/// The same, of seconds.
+///
+/// # Errors
+/// `Invalid` for too many or too early ones.
+pub(super) fn clean(before: impl IntoIterator<Item = i32>) -> Result<Vec<i32>, Error> {
     let mut wanted = Vec::new();
-    for before in before {
-        let seconds = i32::try_from(before.num_seconds()).unwrap_or(-1);
-        if seconds < 0 || *before > EARLIEST {
+    for seconds in before {
+        if seconds < 0 || i64::from(seconds) > EARLIEST.num_seconds() {
             let days = EARLIEST.num_days();
             return Err(Error::invalid("before", format!("a reminder is 0 to {days} days before")));
         }

@@ -41,7 +41,7 @@ pub use assign::{Among, Assign, ToAssign};
 pub use change::{Change, update};
 pub use create::{NewCustomer, create};
 pub use key::{index_missing, phone_key, tax_key};
-pub use owner::owners;
+pub use owner::{owners, zones};
 pub(crate) use perform::carry_out;
 pub use perform::{ToUpdate, UpdateCustomer};
 pub use removal::{delete, purge, restore};

@@ -10,6 +10,8 @@ use tests::on_both_stacks;
 use crate::given::CREATE_TASK;
 use crate::workflows::{ask, change, customer, published, runs, steps};
 
+mod planning;
+
 const TASKS: &str = "{ tasks(orderBy: [{ field: CREATED_AT }]) { nodes {
   title description priority state dueAt createdBy { name } assignee { id } customer { displayName } version } } }";
 

@@ -17,6 +17,7 @@ use self::doing::{
     AssignStepInput, CreateTaskStepInput, OtherWorkflowInput, UpdateTaskStepInput,
     WebhookStepInput, update_customer,
 };
+use self::planning::{CreateAppointmentStepInput, CreateCallStepInput};
 use self::sending::SendInput;
 use crate::choice::choice;
 use crate::customers::BulkCustomerChangeInput;
@@ -24,6 +25,7 @@ use crate::read::FilterOf;
 use crate::scalar::{Duration, LocalTime};
 
 mod doing;
+mod planning;
 mod sending;
 
 choice! {
@@ -189,6 +191,10 @@ pub enum WorkflowActionInput {
     CreateTask(CreateTaskStepInput),
     /// The task that the workflow is carried out for is changed.
     UpdateTask(UpdateTaskStepInput),
+    /// A call is planned, unless who is called has said that they do not want to be called.
+    CreateCall(CreateCallStepInput),
+    /// An appointment is made.
+    CreateAppointment(CreateAppointmentStepInput),
     /// The customer is changed, as it would be by `updateCustomer`. What is so already stays as it is.
     UpdateCustomer(BulkCustomerChangeInput),
     /// The customer is handed to one of several users in turn, if nobody looks after it. Who is away, disabled, or has
@@ -363,6 +369,8 @@ impl WorkflowStepInput {
             }
             WorkflowActionInput::CreateTask(task) => task.parse(),
             WorkflowActionInput::UpdateTask(change) => change.parse(),
+            WorkflowActionInput::CreateCall(call) => call.parse(),
+            WorkflowActionInput::CreateAppointment(appointment) => appointment.parse(),
             WorkflowActionInput::UpdateCustomer(change) => update_customer(change),
             WorkflowActionInput::Assign(among) => among.parse(),
             WorkflowActionInput::Webhook(post) => post.parse(),

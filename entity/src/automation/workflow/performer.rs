@@ -16,7 +16,7 @@ use crate::automation::webhook;
 use crate::catalog::{Record, Scope};
 use crate::check::Check;
 use crate::collaboration::notification::{self, Told};
-use crate::collaboration::task;
+use crate::collaboration::{appointment, call, task};
 use crate::customers::customer;
 use crate::error::Error;
 use crate::finance::receipt;
@@ -33,6 +33,10 @@ pub enum Effect {
     Receipt(PlannedReceipt),
     /// A task is added.
     CreateTask(task::ToCreate),
+    /// A call is planned.
+    CreateCall(Box<call::ToCreate>),
+    /// An appointment is made.
+    CreateAppointment(Box<appointment::ToCreate>),
     /// A task is changed.
     UpdateTask(task::ToUpdate),
     /// A customer is changed.
@@ -74,6 +78,8 @@ impl Effect {
             | Self::Start(_)
             | Self::Stop(_) => false,
             Self::CreateTask(_)
+            | Self::CreateCall(_)
+            | Self::CreateAppointment(_)
             | Self::UpdateTask(_)
             | Self::UpdateCustomer(_)
             | Self::Assign(_) => true,
@@ -100,6 +106,20 @@ impl Effect {
                 kind: task.kind,
                 subject: task.subject,
                 text: task.title,
+            },
+            Self::CreateCall(call) => Shown {
+                what: call::CreateCall.name(),
+                user: call.assignee,
+                kind: call.kind,
+                subject: call.record,
+                text: call.wanted.subject,
+            },
+            Self::CreateAppointment(appointment) => Shown {
+                what: appointment::CreateAppointment.name(),
+                user: Some(appointment.organizer),
+                kind: appointment.kind,
+                subject: appointment.record,
+                text: appointment.wanted.subject,
             },
             Self::UpdateTask(update) => Shown {
                 what: task::UpdateTask.name(),
@@ -219,13 +239,15 @@ pub trait Performer: Sync {
 
 /// All that steps do.
 #[must_use]
-pub fn performers() -> [&'static dyn Performer; 10] {
+pub fn performers() -> [&'static dyn Performer; 12] {
     [
         &notification::Notify,
         &message::SendMail,
         &receipt::SendReceipt,
         &task::CreateTask,
         &task::UpdateTask,
+        &call::CreateCall,
+        &appointment::CreateAppointment,
         &customer::UpdateCustomer,
         &customer::Assign,
         &webhook::Post,
@@ -245,6 +267,7 @@ pub async fn carry_out(
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let (mut told, mut created) = (Vec::new(), Vec::new());
+    let (mut calls, mut appointments) = (Vec::new(), Vec::new());
     let (mut tasks, mut customers, mut assigned) = (Vec::new(), Vec::new(), Vec::new());
     let (mut posted, mut started, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
     let (mut outgoing, mut receipts) = (Vec::new(), Vec::new());
@@ -254,6 +277,8 @@ pub async fn carry_out(
             Effect::Send(one) => outgoing.push(one),
             Effect::Receipt(one) => receipts.push(one),
             Effect::CreateTask(one) => created.push(one),
+            Effect::CreateCall(one) => calls.push(*one),
+            Effect::CreateAppointment(one) => appointments.push(*one),
             Effect::UpdateTask(one) => tasks.push(one),
             Effect::UpdateCustomer(one) => customers.push(one),
             Effect::Assign(one) => assigned.push(one),
@@ -265,6 +290,8 @@ pub async fn carry_out(
     customer::carry_out(txn, customers, now).await?;
     customer::assign(txn, assigned, now).await?;
     task::carry_out(txn, created, tasks, now).await?;
+    call::carry_out(txn, calls, now).await?;
+    appointment::carry_out(txn, appointments, now).await?;
     webhook::post(txn, posted).await?;
     others::stop(txn, stopped, now).await?;
     others::start(txn, started, scope, now).await?;

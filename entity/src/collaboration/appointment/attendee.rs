@@ -128,6 +128,33 @@ fn new(appointment: AppointmentId, actor: Actor, now: DateTimeUtc) -> ActiveMode
     }
 }
 
+/// Who invites to an appointment, and so comes to it.
+fn organizer(
+    appointment: AppointmentId,
+    user: UserId,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> ActiveModel {
+    ActiveModel {
+        user_id: Set(Some(user)),
+        response: Set(Response::Accepted),
+        responded_at: Set(Some(now)),
+        ..new(appointment, actor, now)
+    }
+}
+
+/// Lets those take part in new appointments who invite to them.
+pub(super) async fn add_organizers(
+    txn: &impl ConnectionTrait,
+    rows: impl IntoIterator<Item = (&appointment::Model, Actor)>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let organizers = rows
+        .into_iter()
+        .filter_map(|(row, actor)| Some(organizer(row.id, row.organizer_id?, actor, now)));
+    add(txn, organizers.collect()).await
+}
+
 /// Lets exactly these take part, and who invites to it; those who take part already keep what they said.
 pub(super) async fn set(
     txn: &impl ConnectionTrait,
@@ -148,12 +175,7 @@ pub(super) async fn set(
     );
     Entity::delete_many().filter(Column::AppointmentId.eq(row.id)).filter(others).exec(txn).await?;
     let blank = || new(row.id, actor, now);
-    let organizer = row.organizer_id.map(|user| ActiveModel {
-        user_id: Set(Some(user)),
-        response: Set(Response::Accepted),
-        responded_at: Set(Some(now)),
-        ..blank()
-    });
+    let organizer = row.organizer_id.map(|user| organizer(row.id, user, actor, now));
     let users =
         invited.users.iter().map(|user| ActiveModel { user_id: Set(Some(*user)), ..blank() });
     let contacts = invited.contacts.iter();

@@ -11,6 +11,9 @@ use super::{Column, Entity, Model};
 use crate::error::Error;
 use crate::id::{AppointmentId, CallId, Id, ReminderId, TaskId, UserId};
 
+/// How many reminders are written in a statement; databases bind only so many values in one.
+const AT_ONCE: usize = 1_000;
+
 /// What is reminded of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -176,6 +179,25 @@ pub(crate) async fn fit(
         }
     }
     write(txn, missing).await
+}
+
+/// Adds reminders to new records, so many seconds before each.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn add(
+    txn: &impl ConnectionTrait,
+    records: impl IntoIterator<Item = (Due, Vec<i32>)>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let of = |(due, before): (Due, Vec<i32>)| {
+        before.into_iter().map(move |before| added(due, before, now)).collect::<Vec<_>>()
+    };
+    let rows = records.into_iter().flat_map(of).collect::<Vec<_>>();
+    for rows in rows.chunks(AT_ONCE) {
+        write(txn, rows.to_vec()).await?;
+    }
+    Ok(())
 }
 
 /// Writes reminders, new ones and those that were there.

@@ -20,6 +20,7 @@ use crate::automation::workflow::interpreter::Done;
 use crate::automation::workflow::performer::{Effect, Performer, Planned, Turn};
 use crate::catalog::Record;
 use crate::check::Check;
+use crate::collaboration::later::{GONE, NO_SUCH_USER};
 use crate::collaboration::{parse_lines, reminder};
 use crate::customers::{customer, parse_required};
 use crate::edit;
@@ -118,7 +119,7 @@ impl Performer for CreateTask {
             let planned = turns.iter().map(|turn| {
                 let owner = turn.run.customer_id.map(|customer| owners.get(&customer));
                 if owner == Some(None) {
-                    return Planned::skipped("the customer is gone");
+                    return Planned::skipped(GONE);
                 }
                 let task = ToCreate {
                     title: with.title.clone(),
@@ -138,9 +139,6 @@ impl Performer for CreateTask {
         .boxed()
     }
 }
-
-/// Why a step is not done for a user who is gone, or switched off.
-const NO_SUCH_USER: &str = "there is no such user who can log in; choose somebody else";
 
 fn check_due(seconds: Option<i64>, check: &mut Check) {
     let near = |seconds: i64| (0..=LONGEST.num_seconds()).contains(&seconds);

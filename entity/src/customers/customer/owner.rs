@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use chrono_tz::Tz;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Query;
 use sea_orm::{ExprTrait, QuerySelect};
@@ -74,6 +75,20 @@ pub async fn owners(
         .and_where(Column::DeletedAt.is_null());
     let rows = db.query_all(&query).await?;
     rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+}
+
+/// On whose clocks customers live.
+///
+/// # Errors
+/// The database.
+pub async fn zones(
+    db: &impl ConnectionTrait,
+    customers: impl IntoIterator<Item = CustomerId>,
+) -> Result<HashMap<CustomerId, Tz>, DbErr> {
+    let zones = Entity::find().select_only().columns([Column::Id, Column::TimeZone]);
+    let zones = zones.filter(Column::Id.is_in(customers)).into_tuple::<(CustomerId, String)>();
+    let known = zones.all(db).await?.into_iter();
+    Ok(known.filter_map(|(customer, zone)| Some((customer, zone.parse().ok()?))).collect())
 }
 
 /// Users who may log in, and whether they may see customers.
