@@ -217,9 +217,28 @@ pub enum WaitInput {
     For(Duration),
     /// Until a clock next shows a time.
     Until(ClockInput),
+    /// Until so many business days have passed.
+    BusinessDays(BusinessDaysInput),
     /// Until some days before or after a day of the record. It goes on at once when that is over, or when there is none;
     /// when the day is moved while it waits, it waits for the new one.
     Date(DayInput),
+}
+
+/// When so many business days have passed: days from Monday to Friday that are no holidays.
+#[derive(Clone, Debug, InputObject)]
+pub struct BusinessDaysInput {
+    /// How many after the day on which it begins to wait, up to 1000. For 0 it is the next time that the clock shows the
+    /// time on a business day.
+    #[graphql(default = 1)]
+    pub days: u32,
+    /// At what time.
+    pub at: LocalTime,
+    /// On whose clock.
+    #[graphql(default_with = "ClockOf::Customer")]
+    pub clock: ClockOf,
+    /// In which country holidays count (`setHolidays`), as ISO 3166-1 alpha-2 such as `VN`. Where the customer's bills go,
+    /// or else another address of theirs is, when absent; none where that is not known.
+    pub country: Option<String>,
 }
 
 /// When a clock shows a time.
@@ -343,6 +362,7 @@ impl WorkflowStepInput {
             WorkflowActionInput::Wait(WaitInput::Until(ClockInput { at, clock })) => {
                 Action::Wait(Wait::Until { at: at.0, zone: clock.into() })
             }
+            WorkflowActionInput::Wait(WaitInput::BusinessDays(wait)) => wait.parse(),
             WorkflowActionInput::Wait(WaitInput::Date(DayInput { field, days, at, clock })) => {
                 Action::Wait(Wait::Date { field, days, at: at.0, zone: clock.into() })
             }
@@ -379,6 +399,17 @@ impl WorkflowStepInput {
             WorkflowActionInput::End(_) => Action::End,
         };
         Step { key: self.key, action, then: self.then }
+    }
+}
+
+impl BusinessDaysInput {
+    fn parse(self) -> Action {
+        Action::Wait(Wait::Business {
+            days: self.days,
+            at: self.at.0,
+            zone: self.clock.into(),
+            country: self.country.map(|country| country.trim().to_ascii_uppercase()),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
@@ -165,6 +165,22 @@ pub(crate) async fn hold(
         .all(txn)
         .await?;
     Ok(())
+}
+
+/// On which days people do not work where customers are, from a day on.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn free_days(
+    db: &impl ConnectionTrait,
+    customers: &[CustomerId],
+    since: NaiveDate,
+) -> Result<HashMap<CustomerId, Vec<NaiveDate>>, DbErr> {
+    let countries = countries(db, customers).await?;
+    let known = countries.values().map(String::as_str).collect();
+    let days = holiday::of(db, known, since).await?;
+    let free = |(customer, country)| Some((customer, days.get(&country)?.clone()));
+    Ok(countries.into_iter().filter_map(free).collect())
 }
 
 /// The countries of customers: where bills go, or else any that is known.

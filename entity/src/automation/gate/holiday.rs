@@ -102,7 +102,10 @@ pub async fn set(
 }
 
 /// The holidays of countries, from a day on.
-pub(super) async fn of(
+///
+/// # Errors
+/// The database.
+pub(crate) async fn of(
     db: &impl ConnectionTrait,
     countries: HashSet<&str>,
     since: Date,

@@ -22,6 +22,7 @@ pub mod pack;
 pub mod policy;
 mod time;
 
+pub(crate) use facts::free_days;
 pub(crate) use facts::hold;
 pub use facts::{Recipient, Recipients};
 pub use policy::Policy;

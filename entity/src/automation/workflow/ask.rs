@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{DatabaseTransaction, QuerySelect};
@@ -14,9 +14,28 @@ use super::interpreter::Facts;
 use super::performer::{Effect, Planned, Turn};
 use super::{moment, run, start};
 use crate::automation::event;
+use crate::automation::gate::{free_days, holiday};
 use crate::catalog::{Field, Key, Record, among, condition, read_key};
 use crate::customers::customer;
 use crate::error::Error;
+use crate::id::CustomerId;
+
+/// On which days nobody works.
+enum Free {
+    /// The same for all.
+    Everywhere(Vec<NaiveDate>),
+    /// Where each customer is.
+    There(HashMap<CustomerId, Vec<NaiveDate>>),
+}
+
+impl Free {
+    fn of(&self, customer: Option<CustomerId>) -> &[NaiveDate] {
+        match self {
+            Self::Everywhere(days) => days,
+            Self::There(days) => customer.and_then(|one| days.get(&one)).map_or(&[], Vec::as_slice),
+        }
+    }
+}
 
 impl Batch<'_> {
     /// Calls off the runs whose records are gone.
@@ -173,13 +192,14 @@ impl Batch<'_> {
     ) -> Result<HashMap<Uuid, Option<DateTime<Utc>>>, Error> {
         let (field, days, at, zone) = match wait {
             Wait::For(_) => return Ok(HashMap::new()),
-            Wait::Until { at, zone } => (None, 0, *at, *zone),
+            Wait::Until { at, zone } | Wait::Business { at, zone, .. } => (None, 0, *at, *zone),
             Wait::Date { field, days, at, zone } => (Some(field), *days, *at, *zone),
         };
         let mut query = Query::select();
         query
             .expr(record.column("id"))
             .expr(Expr::col((customer::Entity, customer::Column::TimeZone)))
+            .expr(start::customer_of(record))
             .from(record.table)
             .and_where(among(self.engine.scope.backend, record.column("id"), ids));
         if record.table != "customer" {
@@ -191,16 +211,23 @@ impl Batch<'_> {
             query.expr(record.column(column));
         }
         let mut moments = HashMap::with_capacity(ids.len());
-        for row in self.db.query_all(&query).await? {
+        let rows = self.db.query_all(&query).await?;
+        let customers = rows.iter().map(|row| row.try_get_by_index::<Option<CustomerId>>(2));
+        let customers = customers.collect::<Result<Vec<_>, _>>()?;
+        let free = self.free(wait, &customers).await?;
+        for (row, customer) in rows.iter().zip(customers) {
             let own = row.try_get_by_index::<Option<String>>(1)?;
             let zone = match zone {
                 Zone::Customer => own.and_then(|zone| zone.parse().ok()),
                 Zone::Organisation => None,
             };
             let zone = zone.unwrap_or(self.engine.zone);
-            let moment = match day {
-                None => Some(moment::next(self.now, at, zone)),
-                Some((_, scalar)) => read_key(&row, 2, scalar)?.and_then(|key| {
+            let moment = match (day, wait) {
+                (None, Wait::Business { days, .. }) => {
+                    moment::business(self.now, *days, at, zone, free.of(customer))
+                }
+                (None, _) => Some(moment::next(self.now, at, zone)),
+                (Some((_, scalar)), _) => read_key(row, 3, scalar)?.and_then(|key| {
                     let day = match key {
                         Key::Day(day) => day,
                         Key::Instant(instant) => instant.with_timezone(&zone).date_naive(),
@@ -213,6 +240,24 @@ impl Batch<'_> {
             moments.insert(row.try_get_by_index(0)?, moment);
         }
         Ok(moments)
+    }
+
+    /// On which days nobody works, of those that a wait counts, where the customers are.
+    async fn free(&self, wait: &Wait, customers: &[Option<CustomerId>]) -> Result<Free, Error> {
+        // A clock elsewhere may still be on the day before.
+        let since = (self.now - TimeDelta::days(2)).date_naive();
+        Ok(match wait {
+            Wait::Business { country: Some(country), .. } => {
+                let mut days =
+                    holiday::of(self.db, HashSet::from([country.as_str()]), since).await?;
+                Free::Everywhere(days.remove(country).unwrap_or_default())
+            }
+            Wait::Business { country: None, .. } => {
+                let customers = customers.iter().copied().flatten().collect::<Vec<_>>();
+                Free::There(free_days(self.db, &customers, since).await?)
+            }
+            Wait::For(_) | Wait::Until { .. } | Wait::Date { .. } => Free::Everywhere(Vec::new()),
+        })
     }
 
     async fn perform(

@@ -13,12 +13,16 @@ use crate::access::Viewer;
 use crate::automation::event;
 use crate::catalog::{Field, Record, Scalar, Scope, by_name, condition};
 use crate::check::Check;
+use crate::customers::address::parse_country;
 use crate::customers::custom::CustomFields;
 use crate::customers::parse_zone;
 use crate::error::Error;
 
 /// How many steps a workflow has at most.
 const MOST_STEPS: usize = 100;
+
+/// How many business days a step waits at most.
+const MOST_BUSINESS_DAYS: u32 = 1_000;
 
 /// How far from a day it may start, or wait.
 const FARTHEST_DAYS: i32 = 3_660;
@@ -162,6 +166,11 @@ impl Subject<'_> {
         match action {
             Action::Wait(Wait::For(seconds)) => check.that(for_a_while(seconds), "wait", message),
             Action::Wait(Wait::Date { field, days, .. }) => self.day(field, *days, "wait", check),
+            Action::Wait(Wait::Business { days, country, .. }) => {
+                let message = format!("0 to {MOST_BUSINESS_DAYS} days");
+                check.that(*days <= MOST_BUSINESS_DAYS, "days", message);
+                check.put(parse_country(country.clone()), &mut None);
+            }
             Action::WaitForEvent { kinds, within_s, .. } => {
                 self.events(kinds, "kinds", check);
                 check.that(for_a_while(within_s), "within", message);

@@ -171,6 +171,19 @@ pub enum Wait {
         /// On whose clock.
         zone: Zone,
     },
+    /// Until so many business days have passed, and a clock shows a time on the last of them.
+    #[serde(rename_all = "camelCase")]
+    Business {
+        /// How many. For none it is the next time that the clock shows the time on a business day.
+        days: u32,
+        /// At what time.
+        at: NaiveTime,
+        /// On whose clock.
+        zone: Zone,
+        /// In which country, as ISO 3166-1 alpha-2; where the customer is when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        country: Option<String>,
+    },
     /// Until some days before or after the day that a field of the record has at that time. It goes on at once when
     /// that is over, or when there is no day.
     Date {
@@ -230,7 +243,11 @@ impl Action {
     #[must_use]
     pub fn takes_time(&self) -> bool {
         // The next time that a clock shows a time may be now, as may be an event.
-        matches!(self, Self::Wait(Wait::For(seconds)) if *seconds > 0)
+        match self {
+            Self::Wait(Wait::For(seconds)) => *seconds > 0,
+            Self::Wait(Wait::Business { days, .. }) => *days > 0,
+            _ => false,
+        }
     }
 }
 

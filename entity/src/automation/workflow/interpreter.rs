@@ -117,13 +117,15 @@ pub fn next(
             Some(waiting) if waiting.until > now => Next::Sleep(waiting.until),
             Some(_) => on(),
         },
-        Action::Wait(Wait::Until { .. }) => match (place.waiting, facts.moment) {
-            (Some(waiting), _) if waiting.until <= now => on(),
-            (Some(waiting), _) => Next::Sleep(waiting.until),
-            (None, None) => Next::AskMoment,
-            (None, Some(Some(moment))) if moment > now => Next::Sleep(moment),
-            (None, Some(_)) => on(),
-        },
+        Action::Wait(Wait::Until { .. } | Wait::Business { .. }) => {
+            match (place.waiting, facts.moment) {
+                (Some(waiting), _) if waiting.until <= now => on(),
+                (Some(waiting), _) => Next::Sleep(waiting.until),
+                (None, None) => Next::AskMoment,
+                (None, Some(Some(moment))) if moment > now => Next::Sleep(moment),
+                (None, Some(_)) => on(),
+            }
+        }
         // The day may have been moved meanwhile.
         Action::Wait(Wait::Date { .. }) => match facts.moment {
             None => Next::AskMoment,
