@@ -11,6 +11,7 @@ use crate::given::CREATE_TASK;
 use crate::workflows::{ask, change, customer, published, runs, steps};
 
 mod planning;
+mod presets;
 mod waiting;
 
 const TASKS: &str = "{ tasks(orderBy: [{ field: CREATED_AT }]) { nodes {

@@ -11,15 +11,22 @@ use sea_orm::sea_query::OnConflict;
 use serde_json::{Value, json};
 
 use super::definition::{Action, Definition, Reentry, Step, Trigger, Wait, Zone};
+use super::performer::Performer;
 use super::{Column, Entity, Model, State, version, written};
 use crate::access::Actor;
 use crate::access::audit::Origin;
 use crate::automation::event;
 use crate::automation::message::{Class, Content, Send, To};
+use crate::collaboration::call::{self, Purpose, Wanted};
+use crate::collaboration::later::Later;
+use crate::collaboration::task::Priority;
 use crate::customers::customer::Channel;
 use crate::db::Db;
 use crate::error::Error;
 use crate::id::{Id, WorkflowId};
+
+/// How many seconds a day has.
+const DAY_S: i64 = 86_400;
 
 /// A workflow that Rapport brings along.
 struct Preset {
@@ -80,8 +87,8 @@ async fn add(txn: &impl ConnectionTrait, preset: Preset, now: DateTimeUtc) -> Re
     Ok(())
 }
 
-fn presets() -> [Preset; 4] {
-    [receipt(), welcome(), due_soon(), overdue_task()]
+fn presets() -> [Preset; 6] {
+    [receipt(), welcome(), due_soon(), appointment_soon(), next_call(), overdue_task()]
 }
 
 fn receipt() -> Preset {
@@ -130,7 +137,7 @@ fn welcome() -> Preset {
             most_per_hour: None,
             steps: vec![
                 step("morning", Action::Wait(Wait::Until { at: nine(), zone: Zone::Customer })),
-                step("welcome", send(To::Customer, vec![english, vietnamese])),
+                step("welcome", send(To::Customer, 3 * DAY_S, vec![english, vietnamese])),
             ],
         },
     }
@@ -167,7 +174,101 @@ fn due_soon() -> Preset {
             goal: json!({ "state": { "ne": "OPEN" } }),
             reentry: Reentry::AfterEnd,
             most_per_hour: None,
-            steps: vec![step("remind", send(To::Billing, vec![english, vietnamese]))],
+            steps: vec![step("remind", send(To::Billing, 3 * DAY_S, vec![english, vietnamese]))],
+        },
+    }
+}
+
+fn appointment_soon() -> Preset {
+    let vietnamese = Content {
+        language: "vi".to_owned(),
+        subject: "Nhắc lịch hẹn: {{ record.subject }}".to_owned(),
+        text: "Kính gửi {{ addressee }},\n\n{{ organisation.name }} xin nhắc Quý khách về lịch hẹn “{{ record.subject }}” lúc \
+               {{ record.startsAt }}{% if record.location is defined %}, tại {{ record.location }}{% endif %}. Nếu Quý khách \
+               không thể đến, xin trả lời thư này.\n\nTrân trọng,\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    let english = Content {
+        language: "en".to_owned(),
+        subject: "Your appointment: {{ record.subject }}".to_owned(),
+        text: "Dear {{ addressee }},\n\nThis is a reminder of your appointment “{{ record.subject }}” with \
+               {{ organisation.name }} at {{ record.startsAt }}{% if record.location is defined %}, {{ record.location }}\
+               {% endif %}. If you cannot come, simply answer this mail.\n\nKind regards\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    Preset {
+        key: "appointment-soon",
+        name: "Reminder before an appointment",
+        active: false,
+        definition: Definition {
+            record: "Appointment".to_owned(),
+            trigger: Trigger::Date {
+                field: "startsAt".to_owned(),
+                days: -1,
+                at: nine(),
+                zone: Zone::Customer,
+            },
+            // Of whole days there is no time to tell.
+            condition: json!({ "state": { "eq": "PLANNED" }, "allDay": { "eq": false } }),
+            goal: json!({ "state": { "ne": "PLANNED" } }),
+            reentry: Reentry::AfterEnd,
+            most_per_hour: None,
+            steps: vec![step("remind", send(To::Customer, DAY_S / 2, vec![english, vietnamese]))],
+        },
+    }
+}
+
+/// The cadence of calls says when it is tried again; here is what comes when that has given up, and after a promise.
+fn next_call() -> Preset {
+    let given_up = json!({
+        "outcome": { "in": ["NO_ANSWER", "BUSY", "VOICEMAIL", "THIRD_PARTY_ANSWERED"] }, "not": { "nextCall": {} },
+    });
+    let promised =
+        json!({ "outcome": { "eq": "PROMISE_TO_PAY" }, "promisedOn": { "isNull": false } });
+    let call = |subject: &str, purpose, say: &str, days| {
+        let wanted = Wanted {
+            subject: subject.to_owned(),
+            purpose,
+            planned: Later::On { days, at: nine(), zone: Zone::Customer },
+            planned_min: 15,
+            assignee: None,
+            priority: Priority::Normal,
+            needs: None,
+            say: Some(say.to_owned()),
+            avoid: None,
+            offer: None,
+            remind_s: vec![900],
+        };
+        act(call::CreateCall.name(), json!(wanted))
+    };
+    let goes_on = Action::Branch { filter: promised.clone(), otherwise: Some("again".to_owned()) };
+    let day_after = Action::Wait(Wait::Date {
+        field: "promisedOn".to_owned(),
+        days: 1,
+        at: nine(),
+        zone: Zone::Customer,
+    });
+    let pay =
+        call("Has it been paid?", Purpose::Collection, "Ask for the payment that was promised", 0);
+    let again = call("Not reached before", Purpose::FollowUp, "Say what the last call was for", 14);
+    Preset {
+        key: "next-call",
+        name: "Next call when nobody was reached, or after a promise to pay",
+        active: false,
+        definition: Definition {
+            record: "Call".to_owned(),
+            trigger: Trigger::Event { kinds: vec![event::Kind::CallCompleted], own: false },
+            condition: json!({ "or": [given_up, promised] }),
+            goal: Value::Null,
+            reentry: Reentry::Once,
+            most_per_hour: None,
+            steps: vec![
+                step("promised", goes_on),
+                step("day-after", day_after),
+                Step { then: Some("end".to_owned()), ..step("pay", pay) },
+                step("again", again),
+                step("end", Action::End),
+            ],
         },
     }
 }
@@ -193,7 +294,7 @@ fn overdue_task() -> Preset {
             most_per_hour: None,
             steps: vec![
                 step("remind", tell("A task for your customer is overdue")),
-                step("wait", Action::Wait(Wait::For(2 * 86_400))),
+                step("wait", Action::Wait(Wait::For(2 * DAY_S))),
                 step("again", tell("A task for your customer has been overdue for three days")),
             ],
         },
@@ -212,13 +313,14 @@ fn act(what: &str, with: Value) -> Action {
     Action::Do { what: what.to_owned(), with }
 }
 
-fn send(to: To, contents: Vec<Content>) -> Action {
+/// What goes to a customer, if it can within so many seconds.
+fn send(to: To, within_s: i64, contents: Vec<Content>) -> Action {
     let send = Send {
         channel: Channel::Email,
         class: Class::Service,
         topic: None,
         to,
-        within_s: 3 * 86_400,
+        within_s,
         contents,
     };
     act("send", serde_json::to_value(send).unwrap_or_default())

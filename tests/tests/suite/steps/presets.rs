@@ -1,0 +1,126 @@
+//! Workflows that Rapport brings along: what they do once a manager has copied and published them as they are.
+
+use chrono::TimeDelta;
+use entity::access::Role;
+use entity::id::{Id, UserId};
+use serde_json::{Value, json};
+use tests::app::App;
+use tests::on_both_stacks;
+
+use crate::given::{COMPLETE_CALL, CREATE_APPOINTMENT, CREATE_CALL, PUBLISH_WORKFLOW};
+use crate::workflows::{ask, change, customer, runs, steps};
+
+const SIMULATE: &str =
+    "query ($id: ID!, $input: SimulateWorkflowInput!) { simulateWorkflow(id: $id, input: $input) {
+  forecast { runs sent effects sample { at text } } userErrors { code field message } } }";
+
+/// Copies what is brought along under a key, and publishes it; gives the id of the copy.
+async fn copied(app: &App, chief: UserId, key: &str) -> String {
+    let query =
+        "query ($key: String!) { workflows(filter: { preset: { eq: $key } }) { nodes { id } } }";
+    let preset = ask(app, chief, query, json!({ "key": key })).await;
+    let copy = "mutation ($id: ID!) { copyWorkflow(id: $id, name: \"Ours\") { workflow { id } userErrors { code } } }";
+    let made =
+        change(app, chief, copy, json!({ "id": preset["workflows"]["nodes"][0]["id"] })).await;
+    let id = made["workflow"]["id"].as_str().expect("an id").to_owned();
+    let published = change(app, chief, PUBLISH_WORKFLOW, json!({ "id": id })).await;
+    assert_eq!(published["userErrors"], json!([]));
+    id
+}
+
+/// What would come of a workflow within some days.
+async fn forecast(app: &App, chief: UserId, id: &str, days: i64) -> Value {
+    let now = app.clock.now();
+    let input = json!({ "from": now, "until": now + TimeDelta::days(days) });
+    let data = ask(app, chief, SIMULATE, json!({ "id": id, "input": input })).await;
+    assert_eq!(data["simulateWorkflow"]["userErrors"], json!([]));
+    data["simulateWorkflow"]["forecast"].clone()
+}
+
+/// Turns the clock, and lets what is due then be done.
+async fn come(app: &App, by: TimeDelta) {
+    app.advance(by);
+    // Workers look at their own pace whether a time has come.
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    app.drain().await;
+}
+
+/// Subjects and texts of the mails that went out.
+fn mails(app: &App) -> Vec<(String, String)> {
+    let read = |raw: &[u8]| {
+        let mail = mail_parser::MessageParser::default().parse(raw).expect("a mail");
+        let text = mail.body_text(0).expect("a text").into_owned();
+        (mail.subject().expect("a subject").to_owned(), text)
+    };
+    let mut mails = app.mailbox.mails().iter().map(|mail| read(&mail.raw)).collect::<Vec<_>>();
+    mails.sort();
+    mails
+}
+
+on_both_stacks! {
+    /// Customers are reminded in their language, with the time on their clock, the day before; not of what was called off.
+    async fn customers_are_reminded_of_appointments(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let id = copied(app, chief, "appointment-soon").await;
+        let people = [("Lan", "vi", "Asia/Ho_Chi_Minh"), ("Anne", "en", "Europe/Paris"), ("Minh", "vi", "Asia/Ho_Chi_Minh")];
+        let mut made = Vec::new();
+        for (name, language, zone) in people {
+            let fields = json!({ "language": language, "timeZone": zone, "email": format!("{name}@example.com") });
+            let customer = customer(app, chief, name, fields).await;
+            let input = json!({
+                "subject": "Tư vấn", "customerId": customer, "location": if name == "Lan" { json!("12 Nguyễn Huệ") } else { Value::Null },
+                "when": { "at": { "startsAt": "2026-11-05T07:00:00Z", "durationMin": 60 } },
+            });
+            made.push(change(app, chief, CREATE_APPOINTMENT, json!({ "input": input })).await["appointment"]["id"].clone());
+        }
+        let cancel = "mutation ($id: ID!) { cancelAppointment(id: $id) { userErrors { code } } }";
+        assert_eq!(change(app, chief, cancel, json!({ "id": made[2] })).await["userErrors"], json!([]));
+        app.drain().await;
+        let seen = forecast(app, chief, &id, 3).await;
+        assert_eq!((&seen["runs"], &seen["sent"]), (&json!(2), &json!(2)));
+        assert!(mails(app).is_empty(), "it is not the day before yet");
+        come(app, TimeDelta::days(1)).await;
+        come(app, TimeDelta::hours(7)).await;
+        let sent = mails(app);
+        let subjects = sent.iter().map(|(subject, _)| subject.as_str()).collect::<Vec<_>>();
+        assert_eq!(subjects, ["Nhắc lịch hẹn: Tư vấn", "Your appointment: Tư vấn"]);
+        assert!(sent[0].1.contains("05/11/2026 14:00, tại 12 Nguyễn Huệ."), "{}", sent[0].1);
+        assert!(sent[1].1.contains("08:00. If you cannot come"), "{}", sent[1].1);
+    }
+
+    /// When the cadence has given up there is a call two weeks later, and one on the day after a promise.
+    async fn there_is_a_next_call(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let (seller, _) = app.user(Role::Sales.id()).await;
+        let id = copied(app, chief, "next-call").await;
+        let fields = json!({ "ownerId": seller.global(), "timeZone": "Asia/Ho_Chi_Minh" });
+        let lan = customer(app, chief, "Lan", fields).await;
+        let call = json!({ "subject": "Hello", "purpose": "SALES", "plannedAt": app.clock.now() });
+        let plan = async || change(app, chief, CREATE_CALL, json!({ "customer": lan, "input": call })).await["call"]["id"].clone();
+        let complete = async |id: &Value, ended: Value| {
+            let made = change(app, chief, COMPLETE_CALL, json!({ "id": id, "input": ended })).await;
+            assert_eq!(made["userErrors"], json!([]));
+            made["call"]["nextCall"]["id"].clone()
+        };
+        let again = complete(&plan().await, json!({ "outcome": "VOICEMAIL" })).await;
+        complete(&plan().await, json!({ "outcome": "ANSWERED" })).await;
+        assert!(runs(app, chief, &id).await.is_empty(), "the cadence has planned a call, and who was reached needs none");
+        assert_eq!(complete(&again, json!({ "outcome": "VOICEMAIL" })).await, Value::Null);
+        complete(&plan().await, json!({ "outcome": "PROMISE_TO_PAY", "promisedOn": "2026-11-05" })).await;
+        assert_eq!(runs(app, chief, &id).await.len(), 2);
+        let seen = forecast(app, chief, &id, 5).await;
+        assert_eq!((&seen["runs"], &seen["effects"]), (&json!(2), &json!(2)), "{seen}");
+        come(app, TimeDelta::days(3)).await;
+        let done = runs(app, chief, &id).await;
+        assert!(done.iter().all(|run| run["state"] == "COMPLETED"), "{done:#?}");
+        assert!(done.iter().any(|run| steps(run).contains(&("pay", "DONE"))), "{done:#?}");
+        let query = "{ calls(filter: { state: { eq: PLANNED } }, orderBy: [{ field: PLANNED_AT }]) {
+          nodes { subject purpose plannedAt assignee { id } } } }";
+        let planned = ask(app, chief, query, json!({})).await["calls"]["nodes"].clone();
+        let seller = json!({ "id": seller.global() });
+        assert_eq!(planned, json!([
+            { "subject": "Has it been paid?", "purpose": "COLLECTION", "plannedAt": "2026-11-06T02:00:00+00:00", "assignee": seller },
+            { "subject": "Not reached before", "purpose": "FOLLOW_UP", "plannedAt": "2026-11-17T02:00:00+00:00", "assignee": seller },
+        ]));
+    }
+}
