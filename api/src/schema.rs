@@ -14,9 +14,9 @@ use crate::automation::{
 };
 use crate::collaboration::{
     AppointmentEditMutation, AppointmentMutation, CalendarFeedMutation, CalendarQuery,
-    CallEditMutation, CallMutation, DocumentMutation, DownloadQuery, MarkMutation, NoteMutation,
-    NotificationMutation, NotificationQuery, ReminderMutation, SavedViewMutation, TaskEditMutation,
-    TaskMutation, UploadMutation,
+    CallEditMutation, CallMutation, DayQuery, DocumentMutation, DownloadQuery, MarkMutation,
+    NoteMutation, NotificationMutation, NotificationQuery, ReminderMutation, SavedViewMutation,
+    TaskEditMutation, TaskMutation, UploadMutation,
 };
 use crate::customers::{
     AddressMutation, ContactMutation, CustomFieldMutation, CustomerBulkMutation,
@@ -120,6 +120,7 @@ pub struct Query(
     NotificationQuery,
     CalendarQuery,
     ForecastQuery,
+    DayQuery,
     WorkflowQuery,
     ContactPolicyQuery,
     ExplainQuery,

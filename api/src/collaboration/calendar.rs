@@ -242,7 +242,7 @@ async fn zone_of(
 }
 
 /// The instants at which the days begin and are over.
-fn span(from: NaiveDate, days: i32, zone: Tz) -> Result<Span, Error> {
+pub(super) fn span(from: NaiveDate, days: i32, zone: Tz) -> Result<Span, Error> {
     let count = u64::try_from(days).ok().filter(|_| (1..=MOST_DAYS).contains(&days));
     let until = count.and_then(|days| from.checked_add_days(Days::new(days)));
     let until = until.ok_or_else(|| wrong("days", format!("1 to {MOST_DAYS} days")))?;
@@ -270,7 +270,7 @@ fn spans(spans: Vec<Span>) -> Vec<TimeSpan> {
 }
 
 /// The entries as they stand in a calendar, with their records, which are read together.
-fn shown(entries: Vec<Entry>, zone: Tz) -> Vec<CalendarEntry> {
+pub(super) fn shown(entries: Vec<Entry>, zone: Tz) -> Vec<CalendarEntry> {
     let of = |kind| {
         let mut ids: Vec<Uuid> =
             entries.iter().filter(|entry| entry.kind == kind).map(|entry| entry.id).collect();

@@ -3,6 +3,7 @@
 mod appointment;
 mod calendar;
 mod call;
+mod day;
 mod document;
 mod download;
 pub mod feed;
@@ -21,6 +22,7 @@ pub use calendar::CalendarQuery;
 pub use call::{
     CallDirection, CallEditMutation, CallMutation, CallOutcome, CallPurpose, CallState,
 };
+pub use day::DayQuery;
 pub use document::DocumentMutation;
 pub use download::DownloadQuery;
 pub use feed::CalendarFeedMutation;

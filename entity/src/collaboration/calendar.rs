@@ -19,6 +19,9 @@ use crate::id::{CallId, TaskId, UserId};
 /// How many calls, and how many tasks, there are at most in what is looked at.
 const MOST: u64 = 5_000;
 
+/// How many tasks, and how many calls, are said at most to be late.
+pub const MOST_LATE: u64 = 200;
+
 /// What somebody has at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -66,50 +69,81 @@ pub async fn entries(
     let occurrences = appointment::of_users(db, users, seen, (from, until)).await?;
     let mut entries: Vec<Entry> = occurrences.into_iter().map(Entry::from).collect();
     let seen = call::Entity::record().visible(viewer);
-    let calls = calls(db, users, seen, (from, until)).await?;
-    entries.extend(calls.into_iter().map(|(id, user, subject, at, minutes)| Entry {
-        kind: Kind::Call,
-        id: id.0,
-        subject,
-        starts_at: at,
-        ends_at: at + TimeDelta::minutes(minutes.into()),
-        all_day: false,
-        users: vec![user],
-    }));
-    if task::Entity::record().is_readable(viewer) {
-        let due: Vec<(TaskId, UserId, String, DateTimeUtc)> = task::Entity::find()
-            .select_only()
-            .columns([
-                task::Column::Id,
-                task::Column::AssigneeId,
-                task::Column::Title,
-                task::Column::DueAt,
-            ])
-            .filter(task::Column::AssigneeId.is_in(users.iter().copied()))
-            .filter(task::Column::DueAt.gte(from).and(task::Column::DueAt.lt(until)))
-            .filter(task::Column::State.ne(task::State::Cancelled))
-            .filter(task::Column::DeletedAt.is_null())
-            .filter(task::Entity::record().visible(viewer))
-            .order_by_asc(task::Column::DueAt)
-            .limit(MOST + 1)
-            .into_tuple()
-            .all(db)
-            .await?;
-        ensure_few(due.len(), "tasks")?;
-        entries.extend(due.into_iter().map(|(id, user, subject, at)| Entry {
-            kind: Kind::Task,
-            id: id.0,
-            subject,
-            starts_at: at,
-            ends_at: at,
-            all_day: false,
-            users: vec![user],
-        }));
-    }
+    entries.extend(calls(db, users, seen, (from, until)).await?.into_iter().map(Entry::from));
+    let due = Condition::all()
+        .add(task::Column::DueAt.gte(from).and(task::Column::DueAt.lt(until)))
+        .add(task::Column::State.ne(task::State::Cancelled));
+    let due = tasks(db, viewer, users, due, MOST + 1).await?;
+    ensure_few(due.len(), "tasks")?;
+    entries.extend(due);
+    Ok(in_order(entries))
+}
+
+/// What a user should have done by `now` that `viewer` sees, in the order in which it begins: open tasks that were due, and
+/// calls that were forgotten, as many of each as [`MOST_LATE`] says.
+///
+/// # Errors
+/// The database.
+pub async fn late(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    user: UserId,
+    now: DateTimeUtc,
+) -> Result<Vec<Entry>, Error> {
+    let forgotten = Condition::all()
+        .add(call::Column::ForgottenAt.lte(now))
+        .add(call::Column::State.eq(call::State::Planned))
+        .add(call::Entity::record().visible(viewer));
+    let forgotten = planned(db, &[user], forgotten, MOST_LATE).await?;
+    let overdue = Condition::all()
+        .add(task::Column::DueAt.lt(now))
+        .add(task::Column::State.eq(task::State::Open));
+    let mut late = tasks(db, viewer, &[user], overdue, MOST_LATE).await?;
+    late.extend(forgotten.into_iter().map(Entry::from));
+    Ok(in_order(late))
+}
+
+fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_by(|one, other| {
         (one.starts_at, one.kind, one.id).cmp(&(other.starts_at, other.kind, other.id))
     });
-    Ok(entries)
+    entries
+}
+
+/// The first `most` of the users' tasks that pass and that `viewer` sees, in the order in which they are due.
+async fn tasks(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    users: &[UserId],
+    which: Condition,
+    most: u64,
+) -> Result<Vec<Entry>, DbErr> {
+    use task::Column;
+    if !task::Entity::record().is_readable(viewer) {
+        return Ok(Vec::new());
+    }
+    let due: Vec<(TaskId, UserId, String, DateTimeUtc)> = task::Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::AssigneeId, Column::Title, Column::DueAt])
+        .filter(Column::AssigneeId.is_in(users.iter().copied()))
+        .filter(which)
+        .filter(Column::DeletedAt.is_null())
+        .filter(task::Entity::record().visible(viewer))
+        .order_by_asc(Column::DueAt)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await?;
+    let entry = |(id, user, subject, at): (TaskId, _, _, _)| Entry {
+        kind: Kind::Task,
+        id: id.0,
+        subject,
+        starts_at: at,
+        ends_at: at,
+        all_day: false,
+        users: vec![user],
+    };
+    Ok(due.into_iter().map(entry).collect())
 }
 
 type Planned = (CallId, UserId, String, DateTimeUtc, i32);
@@ -121,7 +155,24 @@ async fn calls(
     (from, until): Span,
 ) -> Result<Vec<Planned>, Error> {
     use call::Column;
-    let calls: Vec<Planned> = call::Entity::find()
+    let which = which
+        .add(Column::PlannedAt.gt(from - call::LONGEST).and(Column::PlannedAt.lt(until)))
+        .add(Column::State.ne(call::State::Cancelled));
+    let calls = planned(db, users, which, MOST + 1).await?;
+    ensure_few(calls.len(), "calls")?;
+    let lasts = |call: &Planned| call.3 + TimeDelta::minutes(call.4.into()) > from;
+    Ok(calls.into_iter().filter(lasts).collect())
+}
+
+/// The first `most` of the users' calls that pass, in the order in which they are to be made.
+async fn planned(
+    db: &impl ConnectionTrait,
+    users: &[UserId],
+    which: Condition,
+    most: u64,
+) -> Result<Vec<Planned>, DbErr> {
+    use call::Column;
+    call::Entity::find()
         .select_only()
         .columns([
             Column::Id,
@@ -131,18 +182,13 @@ async fn calls(
             Column::PlannedMin,
         ])
         .filter(Column::AssigneeId.is_in(users.iter().copied()))
-        .filter(Column::PlannedAt.gt(from - call::LONGEST).and(Column::PlannedAt.lt(until)))
-        .filter(Column::State.ne(call::State::Cancelled))
         .filter(Column::DeletedAt.is_null())
         .filter(which)
         .order_by_asc(Column::PlannedAt)
-        .limit(MOST + 1)
+        .limit(most)
         .into_tuple()
         .all(db)
-        .await?;
-    ensure_few(calls.len(), "calls")?;
-    let lasts = |call: &Planned| call.3 + TimeDelta::minutes(call.4.into()) > from;
-    Ok(calls.into_iter().filter(lasts).collect())
+        .await
 }
 
 fn ensure_few(found: usize, what: &str) -> Result<(), Error> {
@@ -219,6 +265,20 @@ fn merged(mut spans: Vec<Span>, (from, until): Span) -> Vec<Span> {
         }
     }
     merged
+}
+
+impl From<Planned> for Entry {
+    fn from((id, user, subject, at, minutes): Planned) -> Self {
+        Self {
+            kind: Kind::Call,
+            id: id.0,
+            subject,
+            starts_at: at,
+            ends_at: at + TimeDelta::minutes(minutes.into()),
+            all_day: false,
+            users: vec![user],
+        }
+    }
 }
 
 impl From<appointment::Occurrence> for Entry {

@@ -10,6 +10,7 @@ mod changing;
 mod custom_fields;
 mod customers;
 mod cut_off;
+mod days;
 mod erasure;
 mod everything;
 mod faults;

@@ -35,9 +35,7 @@ pub use perform::{Notify, Told};
 pub use relay::{Relayed, pending, relay, tidy};
 pub(crate) use remind::reminded;
 pub use tell::deputies_begun;
-pub(crate) use tell::{
-    job_ended, owned, second_factor_reset, sending_held, shared, workflow_held,
-};
+pub(crate) use tell::{job_ended, owned, second_factor_reset, sending_held, shared, workflow_held};
 
 /// What a user is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]

@@ -103,6 +103,7 @@ fn needed(name: &str) -> Needs {
         | "dismissReminder"
         | "respondToAppointment"
         | "calendar"
+        | "myDay"
         | "setTimeZone"
         | "createCalendarFeed"
         | "revokeCalendarFeed"
