@@ -304,6 +304,7 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         AutomationError::EndpointInactive | AutomationError::DeliveryOnItsWay => {
             (ErrorCode::InvalidState, &[])
         }
+        AutomationError::NotApproved => (ErrorCode::Forbidden, &["id"]),
         AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),
     }
 }

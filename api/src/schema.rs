@@ -10,7 +10,8 @@ use crate::access::{
 };
 use crate::automation::{
     ContactPolicyMutation, ContactPolicyQuery, ExplainQuery, ForecastMutation, ForecastQuery,
-    JobMutation, WebhookMutation, WorkflowMutation, WorkflowQuery, WorkflowRunsMutation,
+    JobMutation, WebhookMutation, WorkflowHookMutation, WorkflowMutation, WorkflowQuery,
+    WorkflowRunsMutation,
 };
 use crate::collaboration::{
     AppointmentEditMutation, AppointmentMutation, CalendarFeedMutation, CalendarQuery,
@@ -101,6 +102,7 @@ struct AutomationMutations(
     WebhookMutation,
     WorkflowMutation,
     ForecastMutation,
+    WorkflowHookMutation,
     WorkflowRunsMutation,
     ContactPolicyMutation,
 );

@@ -15,6 +15,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use crate::access::known::{self, Known, Lately};
+use crate::automation::workflow::hook;
 use crate::collaboration::feed;
 use crate::context::{Session, Shared};
 use crate::files::{self, Files};
@@ -184,6 +185,7 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
         .merge(sockets)
         .merge(health::router(ready, parts.metrics))
         .merge(feed::router(shared.clone()))
+        .merge(hook::router(shared.clone()))
         .merge(files::router(Files::new(shared.clone(), parts.files)));
     if let Some(development) = parts.development {
         routes = routes.merge(console::router(&offer(development.demo))?);

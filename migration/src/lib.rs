@@ -53,6 +53,7 @@ mod m20261127_000130_appointments;
 mod m20261127_000131_calendar_feed;
 mod m20261127_000132_forecasts;
 mod m20261127_000135_sending;
+mod m20261127_000136_hooks;
 mod search;
 mod step;
 
@@ -104,6 +105,7 @@ impl MigratorTrait for Migrator {
             m20261127_000131_calendar_feed,
             m20261127_000132_forecasts,
             m20261127_000135_sending,
+            m20261127_000136_hooks,
         ]
     }
 }

@@ -31,7 +31,7 @@ pub async fn up(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_index(index("workflow_forecast", &["workflow_id"])).await?;
     for table in ADDED {
         let mut add = Table::alter();
-        add.table(table).add_column(&mut uuid_null("forecast_id"));
+        add.table(table).add_column(uuid_null("forecast_id"));
         manager.alter_table(add).await?;
     }
     Ok(())

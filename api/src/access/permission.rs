@@ -59,6 +59,8 @@ choice! {
         WriteWorkflows,
         /// Publish workflows, let them stand still, and start, repeat and call off their runs.
         RunWorkflows,
+        /// Publish workflows that send customers something.
+        ApproveSends,
     }
 }
 

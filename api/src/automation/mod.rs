@@ -4,13 +4,13 @@ mod gate;
 mod job;
 mod message;
 mod webhook;
-mod workflow;
+pub mod workflow;
 
 pub use gate::{ContactPolicyMutation, ContactPolicyQuery, ExplainQuery};
 pub use job::{JobKind, JobMutation, JobState};
 pub use message::{MessageClass, MessageKind, MessageReason, MessageState};
 pub use webhook::{WebhookDeliveryState, WebhookMutation};
 pub use workflow::{
-    ForecastMutation, ForecastQuery, WorkflowMutation, WorkflowQuery, WorkflowRunState,
-    WorkflowRunsMutation, WorkflowState, WorkflowStepOutcome,
+    ForecastMutation, ForecastQuery, WorkflowHookMutation, WorkflowMutation, WorkflowQuery,
+    WorkflowRunState, WorkflowRunsMutation, WorkflowState, WorkflowStepOutcome,
 };

@@ -96,7 +96,7 @@ payload! {
 }
 
 /// A secret that nobody knows yet.
-fn secret() -> String {
+pub fn secret() -> String {
     format!("whsec_{}", BASE64_STANDARD.encode(rand::rng().random::<[u8; 32]>()))
 }
 

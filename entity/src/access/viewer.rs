@@ -71,6 +71,8 @@ pub enum Permission {
     WriteWorkflows,
     /// Publish workflows, let them stand still, and start, repeat and call off their runs.
     RunWorkflows,
+    /// Publish workflows that send customers something.
+    ApproveSends,
 }
 
 /// With whose records: those of a customer belong to who looks after it.

@@ -47,6 +47,9 @@ pub enum AutomationError {
     /// Nothing of it can be carried out.
     #[error("nothing of the workflow is carried out now; publish it, or let it go on")]
     NeverPublished,
+    /// Somebody else has to publish it.
+    #[error("it sends customers something; somebody who may approve that has to publish it")]
+    NotApproved,
     /// It has ended, or never failed.
     #[error("only a run that has failed can be tried again")]
     NotFailed,

@@ -12,7 +12,6 @@ use std::time::Duration;
 use entity::automation::event;
 use entity::automation::workflow::definition::{Action, Step, Trigger};
 use entity::collaboration::task;
-use entity::customers::customer;
 use entity::id::{CustomerId, Id, TaskId};
 use futures::FutureExt;
 use futures::future::try_join_all;

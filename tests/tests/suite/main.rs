@@ -22,6 +22,7 @@ mod gate;
 mod given;
 mod groups;
 mod guards;
+mod hooks;
 mod hostile;
 mod imports;
 mod invitations;

@@ -8,7 +8,7 @@
 
 mod address;
 mod post;
-mod signature;
+pub mod signature;
 
 use std::net::IpAddr;
 use std::time::Duration;

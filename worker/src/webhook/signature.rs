@@ -8,14 +8,32 @@ use ring::hmac;
 /// What a secret begins with.
 const PREFIX: &str = "whsec_";
 
+/// Whether the header `webhook-signature` has one of the body by the secret. It takes as long whatever is wrong.
+#[must_use]
+pub fn is_signed(secret: &str, id: &str, timestamp: i64, body: &[u8], header: &str) -> bool {
+    let mut content = format!("{id}.{timestamp}.").into_bytes();
+    content.extend_from_slice(body);
+    let key = key(secret);
+    let mut signatures = header.split(' ').filter_map(|signature| signature.strip_prefix("v1,"));
+    signatures.any(|signature| {
+        let tag = BASE64_STANDARD.decode(signature).unwrap_or_default();
+        hmac::verify(&key, &content, &tag).is_ok()
+    })
+}
+
+/// What a secret signs with.
+fn key(secret: &str) -> hmac::Key {
+    let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
+    let key = BASE64_STANDARD.decode(encoded).unwrap_or_else(|_| encoded.as_bytes().to_vec());
+    hmac::Key::new(hmac::HMAC_SHA256, &key)
+}
+
 /// The header `webhook-signature`: one signature for each secret.
 #[must_use]
 pub fn sign(secrets: &[&str], id: &str, timestamp: i64, body: &str) -> String {
     let content = format!("{id}.{timestamp}.{body}");
     let signatures = secrets.iter().map(|secret| {
-        let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
-        let key = BASE64_STANDARD.decode(encoded).unwrap_or_else(|_| encoded.as_bytes().to_vec());
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), content.as_bytes());
+        let tag = hmac::sign(&key(secret), content.as_bytes());
         format!("v1,{}", BASE64_STANDARD.encode(tag))
     });
     signatures.collect::<Vec<_>>().join(" ")
@@ -38,5 +56,8 @@ mod tests {
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         let both = sign(&[secret, "whsec_AAAA"], "a", 1, "b");
         assert_eq!(both.split(' ').count(), 2);
+        let is_signed = |id, body: &str| is_signed(secret, id, 1, body.as_bytes(), &both);
+        assert!(is_signed("a", "b"));
+        assert!(!is_signed("b", "b") && !is_signed("a", "c") && !is_signed("a", ""));
     }
 }

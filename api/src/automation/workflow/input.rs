@@ -102,6 +102,8 @@ pub enum WorkflowTriggerInput {
     Change(ChangeTriggerInput),
     /// Again and again, for all records that pass the condition.
     Schedule(ScheduleInput),
+    /// Another system, by a signed request to the address that `createWorkflowHook` gives.
+    Webhook(WebhookTriggerInput),
     /// A day.
     Date(DayInput),
 }
@@ -131,6 +133,16 @@ pub struct ScheduleInput {
     pub cron: String,
     /// The IANA time zone whose clocks count, such as `Asia/Ho_Chi_Minh`; the organisation's when absent.
     pub time_zone: Option<String>,
+}
+
+/// Which records a request of another system means.
+#[derive(Clone, Debug, InputObject)]
+pub struct WebhookTriggerInput {
+    /// The field by whose value it names records, such as `number` or `email`.
+    pub field: String,
+    /// The place of that value, or of a list of up to 1,000, in the request's body: a JSON pointer, such as
+    /// `/data/customer/number`.
+    pub at: String,
 }
 
 /// Something that happens.
@@ -329,6 +341,9 @@ impl WorkflowDefinitionInput {
             }
             WorkflowTriggerInput::Schedule(ScheduleInput { cron, time_zone }) => {
                 Trigger::Schedule { cron, zone: time_zone }
+            }
+            WorkflowTriggerInput::Webhook(WebhookTriggerInput { field, at }) => {
+                Trigger::Webhook { field, at }
             }
             WorkflowTriggerInput::Date(DayInput { field, days, at, clock }) => {
                 Trigger::Date { field, days, at: at.0, zone: clock.into() }

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod forecast;
+pub mod hook;
 mod input;
 mod simulate;
 
@@ -21,6 +22,7 @@ use crate::id::parse;
 use crate::payload::payload;
 
 pub use bulk::WorkflowRunsMutation;
+pub use hook::WorkflowHookMutation;
 use input::WorkflowDefinitionInput;
 pub use simulate::{ForecastMutation, ForecastQuery};
 

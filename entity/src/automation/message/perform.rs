@@ -86,6 +86,10 @@ impl Performer for SendMail {
         "send"
     }
 
+    fn is_for_customers(&self) -> bool {
+        true
+    }
+
     fn check(&self, record: &Record, with: &Value, check: &mut Check) {
         let send = match Send::deserialize(with) {
             Ok(send) => send,

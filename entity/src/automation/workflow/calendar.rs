@@ -93,7 +93,10 @@ async fn begin_since(
             });
             begin_all(txn, active, days.collect(), scope, now).await
         }
-        Trigger::Manual | Trigger::Event { .. } | Trigger::Change { .. } => Ok(0),
+        Trigger::Manual
+        | Trigger::Event { .. }
+        | Trigger::Change { .. }
+        | Trigger::Webhook { .. } => Ok(0),
     }
 }
 

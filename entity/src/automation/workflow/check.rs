@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, Iterable};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::definition::{Action, Definition, LONGEST, Trigger, Wait};
 use super::performer::Performer;
@@ -88,6 +88,19 @@ impl Subject<'_> {
                 });
                 let place = changed::place(self.record, field);
                 check.that(is_noted && place.is_some(), "trigger", message);
+            }
+            Trigger::Webhook { field, at } => {
+                let named = json!({ field: { "in": [] } });
+                let message =
+                    format!("{} has no field {field} that is filtered by", self.record.name);
+                let is_named = condition(self.record, &named, self.scope, "trigger").is_ok();
+                check.that(is_named, "trigger", message);
+                let is_place = at.starts_with('/') && at.len() <= 200;
+                check.that(
+                    is_place,
+                    "trigger",
+                    "a place in a body is a JSON pointer, such as /data/customer",
+                );
             }
             Trigger::Schedule { cron, zone } => {
                 if let Some(Err(error)) = zone.as_deref().map(parse_zone) {

@@ -70,6 +70,13 @@ pub enum Trigger {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         zone: Option<String>,
     },
+    /// Another system says that something has happened, by a signed request.
+    Webhook {
+        /// The field by whose value it names records.
+        field: String,
+        /// The place of that value, or of several, in the request's body: a JSON pointer, such as `/data/customer`.
+        at: String,
+    },
     /// Some days before or after the day that a field of the record has.
     Date {
         /// The field.

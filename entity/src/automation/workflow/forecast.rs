@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::advance::{Advanced, Version};
 use super::performer::Effect;
 use super::simulate::{Forecast, Question};
-use super::{State, turn, version};
+use super::{State, run, turn, version};
 use crate::access::{Actor, Permission, Viewer, user};
 use crate::automation::job;
 use crate::catalog::catalog;
@@ -226,6 +226,8 @@ pub(super) async fn trip(
     let exceeded = Model { exceeded_at: Some(now), ..held.clone() };
     exceeded.into_active_model().reset_all().update(txn).await?;
     let mut stopped = turn(txn, held.workflow_id, State::Held, Actor::System, now).await?;
+    // Also those that began while it was being held.
+    run::hold_all(txn, held.workflow_id, true, now).await?;
     stopped.problem = Some(problem);
     save::<super::Entity>(txn, stopped, Actor::System, now).await?;
     notification::workflow_held(txn, held, now).await?;

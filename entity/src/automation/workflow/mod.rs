@@ -10,7 +10,7 @@
 //! rate         how much is done in an hour
 //! migrate      runs that go on elsewhere         bulk      many runs that somebody sets going, or ends
 //! simulate     what would come of it             others    workflows that start and stop one another
-//! forecast     what was foreseen, and watched
+//! forecast     what was foreseen, and watched       hook      workflows that other systems start
 //! ```
 //!
 //! Invariant: what is carried out is a version, which never changes; a draft is nobody's business but that of who
@@ -23,7 +23,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel};
 use serde::Deserialize;
 
 use super::AutomationError;
-use crate::access::{Actor, Permission, Viewer};
+use crate::access::{Actor, Permission, Scope as Reach, Viewer};
 use crate::catalog::catalog;
 use crate::customers::parse_required;
 use crate::edit::{edited, lock, save};
@@ -38,6 +38,7 @@ mod changed;
 mod check;
 pub mod definition;
 pub mod forecast;
+pub mod hook;
 pub mod interpreter;
 mod migrate;
 pub mod moment;
@@ -256,7 +257,7 @@ pub async fn update(
 ///
 /// # Errors
 /// `Invalid` with all that cannot be done, and for steps that are not there, [`Error::NoSuch`],
-/// [`Error::StaleVersion`].
+/// [`Error::StaleVersion`], `NotApproved` for what sends customers something where the viewer may not approve that.
 pub async fn publish(
     txn: &impl ConnectionTrait,
     id: WorkflowId,
@@ -269,6 +270,11 @@ pub async fn publish(
     let mut row = lock::<Entity>(txn, id, expected_version).await?;
     let definition = read(&row.draft)?;
     check::check(txn, &definition, &performer::performers(), viewer).await?;
+    if performer::is_for_customers(&definition)
+        && viewer.scope(Permission::ApproveSends) != Reach::All
+    {
+        return Err(AutomationError::NotApproved.into());
+    }
     let version = version::add(txn, &row, &definition, actor, now).await?;
     match running {
         Running::RunOut => {}

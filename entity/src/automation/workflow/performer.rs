@@ -8,6 +8,7 @@ use sea_orm::DatabaseTransaction;
 use sea_orm::prelude::*;
 use serde_json::Value as Json;
 
+use super::definition::{Action, Definition};
 use super::interpreter::Done;
 use super::{others, run};
 use crate::access::{Actor, Cause};
@@ -221,6 +222,11 @@ pub trait Performer: Sync {
     /// Its name in definitions.
     fn name(&self) -> &'static str;
 
+    /// Whether customers get something by it.
+    fn is_for_customers(&self) -> bool {
+        false
+    }
+
     /// Notes what is wrong with it for a kind of record.
     fn check(&self, record: &Record, with: &Json, check: &mut Check);
 
@@ -254,6 +260,16 @@ pub fn performers() -> [&'static dyn Performer; 12] {
         &others::Start,
         &others::Stop,
     ]
+}
+
+/// Whether customers get something by what a workflow does.
+#[must_use]
+pub(super) fn is_for_customers(definition: &Definition) -> bool {
+    let names = performers().into_iter().filter(|performer| performer.is_for_customers());
+    let names = names.map(Performer::name).collect::<Vec<_>>();
+    definition.steps.iter().any(
+        |step| matches!(&step.action, Action::Do { what, .. } if names.contains(&what.as_str())),
+    )
 }
 
 /// Writes what was planned, kind by kind: as many statements for a thousand runs as for one.

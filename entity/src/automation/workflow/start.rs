@@ -90,7 +90,7 @@ pub async fn by_events(
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let by_events = Condition::all()
-        .add(super::Column::State.eq(Whether::Active))
+        .add(super::Column::State.is_in(Whether::STARTING))
         // Days and schedules start the others.
         .add(super::Column::LookedAt.is_null());
     hold(txn, by_events).await?;
@@ -133,7 +133,10 @@ async fn triggering(
             let values = (from.as_deref(), to.as_deref());
             changed::changes(txn, active.record, &place, values, &of_them.collect::<Vec<_>>()).await
         }
-        Trigger::Manual | Trigger::Date { .. } | Trigger::Schedule { .. } => Ok(Vec::new()),
+        Trigger::Manual
+        | Trigger::Date { .. }
+        | Trigger::Schedule { .. }
+        | Trigger::Webhook { .. } => Ok(Vec::new()),
     }
 }
 
@@ -176,6 +179,8 @@ pub enum From<'a> {
     Chosen(&'a [Uuid], &'a str),
     /// A run started it for these records; what it calls this start, and how many runs came before.
     Run(&'a [Uuid], &'a str, i32),
+    /// Another system's request means the records that meet a condition; what it calls itself.
+    Hook(Condition, &'a str),
     /// A schedule has come, for all records.
     Schedule(DateTimeUtc),
     /// A day has come for records that meet a condition.
@@ -201,39 +206,19 @@ pub async fn begin(
     }
     let id = record.column("id");
     let mut chosen = population(active, scope)?;
-    let of_event = |column: event::Column| Expr::col((event::Entity, column));
     let whose = whose(record);
-    let mut depth = Expr::val(0);
-    let (event, occurrence) = match &from {
-        From::Events(ids) => {
-            depth = of_event(event::Column::Depth);
-            chosen
-                .inner_join(event::Entity, of_event(whose).eq(id.clone()))
-                .and_where(of_event(event::Column::Id).is_in(ids.iter().copied()));
-            (of_event(event::Column::Id), text_of(backend, of_event(event::Column::Id)))
-        }
-        From::Chosen(ids, name) => {
-            chosen.and_where(id.clone().is_in(ids.iter().copied()));
-            (Expr::val(None::<Uuid>), Expr::val(*name))
-        }
-        From::Run(ids, name, runs) => {
-            depth = Expr::val(*runs);
-            chosen.and_where(id.clone().is_in(ids.iter().copied()));
-            (Expr::val(None::<Uuid>), Expr::val(*name))
-        }
-        From::Schedule(instant) => (Expr::val(None::<Uuid>), Expr::val(instant.to_rfc3339())),
-        From::Day(condition, day) => {
-            chosen.cond_where(condition.clone());
-            (Expr::val(None::<Uuid>), Expr::val(day.to_string()))
-        }
-    };
+    let (event, occurrence, depth) = occurrence(&from, &mut chosen, (&id, whose), backend);
     let workflow = Expr::val(active.workflow.0);
     let again = match active.definition.reentry {
         Reentry::Once => Expr::val(""),
         Reentry::AfterEnd => {
             chosen.and_where(Expr::exists(under_way(active.workflow, id.clone())).not());
             if let From::Events(ids) = &from {
-                chosen.and_where(of_event(event::Column::Id).eq(first(ids, whose, id.clone())));
+                chosen.and_where(Expr::col((event::Entity, event::Column::Id)).eq(first(
+                    ids,
+                    whose,
+                    id.clone(),
+                )));
             }
             occurrence.clone()
         }
@@ -295,6 +280,46 @@ pub async fn begin(
         .on_conflict(OnConflict::column(run::Column::RunKey).do_nothing().to_owned());
     insert.select_from(chosen).map_err(|error| DbErr::Custom(error.to_string()))?;
     Ok(txn.execute(&insert).await?.rows_affected())
+}
+
+/// What is an event for a run, what tells it from others of the record, and how many came before it; `chosen` is narrowed
+/// to the records.
+fn occurrence(
+    from: &From<'_>,
+    chosen: &mut SelectStatement,
+    (id, whose): (&Expr, event::Column),
+    backend: DbBackend,
+) -> (Expr, Expr, Expr) {
+    let of_event = |column: event::Column| Expr::col((event::Entity, column));
+    let mut depth = Expr::val(0);
+    let (event, occurrence) = match from {
+        From::Events(ids) => {
+            depth = of_event(event::Column::Depth);
+            chosen
+                .inner_join(event::Entity, of_event(whose).eq(id.clone()))
+                .and_where(of_event(event::Column::Id).is_in(ids.iter().copied()));
+            (of_event(event::Column::Id), text_of(backend, of_event(event::Column::Id)))
+        }
+        From::Chosen(ids, name) => {
+            chosen.and_where(id.clone().is_in(ids.iter().copied()));
+            (Expr::val(None::<Uuid>), Expr::val(*name))
+        }
+        From::Run(ids, name, runs) => {
+            depth = Expr::val(*runs);
+            chosen.and_where(id.clone().is_in(ids.iter().copied()));
+            (Expr::val(None::<Uuid>), Expr::val(*name))
+        }
+        From::Hook(condition, name) => {
+            chosen.cond_where(condition.clone());
+            (Expr::val(None::<Uuid>), Expr::val(*name))
+        }
+        From::Schedule(instant) => (Expr::val(None::<Uuid>), Expr::val(instant.to_rfc3339())),
+        From::Day(condition, day) => {
+            chosen.cond_where(condition.clone());
+            (Expr::val(None::<Uuid>), Expr::val(day.to_string()))
+        }
+    };
+    (event, occurrence, depth)
 }
 
 /// The records for which a workflow is carried out.

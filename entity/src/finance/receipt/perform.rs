@@ -25,6 +25,10 @@ impl Performer for SendReceipt {
         "sendReceipt"
     }
 
+    fn is_for_customers(&self) -> bool {
+        true
+    }
+
     fn check(&self, record: &Record, _: &Value, check: &mut Check) {
         let message = "only payments have receipts";
         check.that(record.table == "payment", "sendReceipt", message);

@@ -207,7 +207,8 @@ fn needed(name: &str) -> Needs {
         | "copyWorkflow" => Needs::All(WriteWorkflows),
         "publishWorkflow" | "pauseWorkflow" | "resumeWorkflow" | "retireWorkflow"
         | "startWorkflow" | "retryWorkflowRun" | "cancelWorkflowRun" | "retryWorkflowRuns"
-        | "skipWorkflowSteps" | "cancelWorkflowRuns" => Needs::All(RunWorkflows),
+        | "skipWorkflowSteps" | "cancelWorkflowRuns" | "createWorkflowHook"
+        | "revokeWorkflowHook" => Needs::All(RunWorkflows),
         "webhookEndpoint"
         | "webhookEndpoints"
         | "webhookDelivery"
