@@ -1,6 +1,6 @@
 //! Asking what would come of a workflow, and keeping the answer.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Json, Object};
 use entity::access::{Permission, Viewer};
 use entity::automation::job;
 use entity::automation::workflow::advance::Engine;
@@ -146,14 +146,14 @@ impl ForecastMutation {
         )]
         idempotency_key: Option<String>,
     ) -> Result<KeepForecastPayload, Fault> {
-        let asked = (input.clone(), tolerance);
-        let once = Once::new(idempotency_key.as_deref(), "keepForecast", &asked.0).about(&id);
+        let (question, tolerance) = (input.parse(), tolerance.unwrap_or(TOLERANCE));
+        let asked = Json((question.clone(), tolerance));
+        let once = Once::new(idempotency_key.as_deref(), "keepForecast", &asked).about(&id);
         let id = match parse::<WorkflowId>(&id, &["id"]) {
             Ok(id) => id,
             Err(errors) => return Ok(Err(errors).into()),
         };
-        let (viewer, question) = (ctx.viewer()?, input.parse());
-        let tolerance = tolerance.unwrap_or(TOLERANCE);
+        let viewer = ctx.viewer()?;
         let outcome = write(ctx, once, move |txn, _, now| {
             let (viewer, asked) = (viewer.clone(), (question.clone(), tolerance));
             async move { Ok(forecast::request(txn, id, asked, &viewer, now).await?.id.into()) }

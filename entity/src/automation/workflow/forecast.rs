@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::advance::{Advanced, Version};
 use super::performer::Effect;
 use super::simulate::{Forecast, Question};
-use super::{State, run, turn, version};
+use super::{State, check, performer, read, run, turn, version};
 use crate::access::{Actor, Permission, Viewer, user};
 use crate::automation::job;
 use crate::catalog::catalog;
@@ -126,7 +126,7 @@ pub async fn request(
 ) -> Result<job::Model, Error> {
     let row = super::Entity::find_by_id(workflow).one(txn).await?;
     let row = row.ok_or_else(Error::no_such::<super::Entity>)?;
-    super::validate(txn, workflow, viewer).await?;
+    check::check(txn, &read(&row.draft)?, &performer::performers(), viewer).await?;
     question.check()?;
     if !(0..=1_000).contains(&tolerance) {
         return Err(Error::invalid("tolerance", "from 0 to 1,000 percent"));

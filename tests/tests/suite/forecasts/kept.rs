@@ -72,7 +72,11 @@ on_both_stacks! {
         let asked = json!({ "id": id, "input": month(app), "tolerance": 100, "key": "once" });
         let job = app.make_as(&token, "job", KEEP, asked.clone()).await;
         assert_eq!(job["kind"], "FORECAST");
-        assert_eq!(app.make_as(&token, "job", KEEP, asked).await["id"], job["id"], "a second click");
+        assert_eq!(app.make_as(&token, "job", KEEP, asked.clone()).await["id"], job["id"], "a second click");
+        let mut other = asked;
+        other["tolerance"] = json!(10);
+        let other = app.send_as(Some(&token), KEEP, other).await.data["keepForecast"]["userErrors"].clone();
+        assert_eq!(other[0]["code"], "IDEMPOTENCY_KEY_REUSED", "{other}");
         app.drain().await;
         let seen = kept(app, &token, &id).await;
         assert_eq!((&seen["forecast"]["runs"], &seen["forecast"]["sent"]), (&json!(10), &json!(10)), "{seen}");
