@@ -72,7 +72,14 @@ impl Engine {
     pub async fn tick(&self) -> Result<usize, entity::Error> {
         let now = self.clock.now();
         let mut moved = 0;
-        if calendar::is_due(self.db.reader(), now).await? {
+        let db = self.db.reader();
+        let (has_come, is_overdue, reminds, runs) = tokio::try_join!(
+            calendar::is_due(db, now),
+            overdue::is_due(db, now),
+            reminder::is_due(db, now),
+            run::is_due(db, now),
+        )?;
+        if has_come {
             let begun = self.db.write(move |txn| {
                 async move {
                     let ground = Ground::of(txn, now).await?;
@@ -82,15 +89,15 @@ impl Engine {
             });
             moved += usize::try_from(begun.await?).unwrap_or(usize::MAX);
         }
-        if overdue::is_due(self.db.reader(), now).await? {
+        if is_overdue {
             let noticed = self.db.write(move |txn| overdue::notice(txn, now).boxed()).await?;
             moved += usize::try_from(noticed).unwrap_or(usize::MAX);
         }
-        if reminder::is_due(self.db.reader(), now).await? {
+        if reminds {
             let told = self.db.write(move |txn| reminder::tell(txn, now).boxed()).await?;
             moved += usize::try_from(told).unwrap_or(usize::MAX);
         }
-        if run::is_due(self.db.reader(), now).await? {
+        if runs {
             moved += match self.advance(None, now).await {
                 Err(error) if is_refused(&error) => {
                     tracing::warn!(error = %chain(&error), "runs are advanced one by one");

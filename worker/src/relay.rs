@@ -1,7 +1,8 @@
 //! The relay: from what happened to what follows from it, and from what is due to the feed.
 //!
 //! Invariant: each step is a transaction that may be repeated. It is signalled and periodic, so a
-//! lost signal costs a second, and a lost entry of the feed costs [`Pace::requeue`].
+//! lost signal costs a second, and a lost entry of the feed costs [`Pace::requeue`]. What happens does not wait for what
+//! is due: the two have rounds of their own.
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use entity::clock::Clock;
 use entity::collaboration::notification;
 use entity::db::Db;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::reset;
@@ -66,11 +68,22 @@ pub struct Relay {
 impl Relay {
     /// Relays until `shutdown`. A failure is logged and tried again at the next look.
     pub async fn run(self, shutdown: CancellationToken) {
+        tokio::join!(
+            self.rounds(&shutdown, |relay| relay.follow_up().boxed()),
+            self.rounds(&shutdown, |relay| relay.publish().boxed())
+        );
+    }
+
+    async fn rounds(
+        &self,
+        shutdown: &CancellationToken,
+        round: fn(&Self) -> BoxFuture<'_, Result<bool, entity::Error>>,
+    ) {
         let mut signal = self.signal.clone();
         let mut look = tokio::time::interval(self.pace.interval);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let more = match self.tick().await {
+            let more = match round(self).await {
                 Ok(moved) => moved,
                 Err(error) => {
                     metrics::counter!("rapport_relay_failures_total").increment(1);
@@ -89,22 +102,29 @@ impl Relay {
         }
     }
 
-    /// One round. True when it moved something, so that another round may find more.
-    ///
-    /// # Errors
-    /// The database. What could not be handed to the feed is not an error: it stays due.
-    pub async fn tick(&self) -> Result<bool, entity::Error> {
+    /// What follows from what happened. True when there was something, so that another round may find more.
+    async fn follow_up(&self) -> Result<bool, entity::Error> {
+        let relayed = self.relay_events().await? | self.relay_notifications().await?;
+        if relayed {
+            // Runs that have begun, and mails that are planned, are due.
+            self.signal.raise();
+        }
+        Ok(relayed)
+    }
+
+    /// What is due goes to the feed. True when there was something. What the feed does not take stays due.
+    async fn publish(&self) -> Result<bool, entity::Error> {
         if let Some(now) = self.db.clock().await? {
             self.clock.synchronise(now);
         }
-        let relayed = self.relay_events().await? | self.relay_notifications().await?;
-        let (unknown, late) = self.expire().await?;
+        let (told, (unknown, late)) = self.pass().await?;
+        if told > 0 {
+            self.signal.raise();
+        }
         if unknown + late > 0 {
             tracing::warn!(unknown, late, "messages were given up");
         }
-        let messages = self.publish_messages().await?;
-        let jobs = self.publish_jobs().await?;
-        Ok(relayed || messages || jobs)
+        Ok(self.publish_messages().await? | self.publish_jobs().await?)
     }
 
     /// Plans what follows from events, and tells those who follow the customers they are about.
@@ -116,7 +136,6 @@ impl Relay {
                 let events = event::take_pending(txn, EVENTS).await?;
                 // What follows from them is no older than they are, however long the database was waited for.
                 let now = clock.now();
-                notification::deputies_begun(txn, now).await?;
                 if events.is_empty() {
                     return Ok(events);
                 }
@@ -147,9 +166,18 @@ impl Relay {
         Ok(!relayed.is_empty())
     }
 
-    async fn expire(&self) -> Result<(u64, u64), entity::Error> {
+    /// What comes with time: absences that have begun are told of, and messages given up that a dead worker had on the
+    /// wire, or whose time is over; gives how many.
+    async fn pass(&self) -> Result<(u64, (u64, u64)), entity::Error> {
         let now = self.clock.now();
-        self.db.write(move |txn| message::expire_leases(txn, now).boxed()).await
+        let passed = self.db.write(move |txn| {
+            async move {
+                let told = notification::deputies_begun(txn, now).await?;
+                Ok((told, message::expire_leases(txn, now).await?))
+            }
+            .boxed()
+        });
+        passed.await
     }
 
     async fn publish_messages(&self) -> Result<bool, entity::Error> {
