@@ -110,7 +110,7 @@ on_both_stacks! {
         assert_eq!(told["notifications"]["nodes"], json!([{ "kind": "OWNED", "subjectId": lan }]));
     }
 
-    /// Whoever may not have customers gets none: the run fails and says why.
+    /// Whoever may not have customers gets none: the run fails and says why, and what was tried.
     async fn a_step_hands_no_customer_to_who_is_gone(app: App) {
         let (chief, _) = app.user(Role::Administrator.id()).await;
         let (seller, _) = app.user(Role::Sales.id()).await;
@@ -123,6 +123,15 @@ on_both_stacks! {
         let failed = runs(app, chief, &id).await;
         assert_eq!(failed[0]["state"], "FAILED");
         assert_eq!(failed[0]["detail"], failed[0]["steps"]["nodes"][0]["detail"]);
+        app.advance(TimeDelta::minutes(1));
+        let again = "mutation ($id: ID!) { retryWorkflowRun(id: $id) { userErrors { code } } }";
+        change(app, chief, again, json!({ "id": failed[0]["id"] })).await;
+        runs(app, chief, &id).await;
+        let query = "query ($id: ID!) { node(id: $id) { ... on WorkflowRun { steps { nodes { attempt outcome input } } } } }";
+        let tried = ask(app, chief, query, json!({ "id": failed[0]["id"] })).await["node"]["steps"]["nodes"].clone();
+        let tried = tried.as_array().expect("steps");
+        assert_eq!(tried.iter().map(|step| &step["attempt"]).collect::<Vec<_>>(), [1, 2], "{tried:#?}");
+        assert!(tried.iter().all(|step| step["input"]["do"]["what"] == "updateCustomer"), "{tried:#?}");
     }
 
     /// A task is changed as the manager said, once.

@@ -1,12 +1,17 @@
 //! What happened in the steps of runs. Invariant: it is only ever added to.
 
-use sea_orm::entity::prelude::*;
-use sea_orm::{DeriveActiveEnum, EnumIter};
+use std::collections::HashMap;
 
-use super::run;
-use crate::access::Permission;
-use crate::catalog::catalog;
-use crate::id::{WorkflowRunId, WorkflowStepId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Alias, ExprTrait, Query};
+use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, QuerySelect};
+
+use super::{read, run, version};
+use crate::access::{Permission, Viewer};
+use crate::catalog::{Datum, catalog};
+use crate::id::{WorkflowRunId, WorkflowStepId, WorkflowVersionId};
 
 /// What happened in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
@@ -60,6 +65,85 @@ catalog! {
     outcome: choice::<Outcome>("WorkflowStepOutcome", Column::Outcome).filtered().grouped(),
     /// Why, or with what; null when there is nothing to say.
     detail: text(Column::Detail),
+    /// What it is told to do: the step's action, as the run's version has it.
+    input: batch_json("JSON", inputs),
+    /// Which try it is: 1, and one more for each time that the step could not be done before.
+    attempt: batch_json("Int!", attempts),
     /// When.
     at: instant(Column::At).filtered().ordered(),
+}
+
+/// For each, what its step is told to do.
+fn inputs<'a>(
+    db: &'a DatabaseConnection,
+    _: &'a Viewer,
+    ids: &'a [Uuid],
+    _: &'a Json,
+) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
+    async move {
+        let steps: Vec<(Uuid, WorkflowRunId, String)> = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::RunId, Column::Step])
+            .filter(Column::Id.is_in(ids.iter().copied()))
+            .into_tuple()
+            .all(db)
+            .await?;
+        let runs: Vec<(WorkflowRunId, WorkflowVersionId)> = run::Entity::find()
+            .select_only()
+            .columns([run::Column::Id, run::Column::VersionId])
+            .filter(run::Column::Id.is_in(steps.iter().map(|(_, run, _)| *run)))
+            .into_tuple()
+            .all(db)
+            .await?;
+        let versions = version::Entity::find()
+            .filter(version::Column::Id.is_in(runs.iter().map(|(_, version)| *version)))
+            .all(db)
+            .await?;
+        let definitions: HashMap<_, _> = versions
+            .iter()
+            .filter_map(|version| Some((version.id, read(&version.definition).ok()?)))
+            .collect();
+        let runs: HashMap<_, _> = runs.into_iter().collect();
+        let input = |run: &WorkflowRunId, key: &str| {
+            let definition = definitions.get(runs.get(run)?)?;
+            let step = definition.steps.get(definition.step(key)?)?;
+            serde_json::to_value(&step.action).ok()
+        };
+        let input = |(id, run, key): &(Uuid, WorkflowRunId, String)| Some((*id, input(run, key)?));
+        let mut inputs: HashMap<_, _> = steps.iter().filter_map(input).collect();
+        Ok(ids.iter().map(|id| inputs.remove(id).map_or(Datum::Null, Datum::Json)).collect())
+    }
+    .boxed()
+}
+
+/// For each, how often its step was tried by then.
+fn attempts<'a>(
+    db: &'a DatabaseConnection,
+    _: &'a Viewer,
+    ids: &'a [Uuid],
+    _: &'a Json,
+) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
+    async move {
+        let earlier = Alias::new("earlier");
+        let of_earlier = |column| Expr::col((earlier.clone(), column));
+        let column = |column| Expr::col((Entity, column));
+        let failed = Query::select()
+            .expr(of_earlier(Column::Id).count())
+            .from_as(Entity, earlier.clone())
+            .and_where(of_earlier(Column::RunId).eq(column(Column::RunId)))
+            .and_where(of_earlier(Column::Step).eq(column(Column::Step)))
+            .and_where(of_earlier(Column::Outcome).eq(Outcome::Failed.to_value()))
+            .and_where(of_earlier(Column::At).lt(column(Column::At)))
+            .take();
+        let tried = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .column_as(Expr::SubQuery(None, Box::new(failed.into())), "failed")
+            .filter(Column::Id.is_in(ids.iter().copied()));
+        let tried: Vec<(Uuid, i64)> = tried.into_tuple().all(db).await?;
+        let tried: HashMap<_, _> = tried.into_iter().collect();
+        let attempt = |id| Datum::Json((tried.get(id).copied().unwrap_or_default() + 1).into());
+        Ok(ids.iter().map(attempt).collect())
+    }
+    .boxed()
 }
