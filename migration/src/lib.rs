@@ -54,6 +54,7 @@ mod m20261127_000131_calendar_feed;
 mod m20261127_000132_forecasts;
 mod m20261127_000135_sending;
 mod m20261127_000136_hooks;
+mod m20261127_000137_digests;
 mod search;
 mod step;
 
@@ -106,6 +107,7 @@ impl MigratorTrait for Migrator {
             m20261127_000132_forecasts,
             m20261127_000135_sending,
             m20261127_000136_hooks,
+            m20261127_000137_digests,
         ]
     }
 }

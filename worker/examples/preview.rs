@@ -30,7 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let invitation = documents.invitation(&sample::password_reset(language), link)?;
         let link = "https://crm.example/notifications";
         let told = documents.notification(&sample::notification(language), link)?;
-        let mails = [("password-reset", reset), ("invitation", invitation), ("notification", told)];
+        let digest = documents.notification(&sample::digest(language), link)?;
+        let mails = [
+            ("password-reset", reset),
+            ("invitation", invitation),
+            ("notification", told),
+            ("digest", digest),
+        ];
         for (name, mail) in mails {
             let file = folder.join(name);
             fs::write(file.with_extension("html"), &mail.html)?;

@@ -54,8 +54,11 @@ choice! {
         Off,
         /// In Rapport; so it is until you choose.
         InApp,
-        /// In Rapport and by e-mail.
+        /// In Rapport and by e-mail. What is more than ten mails within an hour comes together, each quarter of an hour.
         Email,
+        /// In Rapport, and each morning at eight by e-mail, all that you have not read together, on the clock of your
+        /// `timeZone`. What cannot wait, such as that your second factor was taken away, comes at once.
+        Digest,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Absences: while a user is away, a deputy looks after what is theirs.
 
+use std::collections::HashMap;
+
 use sea_orm::ActiveValue::Set;
+use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
 
 use super::{Viewer, grant, user};
@@ -94,4 +97,26 @@ pub async fn delete(txn: &impl ConnectionTrait, id: AbsenceId) -> Result<(), Err
         0 => Err(Error::no_such::<Entity>()),
         _ => Ok(()),
     }
+}
+
+/// Who stands in for those of the users who are away.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn deputies(
+    db: &impl ConnectionTrait,
+    users: impl IntoIterator<Item = UserId>,
+    now: DateTimeUtc,
+) -> Result<HashMap<UserId, Vec<UserId>>, DbErr> {
+    let away = Entity::find()
+        .select_only()
+        .columns([Column::UserId, Column::DeputyId])
+        .filter(Column::UserId.is_in(users))
+        .filter(Column::StartsAt.lte(now))
+        .filter(Column::EndsAt.gt(now));
+    let mut deputies = HashMap::<_, Vec<_>>::new();
+    for (user, deputy) in away.into_tuple::<(UserId, UserId)>().all(db).await? {
+        deputies.entry(user).or_default().push(deputy);
+    }
+    Ok(deputies)
 }

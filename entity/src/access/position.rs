@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
-use sea_orm::{QuerySelect, Statement};
+use sea_orm::{DbBackend, QuerySelect, Statement};
 
 use super::{AccessError, Actor, Viewer, grant, user};
 use crate::catalog::{catalog, keys};
@@ -179,12 +179,8 @@ pub(super) async fn reach(
             FROM team LEFT JOIN own ON own.viewer = team.viewer AND own.id = team.id \
             ORDER BY team.viewer, team.id";
     let backend = db.get_database_backend();
-    let among = match backend {
-        sea_orm::DbBackend::Sqlite => "SELECT unhex(value) FROM json_each($1)",
-        _ => "SELECT unnest(CAST($1 AS uuid[]))",
-    };
     let values = [keys(backend, users), now.into()];
-    let sql = sql.replace("USERS", among);
+    let sql = sql.replace("USERS", among(backend));
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     let mut reached: HashMap<Uuid, Reached> = HashMap::with_capacity(users.len());
     for row in rows {
@@ -196,4 +192,51 @@ pub(super) async fn reach(
         team.push(id);
     }
     Ok(reached)
+}
+
+/// To whom users report, from the nearest level up; who may not log in does not count, nor do levels without anybody else.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn above(
+    db: &impl ConnectionTrait,
+    users: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, Vec<Vec<UserId>>>, DbErr> {
+    let users: Vec<Uuid> = users.into_iter().map(|user| user.0).collect();
+    if users.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = "WITH RECURSIVE above (who, id, level) AS (\
+            SELECT user_account.id, position.reports_to_id, 1 FROM user_account \
+                JOIN position ON position.id = user_account.position_id \
+                WHERE user_account.id IN (USERS) AND position.reports_to_id IS NOT NULL \
+            UNION SELECT above.who, position.reports_to_id, above.level + 1 FROM above \
+                JOIN position ON position.id = above.id WHERE position.reports_to_id IS NOT NULL) \
+        SELECT above.who, above.level, user_account.id FROM above \
+            JOIN user_account ON user_account.position_id = above.id \
+            WHERE user_account.disabled_at IS NULL ORDER BY above.who, above.level, user_account.id";
+    let backend = db.get_database_backend();
+    let sql = sql.replace("USERS", among(backend));
+    let statement = Statement::from_sql_and_values(backend, sql, [keys(backend, &users)]);
+    let mut above = HashMap::<UserId, Vec<Vec<UserId>>>::new();
+    let mut last = None;
+    for row in db.query_all_raw(statement).await? {
+        let who: UserId = row.try_get_by_index(0)?;
+        let level: i32 = row.try_get_by_index(1)?;
+        let levels = above.entry(who).or_default();
+        if last.replace((who, level)) != Some((who, level)) {
+            levels.push(Vec::new());
+        }
+        let user = row.try_get_by_index(2)?;
+        levels.last_mut().into_iter().for_each(|users| users.push(user));
+    }
+    Ok(above)
+}
+
+/// The keys that `$1` binds, see [`keys`].
+fn among(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "SELECT unhex(value) FROM json_each($1)",
+        _ => "SELECT unnest(CAST($1 AS uuid[]))",
+    }
 }

@@ -2,12 +2,13 @@
 
 mod known;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono_tz::Tz;
 use sea_orm::ActiveValue::Set;
-use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{QuerySelect, QueryTrait};
 
 use super::session::Ending;
 use super::{
@@ -339,6 +340,27 @@ pub async fn zone_of(db: &impl ConnectionTrait, user: Option<UserId>) -> Result<
         Some(zone) => Ok(zone),
         None => Ok(organisation::get(db).await?.zone()),
     }
+}
+
+/// The ids of users who may log in.
+pub(crate) fn active() -> SelectStatement {
+    let active = Entity::find().select_only().column(Column::Id);
+    QueryTrait::into_query(active.filter(Column::DisabledAt.is_null()))
+}
+
+/// The zones that users live in; the organisation's where they have not chosen.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn zones(
+    db: &impl ConnectionTrait,
+    users: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, Tz>, Error> {
+    let ours = organisation::get(db).await?.zone();
+    let chosen = Entity::find().select_only().columns([Column::Id, Column::TimeZone]);
+    let chosen = chosen.filter(Column::Id.is_in(users)).into_tuple::<(UserId, Option<String>)>();
+    let zone = |zone: Option<String>| zone.and_then(|zone| zone.parse().ok()).unwrap_or(ours);
+    Ok(chosen.all(db).await?.into_iter().map(|(user, named)| (user, zone(named))).collect())
 }
 
 /// Notes in which zone a user lives; in the organisation's when `time_zone` is absent.

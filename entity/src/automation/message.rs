@@ -27,8 +27,10 @@ mod work;
 pub(crate) use fade::{SENT, fade};
 pub use outcome::{Outcome, expire_leases, settle};
 pub use perform::{Content, Send, SendMail, To};
-pub use plan::{Outgoing, PlannedReceipt, plan_notifications, plan_resets, resend_receipt};
-pub(crate) use plan::{plan_meetings, plan_outgoing, plan_receipts, subjects};
+pub use plan::{
+    NotificationMail, Outgoing, PlannedReceipt, plan_notifications, plan_resets, resend_receipt,
+};
+pub(crate) use plan::{notified, plan_meetings, plan_outgoing, plan_receipts, subjects};
 pub(super) use work::call_off_planned;
 pub use work::{Ready, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress};
 

@@ -11,6 +11,7 @@ mod custom_fields;
 mod customers;
 mod cut_off;
 mod days;
+mod digests;
 mod erasure;
 mod everything;
 mod faults;

@@ -69,11 +69,11 @@ async fn follow(app: &App, token: &str, id: &str) {
     app.make_as(token, "id", FOLLOW, json!({ "id": id })).await;
 }
 
-async fn deliver(app: &App, token: &str, kind: &str, delivery: &str) {
+pub async fn deliver(app: &App, token: &str, kind: &str, delivery: &str) {
     app.make_as(token, "setting", DELIVERY, json!({ "kind": kind, "delivery": delivery })).await;
 }
 
-async fn share(app: &App, id: &str, with: Value) -> String {
+pub async fn share(app: &App, id: &str, with: Value) -> String {
     let input = json!({ "customerId": id, "with": with, "writable": true });
     let share = app.make("share", SHARE_CUSTOMER, json!({ "input": input })).await;
     share["id"].as_str().expect("an id").to_owned()

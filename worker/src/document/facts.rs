@@ -53,11 +53,13 @@ pub struct ResetFacts {
     pub organisation: Party,
 }
 
-/// All that the mail of a notification says, apart from its link.
+/// All that the mail of notifications says, apart from its link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeFacts {
-    /// What it tells.
-    pub notice: Notice,
+    /// BCP 47 tag of the language that the user reads.
+    pub language: String,
+    /// What they tell, the oldest first.
+    pub notices: Vec<Notice>,
     /// What the user is called.
     pub name: String,
     /// For whom the user works.

@@ -34,6 +34,9 @@ use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View,
 /// The language of whoever reads one that there is no folder for.
 pub const FALLBACK: &str = "en";
 
+/// How many notifications are written out in a mail.
+const MOST_NOTICES: usize = 50;
+
 /// All templates, ready to render. Cheap to clone.
 ///
 /// The typesetter behind the PDFs is built at the first one and put away by [`Documents::rest`], so that a
@@ -231,14 +234,16 @@ impl Documents {
         library.sentence(language, "notification", &notice.kind, &view)
     }
 
-    /// The mail of a notification, which is read in Rapport at `link`.
+    /// The mail of notifications, which are read in Rapport at `link`.
     ///
     /// # Errors
     /// [`DocumentError`] if a template of the language is wrong in a way that showed only now.
     pub fn notification(&self, facts: &NoticeFacts, link: &str) -> Result<Rendered, DocumentError> {
         let library = &self.0.library;
-        let (language, locale) = library.language(&facts.notice.language);
-        let view = NoticeMailView::new(facts, language, self.notice(&facts.notice)?, link);
+        let (language, locale) = library.language(&facts.language);
+        let told = facts.notices.iter().take(MOST_NOTICES);
+        let told = told.map(|notice| self.notice(notice)).collect::<Result<_, _>>()?;
+        let view = NoticeMailView::new(facts, language, told, link);
         self.account(language, locale, "notification_mail", &locale.notification_mail, &view)
     }
 

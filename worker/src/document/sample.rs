@@ -131,7 +131,6 @@ pub fn letter(language: &str) -> LetterFacts {
 /// What followers are told.
 #[must_use]
 pub fn notification(language: &str) -> NoticeFacts {
-    let organisation = ordinary(language).organisation;
     let notice = Notice {
         language: language.to_owned(),
         kind: "FOLLOWED".to_owned(),
@@ -140,7 +139,39 @@ pub fn notification(language: &str) -> NoticeFacts {
         actor: Some("Trần Quốc Bảo".to_owned()),
         times: 3,
     };
-    NoticeFacts { notice, name: "Lê Minh Châu".to_owned(), organisation }
+    told(language, vec![notice])
+}
+
+/// What there is in the morning for somebody who was away.
+#[must_use]
+pub fn digest(language: &str) -> NoticeFacts {
+    let notice = |kind: &str, detail: Option<&str>, record: Option<&str>| Notice {
+        language: language.to_owned(),
+        kind: kind.to_owned(),
+        detail: detail.map(str::to_owned),
+        record: record.map(str::to_owned),
+        actor: None,
+        times: 1,
+    };
+    let mut notices = vec![
+        notice("REMINDER", Some("DUE"), Some("call")),
+        notice("REMINDER", Some("LATE"), Some("tsk")),
+        notice("WORKFLOW", Some("Khách hàng <VIP> chưa được gọi lại"), Some("call")),
+        notice("WORKFLOW_HELD", Some("Hai ngày trước hạn"), Some("wfl")),
+        notice("SENDING_HELD", None, None),
+    ];
+    notices.extend(vec![notice("OWNED", None, None); 47]);
+    told(language, notices)
+}
+
+fn told(language: &str, notices: Vec<Notice>) -> NoticeFacts {
+    let organisation = ordinary(language).organisation;
+    NoticeFacts {
+        language: language.to_owned(),
+        notices,
+        name: "Lê Minh Châu".to_owned(),
+        organisation,
+    }
 }
 
 /// The reversal of the ordinary payment.

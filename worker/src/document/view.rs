@@ -93,24 +93,35 @@ impl NoticeView {
     }
 }
 
-/// What the templates of a notification's mail can name.
+/// What the templates of the mail of notifications can name.
 #[derive(Debug, Serialize)]
 pub(super) struct NoticeMailView {
     language: String,
     name: String,
-    /// The notification's sentence.
+    /// How many there are.
+    count: usize,
+    /// How many of them are left out.
+    more: usize,
+    /// The sentence of the only one; empty where there are several.
     text: String,
+    /// The sentences of several; none where there is only one.
+    lines: Vec<String>,
     organisation: PartyView,
     link: String,
 }
 
 impl NoticeMailView {
-    /// `facts` in the language `language` with the sentence `text`, and the link to where it is read.
-    pub fn new(facts: &NoticeFacts, language: &str, text: String, link: &str) -> Self {
+    /// `facts` in the language `language` with the first of its sentences, and the link to where they are read.
+    pub fn new(facts: &NoticeFacts, language: &str, mut told: Vec<String>, link: &str) -> Self {
+        let (count, shown) = (facts.notices.len(), told.len());
+        let text = if count == 1 { told.pop().unwrap_or_default() } else { String::new() };
         Self {
             language: language.to_owned(),
             name: line(&facts.name),
+            count,
+            more: count - shown,
             text,
+            lines: told,
             organisation: party(&facts.organisation),
             link: line(link),
         }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use async_graphql::{ID, InputObject, Json, OneofObject};
+use async_graphql::{InputObject, OneofObject};
 use entity::automation::event;
-use entity::automation::workflow::definition::{Action, Definition, Step, Trigger, Wait};
+use entity::automation::workflow::definition::{Action, Definition, Step};
 use entity::check::{Refusal, Refusals};
 use entity::collaboration::{appointment, call, task};
 use entity::customers::customer;
@@ -14,19 +14,23 @@ use sea_orm::Iterable;
 use serde_json::{Value, json};
 
 use self::doing::{
-    AssignStepInput, CreateTaskStepInput, OtherWorkflowInput, UpdateTaskStepInput,
+    AssignStepInput, CreateTaskStepInput, NotifyInput, OtherWorkflowInput, UpdateTaskStepInput,
     WebhookStepInput, update_customer,
 };
 use self::planning::{CreateAppointmentStepInput, CreateCallStepInput};
 use self::sending::SendInput;
+use self::starting::WorkflowTriggerInput;
+use self::waiting::{WaitForEventInput, WaitInput};
 use crate::choice::choice;
 use crate::customers::BulkCustomerChangeInput;
 use crate::read::FilterOf;
-use crate::scalar::{Duration, LocalTime};
+use crate::scalar::LocalTime;
 
 mod doing;
 mod planning;
 mod sending;
+mod starting;
+mod waiting;
 
 choice! {
     /// How often a workflow is carried out for the same record.
@@ -89,71 +93,6 @@ pub enum RecordFilterInput {
     Call(FilterOf<call::Entity>),
     /// Of appointments.
     Appointment(FilterOf<appointment::Entity>),
-}
-
-/// What starts a workflow.
-#[derive(Clone, Debug, OneofObject)]
-pub enum WorkflowTriggerInput {
-    /// Somebody who starts it for records that they choose, with `startWorkflow`. Always true.
-    Manual(bool),
-    /// Something that happens to the record, or, for a customer, to what is theirs.
-    Event(EventTriggerInput),
-    /// A field of the record that gets another value.
-    Change(ChangeTriggerInput),
-    /// Again and again, for all records that pass the condition.
-    Schedule(ScheduleInput),
-    /// Another system, by a signed request to the address that `createWorkflowHook` gives.
-    Webhook(WebhookTriggerInput),
-    /// A day.
-    Date(DayInput),
-}
-
-/// A field that gets another value.
-#[derive(Clone, Debug, InputObject)]
-pub struct ChangeTriggerInput {
-    /// The field, such as `stage` or `owner`, or a custom field, such as `customFields.vip`.
-    pub field: String,
-    /// Which values it had, any of these: as the record shows them, the ids of records, null for none. Any at all when
-    /// absent.
-    #[graphql(validator(max_items = 50))]
-    pub from: Option<Vec<Option<Json<Value>>>>,
-    /// Which values it gets, any of these. Any at all when absent.
-    #[graphql(validator(max_items = 50))]
-    pub to: Option<Vec<Option<Json<Value>>>>,
-    /// Whether what its own steps do starts it, too. Such a chain ends after the ninth run.
-    #[graphql(default)]
-    pub own: bool,
-}
-
-/// When a workflow starts again and again. Of what was missed while nothing was carried out, the last time counts.
-#[derive(Clone, Debug, InputObject)]
-pub struct ScheduleInput {
-    /// Minutes, hours, days of the month, months and days of the week, as cron writes them: `0 9 * * MON-FRI`. For each
-    /// record, `reentry` says whether it starts again.
-    pub cron: String,
-    /// The IANA time zone whose clocks count, such as `Asia/Ho_Chi_Minh`; the organisation's when absent.
-    pub time_zone: Option<String>,
-}
-
-/// Which records a request of another system means.
-#[derive(Clone, Debug, InputObject)]
-pub struct WebhookTriggerInput {
-    /// The field by whose value it names records, such as `number` or `email`.
-    pub field: String,
-    /// The place of that value, or of a list of up to 1,000, in the request's body: a JSON pointer, such as
-    /// `/data/customer/number`.
-    pub at: String,
-}
-
-/// Something that happens.
-#[derive(Clone, Debug, InputObject)]
-pub struct EventTriggerInput {
-    /// Any of these kinds of events, such as `payment.recorded`.
-    #[graphql(validator(max_items = 50))]
-    pub kinds: Vec<String>,
-    /// Whether what its own steps do starts it, too. Such a chain ends after the ninth run.
-    #[graphql(default)]
-    pub own: bool,
 }
 
 /// Some days before or after the day that a field of the record has.
@@ -222,59 +161,6 @@ pub enum WorkflowActionInput {
     End(bool),
 }
 
-/// How time passes.
-#[derive(Clone, Debug, OneofObject)]
-pub enum WaitInput {
-    /// For a while.
-    For(Duration),
-    /// Until a clock next shows a time.
-    Until(ClockInput),
-    /// Until so many business days have passed.
-    BusinessDays(BusinessDaysInput),
-    /// Until some days before or after a day of the record. It goes on at once when that is over, or when there is none;
-    /// when the day is moved while it waits, it waits for the new one.
-    Date(DayInput),
-}
-
-/// When so many business days have passed: days from Monday to Friday that are no holidays.
-#[derive(Clone, Debug, InputObject)]
-pub struct BusinessDaysInput {
-    /// How many after the day on which it begins to wait, up to 1000. For 0 it is the next time that the clock shows the
-    /// time on a business day.
-    #[graphql(default = 1)]
-    pub days: u32,
-    /// At what time.
-    pub at: LocalTime,
-    /// On whose clock.
-    #[graphql(default_with = "ClockOf::Customer")]
-    pub clock: ClockOf,
-    /// In which country holidays count (`setHolidays`), as ISO 3166-1 alpha-2 such as `VN`. Where the customer's bills go,
-    /// or else another address of theirs is, when absent; none where that is not known.
-    pub country: Option<String>,
-}
-
-/// When a clock shows a time.
-#[derive(Clone, Debug, InputObject)]
-pub struct ClockInput {
-    /// The time.
-    pub at: LocalTime,
-    /// On whose clock.
-    #[graphql(default_with = "ClockOf::Customer")]
-    pub clock: ClockOf,
-}
-
-/// What is waited for.
-#[derive(Clone, Debug, InputObject)]
-pub struct WaitForEventInput {
-    /// Any of these kinds of events, such as `payment.recorded`.
-    #[graphql(validator(max_items = 50))]
-    pub kinds: Vec<String>,
-    /// For how long.
-    pub within: Duration,
-    /// The key of the step that follows when it did not happen; the run ends when absent.
-    pub otherwise: Option<String>,
-}
-
 /// Which records go on with the next step.
 #[derive(Clone, Debug, InputObject)]
 pub struct BranchInput {
@@ -301,15 +187,6 @@ pub struct WayInput {
     pub weight: u32,
 }
 
-/// What a user is told.
-#[derive(Clone, Debug, InputObject)]
-pub struct NotifyInput {
-    /// Whom; who looks after the customer when absent.
-    pub user_id: Option<ID>,
-    /// What, up to 500 characters.
-    pub text: String,
-}
-
 /// What is wrong with what was given.
 struct Wrong(Vec<Refusal>);
 
@@ -326,29 +203,7 @@ impl WorkflowDefinitionInput {
         };
         let condition = filter(self.condition, "definition.condition", &mut wrong);
         let goal = filter(self.goal, "definition.goal", &mut wrong);
-        let trigger = match self.trigger {
-            WorkflowTriggerInput::Manual(_) => Trigger::Manual,
-            WorkflowTriggerInput::Event(event) => Trigger::Event {
-                kinds: wrong.kinds(&event.kinds, "definition.trigger.event.kinds"),
-                own: event.own,
-            },
-            WorkflowTriggerInput::Change(ChangeTriggerInput { field, from, to, own }) => {
-                let values = |given: Option<Vec<Option<Json<Value>>>>| {
-                    let value = |one: Option<Json<Value>>| one.map_or(Value::Null, |one| one.0);
-                    given.map(|given| given.into_iter().map(value).collect())
-                };
-                Trigger::Change { field, from: values(from), to: values(to), own }
-            }
-            WorkflowTriggerInput::Schedule(ScheduleInput { cron, time_zone }) => {
-                Trigger::Schedule { cron, zone: time_zone }
-            }
-            WorkflowTriggerInput::Webhook(WebhookTriggerInput { field, at }) => {
-                Trigger::Webhook { field, at }
-            }
-            WorkflowTriggerInput::Date(DayInput { field, days, at, clock }) => {
-                Trigger::Date { field, days, at: at.0, zone: clock.into() }
-            }
-        };
+        let trigger = self.trigger.parse(&mut wrong);
         let steps = self.steps.into_iter().enumerate();
         let steps = steps.map(|(index, step)| step.parse(record, index, &mut wrong)).collect();
         let (reentry, most_per_hour) = (self.reentry.into(), self.most_per_hour);
@@ -371,16 +226,7 @@ impl WorkflowStepInput {
     fn parse(self, record: &str, index: usize, wrong: &mut Wrong) -> Step {
         let at = |field: &str| format!("definition.steps.{index}.action.{field}");
         let action = match self.action {
-            WorkflowActionInput::Wait(WaitInput::For(time)) => {
-                Action::Wait(Wait::For(time.0.num_seconds()))
-            }
-            WorkflowActionInput::Wait(WaitInput::Until(ClockInput { at, clock })) => {
-                Action::Wait(Wait::Until { at: at.0, zone: clock.into() })
-            }
-            WorkflowActionInput::Wait(WaitInput::BusinessDays(wait)) => wait.parse(),
-            WorkflowActionInput::Wait(WaitInput::Date(DayInput { field, days, at, clock })) => {
-                Action::Wait(Wait::Date { field, days, at: at.0, zone: clock.into() })
-            }
+            WorkflowActionInput::Wait(wait) => Action::Wait(wait.parse()),
             WorkflowActionInput::WaitForEvent(event) => Action::WaitForEvent {
                 kinds: wrong.kinds(&event.kinds, &at("waitForEvent.kinds")),
                 within_s: event.within.0.num_seconds(),
@@ -394,10 +240,7 @@ impl WorkflowStepInput {
                 let ways = split.ways.into_iter().map(|way| (way.to, way.weight));
                 Action::Split { ways: ways.collect::<BTreeMap<_, _>>() }
             }
-            WorkflowActionInput::Notify(notify) => Action::Do {
-                what: "notify".to_owned(),
-                with: json!({ "user": notify.user_id.map(|id| id.0), "text": notify.text }),
-            },
+            WorkflowActionInput::Notify(notify) => notify.parse(),
             WorkflowActionInput::Send(send) => send.action(),
             WorkflowActionInput::SendReceipt(_) => {
                 Action::Do { what: "sendReceipt".to_owned(), with: json!({}) }
@@ -414,17 +257,6 @@ impl WorkflowStepInput {
             WorkflowActionInput::End(_) => Action::End,
         };
         Step { key: self.key, action, then: self.then }
-    }
-}
-
-impl BusinessDaysInput {
-    fn parse(self) -> Action {
-        Action::Wait(Wait::Business {
-            days: self.days,
-            at: self.at.0,
-            zone: self.clock.into(),
-            country: self.country.map(|country| country.trim().to_ascii_uppercase()),
-        })
     }
 }
 

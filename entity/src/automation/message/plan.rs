@@ -1,6 +1,6 @@
 //! From an effect to its message: a row with a key that is the effect's own, so that twice is once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
@@ -12,12 +12,12 @@ use super::{ActiveModel, Class, Column, Entity, Kind, Model, State, To};
 use crate::access::Actor;
 use crate::access::password_reset::{self, Purpose};
 use crate::automation::AutomationError;
-use crate::collaboration::notification;
 use crate::customers::customer::Channel;
 use crate::error::Error;
 use crate::finance::receipt;
 use crate::id::{
-    AttendeeId, CustomerId, EventId, Id, MessageId, ReceiptId, WorkflowRunId, WorkflowVersionId,
+    AttendeeId, CustomerId, EventId, Id, MessageId, ReceiptId, UserId, WorkflowRunId,
+    WorkflowVersionId,
 };
 
 /// How long a receipt is worth sending.
@@ -175,24 +175,57 @@ pub async fn plan_resets(
     insert(txn, rows).await
 }
 
+/// A mail of one notification, or of several together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotificationMail {
+    /// The notification, or what those that go together are known by.
+    pub subject: Uuid,
+    /// Whose.
+    pub user: UserId,
+    /// When.
+    pub at: DateTimeUtc,
+}
+
+/// How many mails of notifications were planned for each of the users since then.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn notified(
+    db: &impl ConnectionTrait,
+    users: impl IntoIterator<Item = UserId>,
+    since: DateTimeUtc,
+) -> Result<HashMap<UserId, i64>, DbErr> {
+    let planned = Entity::find()
+        .select_only()
+        .column(Column::UserId)
+        .column_as(Column::Id.count(), "mails")
+        .filter(Column::UserId.is_in(users))
+        .filter(Column::Kind.eq(Kind::Notification))
+        .filter(Column::CreatedAt.gt(since))
+        .group_by(Column::UserId);
+    Ok(planned.into_tuple::<(UserId, i64)>().all(db).await?.into_iter().collect())
+}
+
 /// Plans the mails of notifications; those that were planned already are left as they are.
 ///
 /// # Errors
 /// The database.
 pub async fn plan_notifications(
     txn: &impl ConnectionTrait,
-    notifications: &[&notification::Model],
+    mails: Vec<NotificationMail>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    if notifications.is_empty() {
+    if mails.is_empty() {
         return Ok(());
     }
-    let rows = notifications.iter().map(|told| {
-        let key = format!("notification:{}", told.id.0);
+    let rows = mails.into_iter().map(|mail| {
+        let key = format!("notification:{}", mail.subject);
         ActiveModel {
             class: Set(Class::Notification),
-            user_id: Set(Some(told.user_id)),
-            ..planned(key, Kind::Notification, told.id.0, Actor::System, now)
+            user_id: Set(Some(mail.user)),
+            due_at: Set(mail.at),
+            expires_at: Set(mail.at + RECEIPT_LIFETIME),
+            ..planned(key, Kind::Notification, mail.subject, Actor::System, now)
         }
     });
     insert(txn, rows).await

@@ -19,6 +19,7 @@ use crate::automation::event;
 use crate::automation::message::{Class, Content, Send, To};
 use crate::collaboration::call::{self, Purpose, Wanted};
 use crate::collaboration::later::Later;
+use crate::collaboration::notification;
 use crate::collaboration::task::Priority;
 use crate::customers::customer::Channel;
 use crate::db::Db;
@@ -87,8 +88,16 @@ async fn add(txn: &impl ConnectionTrait, preset: Preset, now: DateTimeUtc) -> Re
     Ok(())
 }
 
-fn presets() -> [Preset; 6] {
-    [receipt(), welcome(), due_soon(), appointment_soon(), next_call(), overdue_task()]
+fn presets() -> [Preset; 7] {
+    [
+        receipt(),
+        welcome(),
+        due_soon(),
+        appointment_soon(),
+        next_call(),
+        overdue_task(),
+        forgotten_call(),
+    ]
 }
 
 fn receipt() -> Preset {
@@ -280,7 +289,6 @@ fn overdue_task() -> Preset {
         at: nine(),
         zone: Zone::Organisation,
     };
-    let tell = |text: &str| act("notify", json!({ "text": text }));
     Preset {
         key: "overdue-task",
         name: "Escalation of overdue tasks",
@@ -292,13 +300,68 @@ fn overdue_task() -> Preset {
             goal: json!({ "state": { "ne": "OPEN" } }),
             reentry: Reentry::AfterEnd,
             most_per_hour: None,
-            steps: vec![
-                step("remind", tell("A task for your customer is overdue")),
-                step("wait", Action::Wait(Wait::For(2 * DAY_S))),
-                step("again", tell("A task for your customer has been overdue for three days")),
-            ],
+            steps: escalation(
+                &[event::Kind::TaskUpdated, event::Kind::TaskCompleted, event::Kind::TaskDeleted],
+                [
+                    "A task of yours is overdue",
+                    "A task of somebody who reports to you has been overdue for two days, untouched",
+                    "A task has been overdue for four days, and nobody has touched it",
+                ],
+            ),
         },
     }
+}
+
+fn forgotten_call() -> Preset {
+    Preset {
+        key: "forgotten-call",
+        name: "Escalation of forgotten calls",
+        active: false,
+        definition: Definition {
+            record: "Call".to_owned(),
+            trigger: Trigger::Event { kinds: vec![event::Kind::CallForgotten], own: false },
+            condition: Value::Null,
+            goal: json!({ "state": { "ne": "PLANNED" } }),
+            reentry: Reentry::AfterEnd,
+            most_per_hour: None,
+            steps: escalation(
+                &[
+                    event::Kind::CallUpdated,
+                    event::Kind::CallStarted,
+                    event::Kind::CallCompleted,
+                    event::Kind::CallDeleted,
+                ],
+                [
+                    "You have forgotten to call somebody",
+                    "A call of somebody who reports to you was forgotten a day ago",
+                    "A call was forgotten three days ago, and nobody has seen to it",
+                ],
+            ),
+        },
+    }
+}
+
+/// Who has to do it is told, a day later their lead, and two days after that whoever is above; until somebody touches it,
+/// which is when something happens of these kinds.
+fn escalation(touched: &[event::Kind], texts: [&str; 3]) -> Vec<Step> {
+    let tell = |to: notification::To, text: &str| {
+        act(notification::Notify.name(), json!({ "to": to, "text": text }))
+    };
+    let untouched = |days, next: &str| Action::WaitForEvent {
+        kinds: touched.to_vec(),
+        within_s: days * DAY_S,
+        otherwise: Some(next.to_owned()),
+    };
+    let or_end = |key, action| Step { then: Some("end".to_owned()), ..step(key, action) };
+    let [responsible, lead, manager] = texts;
+    vec![
+        step("responsible", tell(notification::To::Responsible, responsible)),
+        or_end("a-day", untouched(1, "lead")),
+        step("lead", tell(notification::To::Lead, lead)),
+        or_end("two-days", untouched(2, "manager")),
+        step("manager", tell(notification::To::Manager, manager)),
+        step("end", Action::End),
+    ]
 }
 
 fn nine() -> NaiveTime {

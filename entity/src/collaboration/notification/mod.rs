@@ -4,7 +4,8 @@
 //! tell      who is told of what, one INSERT … SELECT for however many     (in the transaction of the cause)
 //! follow    who follows what was changed, and still sees it               (with the events, in the relay)
 //! relay     a mail for who wants one, and the news for who listens        (later)
-//! perform   what workflows tell
+//! digest    which mails go together
+//! perform   what workflows tell                                           audience  whom
 //! remind    what they have to do
 //! notice    what a notification says, for whoever writes the sentence     setting   who wants what
 //! ```
@@ -12,6 +13,8 @@
 //! Invariant: a user is told of a cause once. Of a record that they follow there is one notification that
 //! they have not read, which counts, however often the record changes.
 
+mod audience;
+mod digest;
 mod follow;
 mod notice;
 mod perform;
@@ -28,6 +31,7 @@ use crate::catalog::catalog;
 use crate::error::Error;
 use crate::id::{NotificationId, UserId};
 
+pub use audience::To;
 pub use follow::tell_followers;
 pub use notice::{Notice, notices};
 pub(crate) use perform::told;
@@ -69,6 +73,13 @@ pub enum Kind {
     SendingHeld,
 }
 
+impl Kind {
+    /// Whether its mail waits for no others.
+    fn is_urgent(self) -> bool {
+        matches!(self, Self::SecondFactorReset | Self::WorkflowHeld | Self::SendingHeld)
+    }
+}
+
 /// A notification.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "notification")]
@@ -94,6 +105,8 @@ pub struct Model {
     pub times: i32,
     /// Whether it goes by mail, too.
     pub mailed: bool,
+    /// Which mail it goes in together with others.
+    pub digest_id: Option<Uuid>,
     /// When it first happened.
     pub created_at: DateTimeUtc,
     /// When it last happened.

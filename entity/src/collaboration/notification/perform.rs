@@ -1,7 +1,5 @@
 //! Telling users what a workflow has to tell them.
 
-use std::collections::HashMap;
-
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::DatabaseTransaction;
@@ -11,12 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Kind;
+use super::audience::{To, audience};
 use super::tell::{Again, GIVEN, tell};
 use crate::automation::workflow::interpreter::Done;
 use crate::automation::workflow::performer::{Effect, Performer, Planned, Turn};
 use crate::catalog::Record;
 use crate::check::Check;
-use crate::customers::{customer, parse_required};
+use crate::customers::parse_required;
 use crate::error::Error;
 use crate::id::{Id, UserId};
 
@@ -45,8 +44,12 @@ pub struct Notify;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct With {
-    /// Whom; who looks after the customer when absent.
+    /// Whom; a user.
+    #[serde(default)]
     user: Option<String>,
+    /// Whom, of those who have to do with the record, when no user is named; who looks after the customer when absent.
+    #[serde(default)]
+    to: Option<To>,
     /// What.
     text: String,
 }
@@ -59,10 +62,12 @@ impl Performer for Notify {
     fn check(&self, _: &Record, with: &Value, check: &mut Check) {
         match With::deserialize(with) {
             Err(error) => check.note(Error::invalid("with", error.to_string())),
-            Ok(With { user, text }) => {
+            Ok(With { user, to, text }) => {
                 check.put(parse_required("text", &text, LONGEST), &mut String::new());
                 let named = user.as_deref().is_none_or(|user| UserId::parse(user).is_some());
                 check.that(named, "user", "there is no such user");
+                let one = user.is_none() || to.is_none();
+                check.that(one, "to", "name a user, or say to whom, not both");
             }
         }
     }
@@ -75,30 +80,28 @@ impl Performer for Notify {
         turns: &'a [Turn<'a>],
     ) -> BoxFuture<'a, Result<Vec<Planned>, Error>> {
         async move {
-            let Ok(With { user, text }) = With::deserialize(with) else {
+            let Ok(With { user, to, text }) = With::deserialize(with) else {
                 return Ok(turns.iter().map(|_| Planned::failed("it cannot be read")).collect());
             };
-            let named = user.as_deref().and_then(UserId::parse);
-            let owners = match named {
-                Some(_) => HashMap::new(),
-                None => {
-                    customer::owners(db, turns.iter().filter_map(|turn| turn.run.customer_id))
-                        .await?
-                }
+            let to = to.unwrap_or_default();
+            let users = match user.as_deref().and_then(UserId::parse) {
+                Some(named) => vec![vec![named]; turns.len()],
+                None => audience(db, record, to, turns).await?,
             };
-            let planned = turns.iter().map(|turn| {
-                let owner = || *owners.get(&turn.run.customer_id?)?;
-                let Some(user) = named.or_else(owner) else {
-                    return Planned::skipped("nobody looks after the customer");
+            let planned = turns.iter().zip(users).map(|(turn, users)| {
+                if users.is_empty() {
+                    return Planned::skipped(to.nobody());
+                }
+                let tell = |user| {
+                    Effect::Tell(Told {
+                        user,
+                        cause: turn.key(),
+                        kind: record.prefix,
+                        subject: turn.run.record_id,
+                        text: text.clone(),
+                    })
                 };
-                let told = Told {
-                    user,
-                    cause: turn.key(),
-                    kind: record.prefix,
-                    subject: turn.run.record_id,
-                    text: text.clone(),
-                };
-                Planned { done: Done::Yes, effects: vec![Effect::Tell(told)] }
+                Planned { done: Done::Yes, effects: users.into_iter().map(tell).collect() }
             });
             Ok(planned.collect())
         }

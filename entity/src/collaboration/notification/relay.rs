@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
-use super::{Column, Entity};
+use super::{Column, Entity, digest};
 use crate::automation::message;
 use crate::error::Error;
 use crate::id::{NotificationId, UserId};
@@ -45,10 +45,11 @@ pub async fn relay(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mailed: Vec<_> = rows.iter().filter(|row| row.mailed).collect();
-    message::plan_notifications(txn, &mailed, now).await?;
+    let letters = digest::letters(txn, &rows, now).await?;
+    message::plan_notifications(txn, letters.mails(), now).await?;
     Entity::update_many()
         .col_expr(Column::RelayedAt, Expr::val(now))
+        .col_expr(Column::DigestId, letters.digest())
         .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
         .exec(txn)
         .await?;

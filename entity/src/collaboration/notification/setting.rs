@@ -25,6 +25,8 @@ pub enum Delivery {
     InApp,
     /// In Rapport and by e-mail.
     Email,
+    /// In Rapport, and each morning by e-mail, together with all else.
+    Digest,
 }
 
 /// What a user wants of one kind.

@@ -87,8 +87,9 @@ pub(super) async fn tell(
         Expr::val(Delivery::InApp.to_value()),
     ]);
     let delivery: Expr = delivery.into();
+    let by_mail = [Delivery::Email, Delivery::Digest].map(|delivery| delivery.to_value());
     let by_mail = CaseStatement::new()
-        .case(delivery.clone().eq(Delivery::Email.to_value()), Expr::val(true))
+        .case(delivery.clone().is_in(by_mail), Expr::val(true))
         .finally(Expr::val(false));
     let backend = txn.get_database_backend();
     let mut select = Query::select();

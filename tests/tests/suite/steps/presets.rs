@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
 
+use crate::access::scopes::{CREATE_POSITION, UPDATE_USER};
 use crate::given::{COMPLETE_CALL, CREATE_APPOINTMENT, CREATE_CALL, PUBLISH_WORKFLOW};
 use crate::workflows::{ask, change, customer, runs, steps};
 
@@ -122,5 +123,91 @@ on_both_stacks! {
             { "subject": "Has it been paid?", "purpose": "COLLECTION", "plannedAt": "2026-11-06T02:00:00+00:00", "assignee": seller },
             { "subject": "Not reached before", "purpose": "FOLLOW_UP", "plannedAt": "2026-11-17T02:00:00+00:00", "assignee": seller },
         ]));
+    }
+
+    /// Who has forgotten a call is told, a day later who is above, then who is above them, past a position that nobody
+    /// holds; until somebody touches it.
+    async fn a_forgotten_call_is_told_of_further_and_further_up(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        copied(app, chief, "forgotten-call").await;
+        let mut above = Value::Null;
+        let mut line = Vec::new();
+        for title in ["Giám đốc", "Vacant", "Trưởng nhóm", "Nhân viên"] {
+            let input = json!({ "title": title, "reportsToId": above });
+            above = change(app, chief, CREATE_POSITION, json!({ "input": input })).await["position"]["id"].clone();
+            if title != "Vacant" {
+                let (user, _) = app.user(Role::Sales.id()).await;
+                let place = json!({ "id": user.global(), "input": { "positionId": above } });
+                assert_eq!(change(app, chief, UPDATE_USER, place).await["userErrors"], json!([]));
+                line.push(user);
+            }
+        }
+        let [manager, lead, seller] = <[_; 3]>::try_from(line).expect("three");
+        let lan = customer(app, chief, "Lan", json!({ "ownerId": seller.global() })).await;
+        let plan = async |assignee: Option<UserId>| {
+            let call = json!({
+                "subject": "Hello", "purpose": "SALES", "plannedAt": app.clock.now() + TimeDelta::minutes(5),
+                "assigneeId": assignee.map(Id::global),
+            });
+            change(app, chief, CREATE_CALL, json!({ "customer": lan, "input": call })).await["call"]["id"].clone()
+        };
+        let forgotten = plan(Some(seller)).await;
+        let all_told = async |user| {
+            let query = "{ notifications(filter: { kind: { eq: WORKFLOW } }) { nodes { text subjectId } } }";
+            let told = ask(app, user, query, json!({})).await["notifications"]["nodes"].clone();
+            told.as_array().expect("notifications").clone()
+        };
+        let told = async |user| all_told(user).await.iter().filter(|one| one["subjectId"] == forgotten).count();
+        let all = async || [told(seller).await, told(lead).await, told(manager).await];
+        app.drain().await;
+        assert_eq!(all().await, [0, 0, 0]);
+        come(app, TimeDelta::hours(3)).await;
+        assert_eq!(all().await, [1, 0, 0]);
+        come(app, TimeDelta::days(1)).await;
+        assert_eq!(all().await, [1, 1, 0]);
+        let day = TimeDelta::days(1);
+        let absence = json!({
+            "userId": manager.global(), "deputyId": chief.global(), "startsAt": app.clock.now() - day, "endsAt": app.clock.now() + day * 9,
+        });
+        let away = "mutation ($input: CreateAbsenceInput!) { createAbsence(input: $input) { userErrors { code } } }";
+        assert_eq!(change(app, chief, away, json!({ "input": absence })).await["userErrors"], json!([]));
+        come(app, day * 2).await;
+        assert_eq!(all().await, [1, 1, 1]);
+        assert_eq!(told(chief).await, 1, "who stands in for the manager is told, too");
+
+        let touched = plan(Some(seller)).await;
+        come(app, TimeDelta::hours(3)).await;
+        let update = "mutation ($id: ID!) { updateCall(id: $id, input: { priority: HIGH }) { userErrors { code } } }";
+        assert_eq!(change(app, chief, update, json!({ "id": touched })).await["userErrors"], json!([]));
+        app.drain().await;
+        come(app, day * 4).await;
+        assert_eq!(all().await, [1, 1, 1]);
+        assert_eq!(all_told(lead).await.len(), 1, "of what was touched the lead hears nothing");
+    }
+
+    /// A step tells a user, or somebody who has to do with the record; not both, and nobody where there is nobody.
+    async fn a_step_tells_whom_it_says(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let definition = |notify: Value| json!({
+            "record": "Customer",
+            "trigger": { "event": { "kinds": ["customer.created"] } },
+            "steps": [{ "key": "tell", "action": { "notify": notify } }],
+        });
+        let create = "mutation ($input: CreateWorkflowInput!) { createWorkflow(input: $input) { workflow { id } userErrors { code field message } } }";
+        let draft = async |notify| {
+            let input = json!({ "name": "Tell", "definition": definition(notify) });
+            change(app, chief, create, json!({ "input": input })).await
+        };
+        let both = draft(json!({ "text": "Hello", "to": "LEAD", "userId": chief.global() })).await;
+        let id = json!({ "id": both["workflow"]["id"] });
+        let refused = change(app, chief, PUBLISH_WORKFLOW, id).await["userErrors"][0].clone();
+        assert_eq!(refused["code"], "INVALID");
+        assert_eq!(refused["message"], "name a user, or say to whom, not both");
+        let lead = draft(json!({ "text": "Hello", "to": "LEAD" })).await["workflow"]["id"].clone();
+        assert_eq!(change(app, chief, PUBLISH_WORKFLOW, json!({ "id": lead })).await["userErrors"], json!([]));
+        customer(app, chief, "Lan", json!({})).await;
+        app.drain().await;
+        let done = runs(app, chief, lead.as_str().expect("an id")).await;
+        assert_eq!(done[0]["steps"]["nodes"][0]["detail"], "nobody is above who has to do it");
     }
 }

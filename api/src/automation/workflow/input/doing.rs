@@ -2,6 +2,7 @@
 
 use async_graphql::{ID, InputObject, MaybeUndefined};
 use entity::automation::workflow::definition::Action;
+use entity::collaboration::notification;
 use entity::collaboration::task::{Priority, TaskChange};
 use entity::customers::customer::Among;
 use entity::customers::customer::bulk::BulkChange;
@@ -9,10 +10,45 @@ use entity::id::{Id, TeamId, UserId};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::choice::choice;
 use crate::collaboration::TaskPriority;
 use crate::customers::BulkCustomerChangeInput;
 use crate::payload::change;
 use crate::scalar::Duration;
+
+choice! {
+    /// Whom a workflow tells something. Of who is away whoever stands in is told, too.
+    NotifyTo mirrors "entity::collaboration::notification::To" {
+        /// Who looks after the customer.
+        Owner,
+        /// Who has to do the task or the call, or holds the appointment; who looks after the customer where that is nobody,
+        /// and for all other records.
+        Responsible,
+        /// To whom they report: whoever holds the next position above theirs that somebody holds.
+        Lead,
+        /// To whom their lead reports.
+        Manager,
+    }
+}
+
+/// What a user is told.
+#[derive(Clone, Debug, InputObject)]
+pub struct NotifyInput {
+    /// Whom, when it is always the same user.
+    pub user_id: Option<ID>,
+    /// Whom, when no user is named; who looks after the customer when absent.
+    pub to: Option<NotifyTo>,
+    /// What, up to 500 characters.
+    pub text: String,
+}
+
+impl NotifyInput {
+    pub(super) fn parse(self) -> Action {
+        let to = self.to.map(notification::To::from);
+        let with = json!({ "user": self.user_id.map(|id| id.0), "to": to, "text": self.text });
+        Action::Do { what: "notify".to_owned(), with }
+    }
+}
 
 /// A task that a step adds.
 #[derive(Clone, Debug, InputObject)]
