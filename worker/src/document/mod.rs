@@ -34,7 +34,7 @@ use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View,
 /// The language of whoever reads one that there is no folder for.
 pub const FALLBACK: &str = "en";
 
-/// How many notifications are written out in a mail.
+/// How many different notifications are written out in a mail.
 const MOST_NOTICES: usize = 50;
 
 /// All templates, ready to render. Cheap to clone.
@@ -241,8 +241,16 @@ impl Documents {
     pub fn notification(&self, facts: &NoticeFacts, link: &str) -> Result<Rendered, DocumentError> {
         let library = &self.0.library;
         let (language, locale) = library.language(&facts.language);
-        let told = facts.notices.iter().take(MOST_NOTICES);
-        let told = told.map(|notice| self.notice(notice)).collect::<Result<_, _>>()?;
+        let mut told = Vec::<(String, usize)>::new();
+        for notice in &facts.notices {
+            let sentence = self.notice(notice)?;
+            let has_room = told.len() < MOST_NOTICES;
+            match told.iter_mut().find(|(known, _)| *known == sentence) {
+                Some((_, times)) => *times += 1,
+                None if has_room => told.push((sentence, 1)),
+                None => {}
+            }
+        }
         let view = NoticeMailView::new(facts, language, told, link);
         self.account(language, locale, "notification_mail", &locale.notification_mail, &view)
     }

@@ -154,13 +154,15 @@ pub fn digest(language: &str) -> NoticeFacts {
         times: 1,
     };
     let mut notices = vec![
-        notice("REMINDER", Some("DUE"), Some("call")),
+        notice("REMINDER", Some("DUE"), Some("cal")),
         notice("REMINDER", Some("LATE"), Some("tsk")),
-        notice("WORKFLOW", Some("Khách hàng <VIP> chưa được gọi lại"), Some("call")),
+        notice("WORKFLOW", Some("Khách hàng <VIP> chưa được gọi lại"), Some("cal")),
         notice("WORKFLOW_HELD", Some("Hai ngày trước hạn"), Some("wfl")),
         notice("SENDING_HELD", None, None),
     ];
-    notices.extend(vec![notice("OWNED", None, None); 47]);
+    notices.extend(vec![notice("OWNED", None, None); 3]);
+    let other = |number| notice("WORKFLOW", Some(&format!("Hóa đơn {number} quá hạn")), None);
+    notices.extend((1..=47).map(other));
     told(language, notices)
 }
 

@@ -111,17 +111,29 @@ pub(super) struct NoticeMailView {
 }
 
 impl NoticeMailView {
-    /// `facts` in the language `language` with the first of its sentences, and the link to where they are read.
-    pub fn new(facts: &NoticeFacts, language: &str, mut told: Vec<String>, link: &str) -> Self {
-        let (count, shown) = (facts.notices.len(), told.len());
-        let text = if count == 1 { told.pop().unwrap_or_default() } else { String::new() };
+    /// `facts` in the language `language` with the first of its sentences, each with how often it is told, and the link to
+    /// where they are read.
+    pub fn new(
+        facts: &NoticeFacts,
+        language: &str,
+        mut told: Vec<(String, usize)>,
+        link: &str,
+    ) -> Self {
+        let (count, shown) =
+            (facts.notices.len(), told.iter().map(|(_, times)| times).sum::<usize>());
+        let only = if count == 1 { told.pop() } else { None };
+        let text = only.map(|(sentence, _)| sentence).unwrap_or_default();
+        let line_of = |(sentence, times): (String, usize)| match times {
+            1 => sentence,
+            _ => format!("{sentence} (×{times})"),
+        };
         Self {
             language: language.to_owned(),
             name: line(&facts.name),
             count,
             more: count - shown,
             text,
-            lines: told,
+            lines: told.into_iter().map(line_of).collect(),
             organisation: party(&facts.organisation),
             link: line(link),
         }
