@@ -2,7 +2,7 @@
 //!
 //! Invariant: no position reports to itself, not even by way of others.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
@@ -194,14 +194,15 @@ pub(super) async fn reach(
     Ok(reached)
 }
 
-/// To whom users report, from the nearest level up; who may not log in does not count, nor do levels without anybody else.
+/// To whom users report, by how many levels they are above; who may not log in does not count, nor do levels without anybody
+/// else.
 ///
 /// # Errors
 /// The database.
 pub(crate) async fn above(
     db: &impl ConnectionTrait,
     users: impl IntoIterator<Item = UserId>,
-) -> Result<HashMap<UserId, Vec<Vec<UserId>>>, DbErr> {
+) -> Result<HashMap<UserId, BTreeMap<i32, Vec<UserId>>>, DbErr> {
     let users: Vec<Uuid> = users.into_iter().map(|user| user.0).collect();
     if users.is_empty() {
         return Ok(HashMap::new());
@@ -214,21 +215,14 @@ pub(crate) async fn above(
                 JOIN position ON position.id = above.id WHERE position.reports_to_id IS NOT NULL) \
         SELECT above.who, above.level, user_account.id FROM above \
             JOIN user_account ON user_account.position_id = above.id \
-            WHERE user_account.disabled_at IS NULL ORDER BY above.who, above.level, user_account.id";
+            WHERE user_account.disabled_at IS NULL";
     let backend = db.get_database_backend();
     let sql = sql.replace("USERS", among(backend));
     let statement = Statement::from_sql_and_values(backend, sql, [keys(backend, &users)]);
-    let mut above = HashMap::<UserId, Vec<Vec<UserId>>>::new();
-    let mut last = None;
+    let mut above = HashMap::<UserId, BTreeMap<i32, Vec<UserId>>>::new();
     for row in db.query_all_raw(statement).await? {
-        let who: UserId = row.try_get_by_index(0)?;
-        let level: i32 = row.try_get_by_index(1)?;
-        let levels = above.entry(who).or_default();
-        if last.replace((who, level)) != Some((who, level)) {
-            levels.push(Vec::new());
-        }
-        let user = row.try_get_by_index(2)?;
-        levels.last_mut().into_iter().for_each(|users| users.push(user));
+        let levels = above.entry(row.try_get_by_index(0)?).or_default();
+        levels.entry(row.try_get_by_index(1)?).or_default().push(row.try_get_by_index(2)?);
     }
     Ok(above)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::app::App;
 use tests::on_both_stacks;
 
-use crate::given::customer;
+use crate::given::{customer, mails};
 use crate::notifications::{deliver, share};
 
 const SET_TIME_ZONE: &str =
@@ -17,16 +17,6 @@ const UNREAD: &str = "{ notifications { nodes { id } } }";
 
 const READ: &str = "mutation ($input: NotificationsInput!) { markNotificationsRead(input: $input) {
   unread userErrors { code } } }";
-
-/// Subjects and texts of the mails that went out.
-fn mails(app: &App) -> Vec<(String, String)> {
-    let read = |raw: &[u8]| {
-        let mail = mail_parser::MessageParser::default().parse(raw).expect("a mail");
-        let text = mail.body_text(0).expect("a text").replace("\r\n", "\n");
-        (mail.subject().expect("a subject").to_owned(), text)
-    };
-    app.mailbox.mails().iter().map(|mail| read(&mail.raw)).collect()
-}
 
 /// Turns the clock, and lets what is due then be done.
 async fn come(app: &App, by: TimeDelta) {

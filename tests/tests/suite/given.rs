@@ -220,3 +220,13 @@ pub async fn document(app: &App, record: &Value, name: &str, bytes: &[u8]) -> Va
     assert_eq!(status, 201, "{answer:?}");
     serde_json::from_slice(&answer).expect("JSON")
 }
+
+/// Subjects and texts of the mails that went out.
+pub fn mails(app: &App) -> Vec<(String, String)> {
+    let read = |raw: &[u8]| {
+        let mail = mail_parser::MessageParser::default().parse(raw).expect("a mail");
+        let text = mail.body_text(0).expect("a text").replace("\r\n", "\n");
+        (mail.subject().expect("a subject").to_owned(), text)
+    };
+    app.mailbox.mails().iter().map(|mail| read(&mail.raw)).collect()
+}

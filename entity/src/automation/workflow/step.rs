@@ -81,36 +81,33 @@ fn inputs<'a>(
     _: &'a Json,
 ) -> BoxFuture<'a, Result<Vec<Datum>, DbErr>> {
     async move {
-        let steps: Vec<(Uuid, WorkflowRunId, String)> = Entity::find()
+        let version = Query::select()
+            .column(run::Column::VersionId)
+            .from(run::Entity)
+            .and_where(Expr::col((run::Entity, run::Column::Id)).eq(Column::RunId.into_expr()))
+            .take();
+        let steps: Vec<(Uuid, String, WorkflowVersionId)> = Entity::find()
             .select_only()
-            .columns([Column::Id, Column::RunId, Column::Step])
+            .columns([Column::Id, Column::Step])
+            .column_as(Expr::SubQuery(None, Box::new(version.into())), "version")
             .filter(Column::Id.is_in(ids.iter().copied()))
             .into_tuple()
             .all(db)
             .await?;
-        let runs: Vec<(WorkflowRunId, WorkflowVersionId)> = run::Entity::find()
-            .select_only()
-            .columns([run::Column::Id, run::Column::VersionId])
-            .filter(run::Column::Id.is_in(steps.iter().map(|(_, run, _)| *run)))
-            .into_tuple()
-            .all(db)
-            .await?;
         let versions = version::Entity::find()
-            .filter(version::Column::Id.is_in(runs.iter().map(|(_, version)| *version)))
+            .filter(version::Column::Id.is_in(steps.iter().map(|(_, _, version)| *version)))
             .all(db)
             .await?;
         let definitions: HashMap<_, _> = versions
             .iter()
             .filter_map(|version| Some((version.id, read(&version.definition).ok()?)))
             .collect();
-        let runs: HashMap<_, _> = runs.into_iter().collect();
-        let input = |run: &WorkflowRunId, key: &str| {
-            let definition = definitions.get(runs.get(run)?)?;
-            let step = definition.steps.get(definition.step(key)?)?;
-            serde_json::to_value(&step.action).ok()
+        let input = |(id, key, version): (Uuid, String, WorkflowVersionId)| {
+            let definition = definitions.get(&version)?;
+            let step = definition.steps.get(definition.step(&key)?)?;
+            Some((id, serde_json::to_value(&step.action).ok()?))
         };
-        let input = |(id, run, key): &(Uuid, WorkflowRunId, String)| Some((*id, input(run, key)?));
-        let mut inputs: HashMap<_, _> = steps.iter().filter_map(input).collect();
+        let mut inputs: HashMap<_, _> = steps.into_iter().filter_map(input).collect();
         Ok(ids.iter().map(|id| inputs.remove(id).map_or(Datum::Null, Datum::Json)).collect())
     }
     .boxed()

@@ -77,7 +77,7 @@ pub(super) async fn audience(
         Some(level) => {
             let users: HashSet<_> = responsible.iter().flatten().copied().collect();
             let above = position::above(db, users).await?;
-            let level = |user: Option<UserId>| Some(above.get(&user?)?.get(level)?.clone());
+            let level = |user: Option<UserId>| above.get(&user?)?.values().nth(level).cloned();
             responsible.into_iter().map(|user| level(user).unwrap_or_default()).collect()
         }
     };

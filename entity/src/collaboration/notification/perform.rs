@@ -45,10 +45,8 @@ pub struct Notify;
 #[serde(rename_all = "camelCase")]
 struct With {
     /// Whom; a user.
-    #[serde(default)]
     user: Option<String>,
     /// Whom, of those who have to do with the record, when no user is named; who looks after the customer when absent.
-    #[serde(default)]
     to: Option<To>,
     /// What.
     text: String,

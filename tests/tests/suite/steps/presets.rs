@@ -8,7 +8,7 @@ use tests::app::App;
 use tests::on_both_stacks;
 
 use crate::access::scopes::{CREATE_POSITION, UPDATE_USER};
-use crate::given::{COMPLETE_CALL, CREATE_APPOINTMENT, CREATE_CALL, PUBLISH_WORKFLOW};
+use crate::given::{COMPLETE_CALL, CREATE_APPOINTMENT, CREATE_CALL, PUBLISH_WORKFLOW, mails};
 use crate::workflows::{ask, change, customer, runs, steps};
 
 const SIMULATE: &str =
@@ -46,18 +46,6 @@ async fn come(app: &App, by: TimeDelta) {
     app.drain().await;
 }
 
-/// Subjects and texts of the mails that went out.
-fn mails(app: &App) -> Vec<(String, String)> {
-    let read = |raw: &[u8]| {
-        let mail = mail_parser::MessageParser::default().parse(raw).expect("a mail");
-        let text = mail.body_text(0).expect("a text").into_owned();
-        (mail.subject().expect("a subject").to_owned(), text)
-    };
-    let mut mails = app.mailbox.mails().iter().map(|mail| read(&mail.raw)).collect::<Vec<_>>();
-    mails.sort();
-    mails
-}
-
 on_both_stacks! {
     /// Customers are reminded in their language, with the time on their clock, the day before; not of what was called off.
     async fn customers_are_reminded_of_appointments(app: App) {
@@ -82,7 +70,8 @@ on_both_stacks! {
         assert!(mails(app).is_empty(), "it is not the day before yet");
         come(app, TimeDelta::days(1)).await;
         come(app, TimeDelta::hours(7)).await;
-        let sent = mails(app);
+        let mut sent = mails(app);
+        sent.sort();
         let subjects = sent.iter().map(|(subject, _)| subject.as_str()).collect::<Vec<_>>();
         assert_eq!(subjects, ["Nhắc lịch hẹn: Tư vấn", "Your appointment: Tư vấn"]);
         assert!(sent[0].1.contains("05/11/2026 14:00, tại 12 Nguyễn Huệ."), "{}", sent[0].1);
