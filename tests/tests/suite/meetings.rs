@@ -76,9 +76,11 @@ on_both_stacks! {
         app.make("appointment", UPDATE, json!({ "id": id, "input": {} })).await;
         assert_eq!(mails(app).await.len(), 1, "what does not change is no news");
         let later = json!({ "when": { "at": { "startsAt": "2026-11-11T02:00:00Z", "durationMin": 45 } } });
+        app.kill_workers().await;
         app.make("appointment", UPDATE, json!({ "id": id, "input": later })).await;
         app.make("appointment", CANCEL, json!({ "id": id })).await;
         app.make("appointment", CANCEL, json!({ "id": id })).await;
+        app.start_workers();
         let sent = mails(app).await;
         let subjects: Vec<_> = sent.iter().map(|(subject, ..)| subject.as_str()).collect();
         // What was changed and called off before anything went out is one mail.
