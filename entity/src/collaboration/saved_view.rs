@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, Func};
-use sea_orm::{Condition, DatabaseConnection, DbBackend, IntoActiveModel, QuerySelect};
+use sea_orm::{DatabaseConnection, IntoActiveModel, QuerySelect};
 use serde_json::Value;
 
 use super::CollaborationError;
@@ -165,37 +164,6 @@ pub async fn delete(
 ) -> Result<(), Error> {
     let row = lock(txn, id, actor).await?;
     Entity::delete_by_id(row.id).exec(txn).await?;
-    Ok(())
-}
-
-/// Lets the filters that name one of `from` name another record in its place, whosever they are.
-///
-/// # Errors
-/// The database.
-pub(crate) async fn carry_over<I: Id>(
-    txn: &impl ConnectionTrait,
-    from: &[I],
-    to: I,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<(), Error> {
-    let text = || Expr::col(Column::Filter).cast_as("text");
-    let (mut filter, mut names) = (text(), Condition::any());
-    for id in from.iter().map(|id| id.global()) {
-        names = names.add(text().like(format!("%{id}%")));
-        filter = Func::cust("replace").args([filter, id.into(), to.global().into()]).into();
-    }
-    if txn.get_database_backend() == DbBackend::Postgres {
-        filter = filter.cast_as("jsonb");
-    }
-    Entity::update_many()
-        .col_expr(Column::Filter, filter)
-        .col_expr(Column::UpdatedAt, Expr::val(now))
-        .col_expr(Column::UpdatedBy, Expr::val(actor.user().map(|user| user.0)))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(names)
-        .exec(txn)
-        .await?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ pub mod customer;
 mod field;
 pub mod history;
 pub mod import;
+mod mention;
 pub mod overview;
 pub mod reach;
 pub mod reference;

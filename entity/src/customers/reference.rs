@@ -37,6 +37,8 @@ pub enum Move {
     Refer,
     /// It never changes; a posting carries its amount over.
     Post,
+    /// It goes: the other one has its own.
+    Leave,
 }
 
 /// A column that refers to a customer.
@@ -73,6 +75,10 @@ pub const REFERENCES: &[Reference] = &[
     refer("consent", "customer_id", Tie::Belongs, Trace::Goes),
     refer("document", "customer_id", Tie::Belongs, Trace::Goes),
     refer("webhook_delivery", "customer_id", Tie::Belongs, Trace::Goes),
+    Reference {
+        merge: Move::Leave,
+        ..refer("segment_member", "customer_id", Tie::Belongs, Trace::Goes)
+    },
     refer("credit_note", "customer_id", Tie::Kept, Trace::Stays),
     refer("payment", "customer_id", Tie::Kept, Trace::Stays),
     refer("invoice", "customer_id", Tie::Kept, Trace::Stays),

@@ -14,7 +14,8 @@ use sea_orm::sea_query::Expr;
 use super::{Column, Entity, Model, lock_all};
 use crate::access::{Actor, share};
 use crate::automation::event;
-use crate::collaboration::{mark, saved_view, upload};
+use crate::collaboration::{mark, upload};
+use crate::customers::mention;
 use crate::customers::reference::{Move, REFERENCES};
 use crate::edit::{save, unchanged};
 use crate::error::Error;
@@ -131,14 +132,18 @@ pub async fn merge(
         part = part.col_expr(Column::Number, Expr::val(None::<String>));
     }
     part.exec(txn).await?;
-    for reference in REFERENCES.iter().filter(|reference| reference.merge == Move::Refer) {
-        reference.set(txn, merge.iter().copied(), Some(keep)).await?;
+    for reference in REFERENCES {
+        match reference.merge {
+            Move::Refer => reference.set(txn, merge.iter().copied(), Some(keep)).await?,
+            Move::Leave => reference.remove(txn, merge.iter().copied()).await?,
+            Move::Post => {}
+        }
     }
     let parts: Vec<Uuid> = merge.iter().map(|id| id.0).collect();
     mark::carry_over(txn, &parts, keep.0).await?;
     share::carry_over(txn, &parts, keep.0).await?;
     upload::carry_over(txn, &merge, keep).await?;
-    saved_view::carry_over(txn, &merge, keep, actor, now).await?;
+    mention::carry_over(txn, &merge, keep, actor, now).await?;
     // After the records, since somebody may have posted something for them until they were moved.
     ledger::carry_over(txn, &merge, keep, actor, now).await?;
     let kept = save::<Entity>(txn, kept, actor, now).await?;

@@ -137,15 +137,19 @@ on_both_stacks! {
           savedView { id } userErrors { code message } } }";
         let filter = json!({ "customerId": { "in": [gone, kept] } });
         let view = app.make("savedView", save, json!({ "filter": filter })).await;
+        let segment = "mutation ($filter: CustomerFilter!) { createSegment(input: { name: \"All\", filter: $filter }) { segment { id } userErrors { code } } }";
+        let segment = app.make_as(&administrator, "segment", segment, json!({ "filter": { "id": { "in": [gone, kept] } } })).await;
         let rename = "mutation ($id: ID!) { updateCustomer(id: $id, input: { displayName: \"Lan Anh\" }) {
           customer { id } userErrors { code } } }";
         app.make_as(&administrator, "customer", rename, json!({ "id": gone })).await;
+        // Workers look at their own pace who belongs to a segment.
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
         app.drain().await;
         let before = holding(app, &gone).await;
         for (table, column) in columns(app).await {
             assert!(before.contains(&format!("{table}.{column}")), "nothing refers to it by {table}.{column}");
         }
-        for column in ["mark.subject_id", "share.record_id", "saved_view.filter", "upload.target"] {
+        for column in ["mark.subject_id", "share.record_id", "saved_view.filter", "segment.filter", "upload.target"] {
             assert!(before.contains(column), "{column}: {before:?}");
         }
 
@@ -161,6 +165,10 @@ on_both_stacks! {
         let seen = app.ask("query ($id: ID!) { savedView(id: $id) { filter version problem } }", json!({ "id": view["id"] })).await;
         let filter = json!({ "customerId": { "in": [kept, kept] } });
         assert_eq!(seen["savedView"], json!({ "filter": filter, "version": 2, "problem": null }));
+        let query = "query ($id: ID!) { segment(id: $id) { filter size problem } }";
+        let seen = app.ask(query, json!({ "id": segment["id"] })).await;
+        let filter = json!({ "id": { "in": [kept, kept] } });
+        assert_eq!(seen["segment"], json!({ "filter": filter, "size": 1, "problem": null }));
     }
 
     async fn marks_and_shares_of_several_become_one_of_each(app: App) {
