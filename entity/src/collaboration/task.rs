@@ -20,9 +20,12 @@ use crate::id::{CustomerId, TaskId, UserId};
 use crate::search::searched;
 
 mod perform;
+mod update;
 
-pub(crate) use perform::carry_out;
-pub use perform::{CreateTask, TaskChange, ToCreate, ToUpdate, UpdateTask};
+pub(crate) use perform::create_all;
+pub use perform::{CreateTask, ToCreate};
+pub(crate) use update::update_all;
+pub use update::{TaskChange, ToUpdate, UpdateTask};
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -42,7 +45,8 @@ pub enum Priority {
 }
 
 /// What has become of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",

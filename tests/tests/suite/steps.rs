@@ -153,6 +153,36 @@ on_both_stacks! {
         assert!(found["dueAt"].as_str().is_some_and(|due| due.starts_with("2026-11-04T02:00")), "{found}");
     }
 
+    /// A step says what a task is and what has become of it; it is found by its new words, is overdue no more when it is
+    /// done, and one that has ended is not ended in another way.
+    async fn a_step_says_what_becomes_of_the_task(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let id = published(app, chief, &json!({
+            "record": "Task", "trigger": { "event": { "kinds": ["task.created"] } },
+            "steps": [
+                { "key": "say", "action": { "updateTask": {
+                    "title": "Gọi lại", "description": "Hai dòng", "project": "Hè 2027", "estimateMin": 30, "dueIn": "PT1H" } } },
+                { "key": "done", "action": { "updateTask": { "becomes": "DONE" } } },
+                { "key": "cancel", "action": { "updateTask": { "becomes": "CANCELLED" } } },
+            ],
+        })).await;
+        task(app, chief).await;
+        let ended = runs(app, chief, &id).await;
+        assert_eq!(steps(&ended[0]), [("say", "DONE"), ("done", "DONE"), ("cancel", "FAILED")]);
+        assert_eq!(ended[0]["detail"], "the task is not open any more");
+        let query = "{ tasks(filter: { search: \"goi lai he\" }) { nodes { title description project estimateMin state doneAt } } }";
+        let found = ask(app, chief, query, json!({})).await["tasks"]["nodes"].clone();
+        let done_at = found[0]["doneAt"].clone();
+        assert!(done_at.is_string(), "{found}");
+        assert_eq!(found, json!([{
+            "title": "Gọi lại", "description": "Hai dòng", "project": "Hè 2027", "estimateMin": 30, "state": "DONE",
+            "doneAt": done_at,
+        }]));
+        app.advance(TimeDelta::hours(2));
+        assert_eq!(app.number("SELECT count(*) AS n FROM event WHERE kind = 'task.completed'").await, 1);
+        assert_eq!(app.number("SELECT count(*) AS n FROM task WHERE look_at IS NOT NULL").await, 0);
+    }
+
     /// What a workflow does starts it again only when a manager wants that, and even then not for ever.
     async fn a_workflow_that_starts_itself_ends(app: App) {
         let (chief, _) = app.user(Role::Administrator.id()).await;

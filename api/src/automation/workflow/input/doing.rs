@@ -11,7 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::choice::choice;
-use crate::collaboration::TaskPriority;
+use crate::collaboration::{TaskPriority, TaskState};
 use crate::customers::BulkCustomerChangeInput;
 use crate::payload::change;
 use crate::scalar::Duration;
@@ -64,17 +64,31 @@ pub struct CreateTaskStepInput {
     pub priority: TaskPriority,
     /// How long after the step it is due; open when absent.
     pub due_in: Option<Duration>,
+    /// The reference of the project that it is part of, up to 100 characters.
+    pub project: Option<String>,
+    /// How many minutes it is thought to take, 0 or more.
+    pub estimate_min: Option<i32>,
 }
 
 /// What a step changes of a task. What is absent stays; what is null is cleared.
 #[derive(Clone, Debug, InputObject)]
 pub struct UpdateTaskStepInput {
+    /// What is to be done, up to 200 characters.
+    pub title: Option<String>,
+    /// What there is to say about it: plain text with line breaks, up to 5000 characters.
+    pub description: MaybeUndefined<String>,
+    /// The reference of the project that it is part of, up to 100 characters.
+    pub project: MaybeUndefined<String>,
     /// How much it matters.
     pub priority: Option<TaskPriority>,
     /// The id of the user who has to do it.
     pub assignee_id: MaybeUndefined<ID>,
     /// How long after the step it is due.
     pub due_in: MaybeUndefined<Duration>,
+    /// How many minutes it is thought to take, 0 or more.
+    pub estimate_min: MaybeUndefined<i32>,
+    /// What becomes of it: `DONE` and `CANCELLED` end an open one, `OPEN` takes that back.
+    pub becomes: Option<TaskState>,
 }
 
 /// Among whom customers are handed out in turn: users, or a team.
@@ -148,6 +162,7 @@ impl CreateTaskStepInput {
                 "title": self.title, "description": self.description,
                 "assignee": self.assignee_id.map(|id| id.0), "priority": priority,
                 "dueInS": self.due_in.map(|time| time.0.num_seconds()),
+                "project": self.project, "estimateMin": self.estimate_min,
             }),
         }
     }
@@ -158,6 +173,11 @@ impl UpdateTaskStepInput {
         // A user whose id cannot be read is one that there is not.
         let user = |id: ID| UserId::parse(&id).unwrap_or(UserId(Uuid::nil()));
         let change = TaskChange {
+            title: self.title,
+            description: change(self.description),
+            project: change(self.project),
+            estimate_min: change(self.estimate_min),
+            state: self.becomes.map(Into::into),
             priority: self.priority.map(Into::into),
             assignee: change(self.assignee_id).map(|set| set.map(user)),
             due_in_s: change(self.due_in).map(|set| set.map(|time| time.0.num_seconds())),
