@@ -301,9 +301,9 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         | AutomationError::SendingHeld
         | AutomationError::SendingNotHeld
         | AutomationError::NotCancellable => (ErrorCode::InvalidState, &[]),
-        AutomationError::EndpointInactive | AutomationError::DeliveryOnItsWay => {
-            (ErrorCode::InvalidState, &[])
-        }
+        AutomationError::EndpointInactive
+        | AutomationError::DeliveryOnItsWay
+        | AutomationError::SegmentInUse(_) => (ErrorCode::InvalidState, &[]),
         AutomationError::NotApproved => (ErrorCode::Forbidden, &["id"]),
         AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),
     }

@@ -30,7 +30,7 @@ use crate::finance::{
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
 use crate::live::Subscription;
-use crate::marketing::{ConsentMutation, SuppressionMutation};
+use crate::marketing::{ConsentMutation, SegmentMutation, SuppressionMutation};
 use crate::read::{Exports, Roots};
 use crate::sales::ProductMutation;
 
@@ -108,7 +108,7 @@ struct AutomationMutations(
 );
 
 #[derive(MergedObject, Default)]
-struct MarketingMutations(ConsentMutation, SuppressionMutation);
+struct MarketingMutations(ConsentMutation, SegmentMutation, SuppressionMutation);
 
 /// Everything that can be read.
 #[derive(MergedObject, Default)]

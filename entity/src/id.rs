@@ -182,6 +182,10 @@ ids! {
     ConsentId = "cns";
     /// An address to which nothing may go.
     SuppressionId = "sup";
+    /// Customers who have something in common.
+    SegmentId = "seg";
+    /// That a customer belongs to a segment.
+    SegmentMemberId = "sgm";
     /// Long work that a person waits for.
     JobId = "job";
     /// A mapping of a file's columns that people keep.

@@ -55,6 +55,8 @@ mod m20261127_000132_forecasts;
 mod m20261127_000135_sending;
 mod m20261127_000136_hooks;
 mod m20261127_000137_digests;
+mod m20261127_000138_valid_until;
+mod m20261127_000139_segments;
 mod search;
 mod step;
 
@@ -108,6 +110,8 @@ impl MigratorTrait for Migrator {
             m20261127_000135_sending,
             m20261127_000136_hooks,
             m20261127_000137_digests,
+            m20261127_000138_valid_until,
+            m20261127_000139_segments,
         ]
     }
 }

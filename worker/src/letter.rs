@@ -84,7 +84,7 @@ impl Letter {
             |messages: Vec<&message::Model>| messages.into_iter().cloned().collect::<Vec<_>>();
         let (texts, receipts) = (cloned(texts), cloned(receipts));
         let version = texts.first().and_then(|message| message.version_id);
-        let version = version.map(|version| (version, definition.clone()));
+        let version = version.map(|version| (version, definition));
         let mut texts = written::by(db, &texts, version).await?.into_iter();
         let mut receipts = match receipts.is_empty() {
             true => Vec::new(),

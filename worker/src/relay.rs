@@ -1,8 +1,8 @@
 //! The relay: from what happened to what follows from it, and from what is due to the feed.
 //!
 //! Invariant: each step is a transaction that may be repeated. It is signalled and periodic, so a
-//! lost signal costs a second, and a lost entry of the feed costs [`Pace::requeue`]. What happens does not wait for what
-//! is due: the two have rounds of their own.
+//! lost signal costs a second, and a lost entry of the feed costs [`Pace::requeue`]. What happens, what is due and what
+//! comes with time have rounds of their own, so that none waits for another.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use entity::automation::workflow::start;
 use entity::automation::{event, job, message};
 use entity::clock::Clock;
 use entity::collaboration::notification;
-use entity::db::Db;
+use entity::db::{Db, which};
+use entity::marketing::segment;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -68,18 +69,21 @@ pub struct Relay {
 impl Relay {
     /// Relays until `shutdown`. A failure is logged and tried again at the next look.
     pub async fn run(self, shutdown: CancellationToken) {
+        let woken = || Some(self.signal.clone());
         tokio::join!(
-            self.rounds(&shutdown, |relay| relay.follow_up().boxed()),
-            self.rounds(&shutdown, |relay| relay.publish().boxed())
+            self.rounds(&shutdown, woken(), |relay| relay.follow_up().boxed()),
+            self.rounds(&shutdown, woken(), |relay| relay.publish().boxed()),
+            self.rounds(&shutdown, None, |relay| relay.pass().boxed())
         );
     }
 
+    /// Does rounds again and again: at once after one that found something, when it is woken, and at its pace.
     async fn rounds(
         &self,
         shutdown: &CancellationToken,
+        mut signal: Option<Signal>,
         round: fn(&Self) -> BoxFuture<'_, Result<bool, entity::Error>>,
     ) {
-        let mut signal = self.signal.clone();
         let mut look = tokio::time::interval(self.pace.interval);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -96,7 +100,7 @@ impl Relay {
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = signal.wait() => {}
+                () = woken(signal.as_mut()) => {}
                 _ = look.tick() => {}
             }
         }
@@ -104,7 +108,11 @@ impl Relay {
 
     /// What follows from what happened. True when there was something, so that another round may find more.
     async fn follow_up(&self) -> Result<bool, entity::Error> {
-        let relayed = self.relay_events().await? | self.relay_notifications().await?;
+        // Looking takes no writer's place.
+        let waiting = [event::is_pending(), notification::is_pending()];
+        let [events, notifications] = which(self.db.reader(), waiting).await?;
+        let relayed = (events && self.relay_events().await?)
+            | (notifications && self.relay_notifications().await?);
         if relayed {
             // Runs that have begun, and mails that are planned, are due.
             self.signal.raise();
@@ -114,17 +122,34 @@ impl Relay {
 
     /// What is due goes to the feed. True when there was something. What the feed does not take stays due.
     async fn publish(&self) -> Result<bool, entity::Error> {
+        let (now, since) = self.times();
+        let due = [message::any_due(since, now), job::any_due(since, now)];
+        let [messages, jobs] = which(self.db.reader(), due).await?;
+        Ok((messages && self.publish_messages().await?) | (jobs && self.publish_jobs().await?))
+    }
+
+    /// What comes with time: the clock is set, absences that have begun are told of, and messages given up that a dead
+    /// worker had on the wire, or whose time is over.
+    async fn pass(&self) -> Result<bool, entity::Error> {
         if let Some(now) = self.db.clock().await? {
             self.clock.synchronise(now);
         }
-        let (told, (unknown, late)) = self.pass().await?;
+        let now = self.clock.now();
+        let passed = self.db.write(move |txn| {
+            async move {
+                let told = notification::deputies_begun(txn, now).await?;
+                Ok((told, message::expire_leases(txn, now).await?))
+            }
+            .boxed()
+        });
+        let (told, (unknown, late)) = passed.await?;
         if told > 0 {
             self.signal.raise();
         }
         if unknown + late > 0 {
             tracing::warn!(unknown, late, "messages were given up");
         }
-        Ok(self.publish_messages().await? | self.publish_jobs().await?)
+        Ok(false)
     }
 
     /// Plans what follows from events, and tells those who follow the customers they are about.
@@ -143,6 +168,7 @@ impl Relay {
                 message::plan_resets(txn, &resets, now).await?;
                 delivery::plan(txn, &events, now).await?;
                 let ground = Ground::of(txn, now).await?;
+                segment::follow(txn, &events, ground.scope(), now).await?;
                 start::by_events(txn, &events, ground.scope(), now).await?;
                 notification::tell_followers(txn, &events, now).await?;
                 event::mark_relayed(txn, events.iter().map(|event| event.id), now).await?;
@@ -164,20 +190,6 @@ impl Relay {
         let told = relayed.iter().map(|told| (told.user.into(), told.id.into()));
         self.signal.tell(Changes::notifications(told));
         Ok(!relayed.is_empty())
-    }
-
-    /// What comes with time: absences that have begun are told of, and messages given up that a dead worker had on the
-    /// wire, or whose time is over; gives how many.
-    async fn pass(&self) -> Result<(u64, (u64, u64)), entity::Error> {
-        let now = self.clock.now();
-        let passed = self.db.write(move |txn| {
-            async move {
-                let told = notification::deputies_begun(txn, now).await?;
-                Ok((told, message::expire_leases(txn, now).await?))
-            }
-            .boxed()
-        });
-        passed.await
     }
 
     async fn publish_messages(&self) -> Result<bool, entity::Error> {
@@ -256,6 +268,14 @@ impl Relay {
                 false
             }
         }
+    }
+}
+
+/// Waits for a signal, or for ever without one.
+async fn woken(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => signal.wait().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -43,6 +43,8 @@ choice! {
         WriteAppointments,
         /// Say how customers may be reached: at which times, how often, by which laws.
         WriteContactRules,
+        /// Make segments of customers.
+        WriteSegments,
         /// Import files, and follow the jobs. Importing takes the permissions to write what is
         /// imported, too, all of these with all records.
         Import,

@@ -1,6 +1,6 @@
 //! Changing documents. What is read of each is in the catalogue.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use entity::collaboration::document::{self, Change};
 use entity::id::DocumentId;
 use futures::FutureExt;
@@ -8,7 +8,8 @@ use futures::FutureExt;
 use crate::context::{Ask, Once, write};
 use crate::error::Fault;
 use crate::id::parse;
-use crate::payload::payload;
+use crate::payload::{change, payload};
+use crate::scalar::Date;
 
 /// A change of what is said about a document. What is absent stays.
 #[derive(Clone, Debug, InputObject)]
@@ -17,6 +18,8 @@ pub struct UpdateDocumentInput {
     pub title: Option<String>,
     /// Where it is filed, such as `Contracts/2026`, up to 255 characters; empty for nowhere in particular.
     pub folder: Option<String>,
+    /// The last day on which it holds, as that of a contract; null takes it away.
+    pub valid_until: MaybeUndefined<Date>,
     /// Words that it is found by, all of them: up to 20 with up to 64 characters each, without regard to
     /// case.
     #[graphql(validator(max_items = 50))]
@@ -69,8 +72,9 @@ impl DocumentMutation {
         let once = Once::new(None, "updateDocument", &input).about(&id);
         let outcome = match parse::<DocumentId>(&id, &["id"]) {
             Ok(id) => {
-                let UpdateDocumentInput { title, folder, tags } = input;
-                let change = Change { title, folder, tags };
+                let UpdateDocumentInput { title, folder, valid_until, tags } = input;
+                let valid_until = change(valid_until).map(|day| day.map(|day| day.0));
+                let change = Change { title, folder, valid_until, tags };
                 write(ctx, once, move |txn, _, now| {
                     let (change, viewer) = (change.clone(), viewer.clone());
                     async move {

@@ -53,6 +53,8 @@ pub enum Permission {
     WriteAppointments,
     /// Say how customers may be reached: at which times, how often, by which laws.
     WriteContactRules,
+    /// Make segments of customers.
+    WriteSegments,
     /// Define custom fields.
     DefineFields,
     /// Import files, and follow the jobs. Importing takes the permissions to write what is

@@ -4,7 +4,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, QueryOrder, QuerySelect, QueryTrait};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Actor;
@@ -138,6 +138,10 @@ kinds! {
         AppointmentDeleted = "appointment.deleted",
         /// The deletion of an appointment was taken back.
         AppointmentRestored = "appointment.restored",
+        /// A customer has come to belong to a segment.
+        SegmentEntered = "segment.entered",
+        /// A customer does not belong to a segment any more.
+        SegmentLeft = "segment.left",
         /// A file of receivables was imported.
         ReceivablesImported = "receivables.imported",
     }
@@ -289,6 +293,12 @@ pub async fn mark_relayed(
         .exec(txn)
         .await?;
     Ok(())
+}
+
+/// Whether an event waits to be relayed, as a condition.
+#[must_use]
+pub fn is_pending() -> Expr {
+    Expr::exists(Entity::find().filter(Column::RelayedAt.is_null()).into_query())
 }
 
 /// How many events wait to be relayed.

@@ -17,7 +17,7 @@ use crate::id::{FileId, Id, JobId, UserId};
 mod run;
 pub mod target;
 
-pub use run::{advance, due, finish, lease, leave, mark_enqueued, note, progress};
+pub use run::{advance, any_due, due, finish, lease, leave, mark_enqueued, note, progress};
 
 /// For how many days after its end a job knows in detail what it was asked with, and what it refused.
 pub const DETAILED_DAYS: i64 = 30;

@@ -32,7 +32,9 @@ pub use plan::{
 };
 pub(crate) use plan::{notified, plan_meetings, plan_outgoing, plan_receipts, subjects};
 pub(super) use work::call_off_planned;
-pub use work::{Ready, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress};
+pub use work::{
+    Ready, any_due, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress,
+};
 
 /// What a message is about, which decides how it is treated when its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]

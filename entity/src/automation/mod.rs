@@ -59,4 +59,9 @@ pub enum AutomationError {
     /// There is nothing to let go on.
     #[error("sending is not on hold")]
     SendingNotHeld,
+    /// A workflow needs it.
+    #[error(
+        "the workflow {0} is started by the segment; retire that, or let something else start it"
+    )]
+    SegmentInUse(String),
 }

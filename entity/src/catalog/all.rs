@@ -19,12 +19,13 @@ use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
 use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
-use crate::marketing::{consent, suppression};
+use crate::marketing::segment::member;
+use crate::marketing::{consent, segment, suppression};
 use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 47] {
+pub fn records() -> [&'static Record; 49] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -51,6 +52,8 @@ pub fn records() -> [&'static Record; 47] {
         holiday::Entity::record(),
         consent::Entity::record(),
         suppression::Entity::record(),
+        segment::Entity::record(),
+        member::Entity::record(),
         job::Entity::record(),
         template::Entity::record(),
         audit::Entity::record(),

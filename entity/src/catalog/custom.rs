@@ -79,6 +79,22 @@ fn find<'a>(scope: Scope<'a>, key: &Json, at: &str) -> Result<&'a Model, Catalog
     }
 }
 
+/// Where the values of the field with a key are, and what they are, if who asks may see it.
+///
+/// # Errors
+/// [`CatalogError`] when there is no such field, when it is an amount or a list of choices, and when they may not.
+pub(crate) fn column(
+    scope: Scope<'_>,
+    key: &str,
+    at: &str,
+) -> Result<(&'static str, Scalar), CatalogError> {
+    let field = find(scope, &key.into(), at)?;
+    match field.kind {
+        Kind::Money | Kind::MultiChoice => invalid(at, "this field has several values"),
+        _ => Ok((source(scope.backend, field, None), scalar(field))),
+    }
+}
+
 /// What a list of comparisons of custom fields means.
 pub(super) fn condition(
     record: &Record,

@@ -44,6 +44,8 @@ pub struct Model {
     pub invoice_id: Option<InvoiceId>,
     /// The payment that it is kept with.
     pub payment_id: Option<PaymentId>,
+    /// The last day on which it holds.
+    pub valid_until: Option<Date>,
     /// Its newest version.
     pub latest_id: Option<FileId>,
     /// Since when it is deleted; it can be restored for a while.
@@ -74,6 +76,8 @@ catalog! {
     title: text(Column::Title).filtered().ordered(),
     /// Where it is filed, such as `Contracts/2026`; empty for nowhere in particular.
     folder: text(Column::Folder).filtered().ordered(),
+    /// The last day on which it holds, as that of a contract or a certificate; null when it has none.
+    valid_until: day(Column::ValidUntil).filtered().ordered(),
     /// Words that it is found by.
     tags: list::<document_tag::Entity, _>(
         document_tag::Column::DocumentId, document_tag::Column::Name, 3,
@@ -119,6 +123,8 @@ pub struct Change {
     pub title: Option<String>,
     /// Where it is filed.
     pub folder: Option<String>,
+    /// The last day on which it holds; an inner `None` takes it away.
+    pub valid_until: Option<Option<Date>>,
     /// Words that it is found by, all of them.
     pub tags: Option<Vec<String>>,
 }
@@ -179,6 +185,7 @@ pub(super) async fn create(
         id: DocumentId::new(now),
         title,
         folder,
+        valid_until: None,
         customer_id: None,
         invoice_id: None,
         payment_id: None,
@@ -243,7 +250,7 @@ pub async fn update(
         return Err(Error::no_such::<Entity>());
     }
     edit::unchanged(&row, expected_version)?;
-    let Change { title, folder, tags } = change;
+    let Change { title, folder, valid_until, tags } = change;
     let mut check = Check::default();
     if let Some(title) = title {
         check.put(parse_title(&title), &mut row.title);
@@ -251,6 +258,7 @@ pub async fn update(
     if let Some(folder) = folder {
         check.put(parse_folder(&folder), &mut row.folder);
     }
+    row.valid_until = valid_until.unwrap_or(row.valid_until);
     let mut words = Vec::new();
     check.put(document_tag::parse(tags.as_deref().unwrap_or_default()), &mut words);
     check.end()?;

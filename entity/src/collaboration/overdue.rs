@@ -29,19 +29,16 @@ pub(super) fn look_at(
     due.filter(|due| is_open && noted != Some(*due))
 }
 
-/// Whether something has become overdue.
-///
-/// # Errors
-/// The database.
-pub async fn is_due(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<bool, DbErr> {
-    for (table, _) in KINDS {
+/// Whether something has become overdue, as a condition.
+#[must_use]
+pub fn is_due(now: DateTimeUtc) -> Expr {
+    let of = |(table, _)| {
         let mut due = Query::select();
-        due.column("id").from(table).and_where(Expr::col("look_at").lte(now)).limit(1);
-        if db.query_one(&due).await?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+        due.expr(Expr::val(1)).from(table).and_where(Expr::col("look_at").lte(now));
+        Expr::exists(due)
+    };
+    let [tasks, calls] = KINDS.map(of);
+    tasks.or(calls)
 }
 
 /// Says of a batch of records that they have become overdue; gives how many were looked at.

@@ -19,6 +19,7 @@ use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::{invoice, ledger, payment};
 use crate::id::{CustomerId, JobId, UserId};
+use crate::marketing::segment::member;
 use crate::money::Currency;
 use crate::search::searched;
 
@@ -253,6 +254,9 @@ catalog! {
     calls: many::<call::Entity>(call::Column::CustomerId),
     /// When people meet because of it.
     appointments: many::<appointment::Entity>(appointment::Column::CustomerId),
+    /// The segments that it belongs to.
+    segments: list::<member::Entity, _>(member::Column::CustomerId, member::Column::SinceAt, 3)
+        .filtered(),
     /// With whom it is shared.
     shares: list::<share::Entity, _>(share::Column::RecordId, share::Column::Id, 3),
     /// Whether you may change it, and who belongs to it.

@@ -25,8 +25,10 @@ use crate::error::Error;
 
 mod ageing;
 mod line;
+mod which;
 
 pub use line::Line;
+pub use which::which;
 
 use ageing::{Ageing, Asked};
 use line::Lines;

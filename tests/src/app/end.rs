@@ -2,6 +2,7 @@
 
 use entity::access::{audit, organisation};
 use entity::automation::message::{self, State};
+use entity::db::which;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 
@@ -25,6 +26,9 @@ impl App {
             .filter(Condition::all().add_option(held.map(|_| Expr::val(false))));
         let jobs = job::Column::State.is_in([job::State::Queued, job::State::Running]);
         let runs = run::Entity::find().filter(run::Column::DueAt.lte(self.clock.now()));
+        let now = self.clock.now();
+        let late = which(reader, [overdue::is_due(now), reminder::is_due(now)]).await;
+        let [overdue, reminders] = late.expect("whether they are due").map(u64::from);
         let counts = [
             ("jobs", job::Entity::find().filter(jobs).count(reader).await),
             ("events", event::pending(reader).await),
@@ -32,8 +36,8 @@ impl App {
             ("messages", messages.filter(due).count(reader).await),
             ("webhooks", delivery::due(reader, self.clock.now()).await),
             ("runs", runs.count(reader).await),
-            ("overdue", overdue::is_due(reader, self.clock.now()).await.map(u64::from)),
-            ("reminders", reminder::is_due(reader, self.clock.now()).await.map(u64::from)),
+            ("overdue", Ok(overdue)),
+            ("reminders", Ok(reminders)),
         ];
         let counts = counts.into_iter().map(|(kind, count)| (kind, count.expect("a count")));
         counts.filter(|(_, count)| *count > 0).collect()

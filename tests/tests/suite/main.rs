@@ -46,6 +46,7 @@ mod reminders;
 mod saved_views;
 mod schema;
 mod second_factors;
+mod segments;
 mod sessions;
 mod silence;
 mod steps;

@@ -8,7 +8,7 @@ use tests::app::App;
 use tests::on_both_stacks;
 
 use crate::given::{CREATE_WORKFLOW, PUBLISH_WORKFLOW};
-use crate::workflows::{change, customer, published, runs};
+use crate::workflows::{ask, change, customer, published, runs};
 
 const UPDATE: &str = "mutation ($id: ID!, $input: UpdateCustomerInput!) {
   updateCustomer(id: $id, input: $input) { userErrors { message } } }";
@@ -60,6 +60,57 @@ on_both_stacks! {
         app.drain().await;
         update(app, chief, &lan, json!({ "stage": "CUSTOMER" })).await;
         assert_eq!(whose(app, chief, &bought).await, ["Lan", "Lan"]);
+    }
+
+    /// A day that somebody has defined counts like any other: it starts a workflow, and it is waited for.
+    async fn the_day_of_a_custom_field_starts_a_workflow(app: App) {
+        let (chief, token) = app.user(Role::Administrator.id()).await;
+        let define = "mutation ($key: String!, $type: CustomFieldType!) {
+          createCustomField(input: { key: $key, label: $key, type: $type, purpose: \"Service\" }) {
+            customField { id } userErrors { message } } }";
+        for (key, kind) in [("renewal", "DATE"), ("inspection", "INSTANT"), ("vip", "BOOLEAN")] {
+            app.make_as(&token, "customField", define, json!({ "key": key, "type": kind })).await;
+        }
+        let nine = json!("09:00");
+        let definition = json!({
+            "record": "Customer", "reentry": "AFTER_END",
+            "trigger": { "date": { "field": "customFields.renewal", "days": -2, "at": nine } },
+            "steps": [
+                { "key": "wait", "action": { "wait": { "date": { "field": "customFields.inspection", "days": 1, "at": nine } } } },
+                { "key": "end", "action": { "end": true } },
+            ],
+        });
+        let id = published(app, chief, &definition).await;
+        for (name, zone, renewal) in [
+            ("Lan", "Asia/Ho_Chi_Minh", "2026-11-06"), ("Anne", "Europe/Paris", "2026-11-06"), ("Minh", "Asia/Ho_Chi_Minh", "2026-11-20"),
+        ] {
+            let values = json!([
+                { "key": "renewal", "value": renewal }, { "key": "inspection", "value": "2026-11-04T20:00:00Z" },
+            ]);
+            customer(app, chief, name, json!({ "timeZone": zone, "customFields": values })).await;
+        }
+        customer(app, chief, "Hoa", json!({})).await;
+        // The fourth of November at nine in Viet Nam, then in France.
+        for (hours, expected) in [(24, &["Lan"][..]), (6, &["Lan", "Anne"][..])] {
+            app.advance(TimeDelta::hours(hours));
+            tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+            assert_eq!(whose(app, chief, &id).await, expected);
+        }
+        let due: Vec<_> = runs(app, chief, &id).await.iter().map(|run| run["dueAt"].clone()).collect();
+        // The inspection is on the fifth in Viet Nam, and on the fourth in France.
+        assert_eq!(due, ["2026-11-06T02:00:00+00:00", "2026-11-05T08:00:00+00:00"]);
+        let query = "query ($id: ID!, $input: SimulateWorkflowInput!) { simulateWorkflow(id: $id, input: $input) { forecast { runs } } }";
+        let now = app.clock.now();
+        let input = json!({ "from": now, "until": now + TimeDelta::days(30) });
+        let seen = ask(app, chief, query, json!({ "id": id, "input": input })).await;
+        assert_eq!(seen["simulateWorkflow"]["forecast"]["runs"], 1, "Minh's renewal is still to come");
+        let mut wrong = definition.clone();
+        wrong["trigger"]["date"]["field"] = json!("customFields.vip");
+        let input = json!({ "input": { "name": "Wrong", "definition": wrong } });
+        let made = change(app, chief, CREATE_WORKFLOW, input).await;
+        let refused = change(app, chief, PUBLISH_WORKFLOW, json!({ "id": made["workflow"]["id"] })).await;
+        let message = refused["userErrors"][0]["message"].as_str().unwrap_or_default().to_owned();
+        assert!(message.contains("customFields.vip: Customer has no such day or instant"), "{message}");
     }
 
     /// A custom field counts like any other, and what a workflow changes itself does not start it.

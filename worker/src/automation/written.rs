@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use entity::access::{Calendar, Viewer, organisation};
 use entity::automation::message::{self, Content, Send, To, wording};
+use entity::automation::workflow::Definition;
 use entity::automation::workflow::definition::Action;
-use entity::automation::workflow::{Definition, version};
+use entity::automation::workflow::version::versions;
 use entity::catalog::{Cell, Record, Value, by_name, values};
 use entity::customers::reach::{Reach, reach};
 use entity::id::WorkflowVersionId;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::ConnectionTrait;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -38,12 +39,8 @@ pub async fn letters(
     if messages.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted: HashSet<_> = messages.iter().filter_map(|message| message.version_id).collect();
-    let versions =
-        version::Entity::find().filter(version::Column::Id.is_in(wanted)).all(db).await?;
-    let known = versions.into_iter().filter_map(|version| {
-        Some((version.id, Definition::deserialize(&version.definition).ok()?))
-    });
+    let known = versions(db, messages.iter().filter_map(|message| message.version_id)).await?;
+    let known = known.iter().map(|(id, version)| (*id, &version.definition));
     by(db, messages, known).await
 }
 
@@ -54,7 +51,7 @@ pub async fn letters(
 pub async fn by(
     db: &impl ConnectionTrait,
     messages: &[message::Model],
-    versions: impl IntoIterator<Item = (WorkflowVersionId, Definition)>,
+    versions: impl IntoIterator<Item = (WorkflowVersionId, &Definition)>,
 ) -> Result<Vec<Option<Letter>>, entity::Error> {
     let organisation = organisation::get(db).await?;
     let now = messages.iter().map(|message| message.created_at).max().unwrap_or_default();
@@ -113,16 +110,16 @@ fn step_of<'a>(steps: &'a Steps, message: &message::Model) -> Option<&'a (&'stat
 }
 
 /// What the steps of versions send.
-fn steps(versions: impl IntoIterator<Item = (WorkflowVersionId, Definition)>) -> Steps {
+fn steps<'a>(versions: impl IntoIterator<Item = (WorkflowVersionId, &'a Definition)>) -> Steps {
     let mut steps = HashMap::new();
     for (version, definition) in versions {
         let Some(record) = by_name(&definition.record) else { continue };
-        for step in definition.steps {
+        for step in &definition.steps {
             if let Action::Do { what, with } = &step.action
                 && what == "send"
                 && let Ok(send) = Send::deserialize(with)
             {
-                steps.insert((version, step.key), (record, send));
+                steps.insert((version, step.key.clone()), (record, send));
             }
         }
     }

@@ -6,7 +6,7 @@ use async_graphql::{InputObject, OneofObject};
 use entity::automation::event;
 use entity::automation::workflow::definition::{Action, Definition, Step};
 use entity::check::{Refusal, Refusals};
-use entity::collaboration::{appointment, call, task};
+use entity::collaboration::{appointment, call, document, task};
 use entity::customers::customer;
 use entity::finance::{invoice, payment};
 use entity::sales::product;
@@ -93,12 +93,14 @@ pub enum RecordFilterInput {
     Call(FilterOf<call::Entity>),
     /// Of appointments.
     Appointment(FilterOf<appointment::Entity>),
+    /// Of documents.
+    Document(FilterOf<document::Entity>),
 }
 
 /// Some days before or after the day that a field of the record has.
 #[derive(Clone, Debug, InputObject)]
 pub struct DayInput {
-    /// The field, such as `dueOn`.
+    /// The field, such as `dueOn`, or a custom field, such as `customFields.birthday`.
     pub field: String,
     /// How many days after it; before it when it is negative.
     #[graphql(default)]
@@ -271,6 +273,7 @@ impl RecordFilterInput {
             Self::Task(filter) => ("Task", filter.json),
             Self::Call(filter) => ("Call", filter.json),
             Self::Appointment(filter) => ("Appointment", filter.json),
+            Self::Document(filter) => ("Document", filter.json),
         };
         if kind != record {
             wrong.note(at, format!("give a filter of the workflow's records, {record}"));

@@ -5,7 +5,7 @@
 use sea_orm::ActiveEnum;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Func, LockBehavior, LockType};
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
 
 use super::{Column, Entity, Model, State};
 use crate::automation::lease::{Fence, Leased, is_free, next_fence, not_enqueued};
@@ -18,6 +18,13 @@ fn is_due(now: DateTimeUtc) -> sea_orm::Condition {
         .add(Column::State.is_in([State::Queued, State::Running]))
         .add(Column::DueAt.lte(now))
         .add(is_free(Column::LeaseUntil, now))
+}
+
+/// Whether a job is due that the conveyor was not given since `since`, as a condition.
+#[must_use]
+pub fn any_due(since: DateTimeUtc, now: DateTimeUtc) -> Expr {
+    let due = Entity::find().filter(is_due(now)).filter(not_enqueued(Column::EnqueuedAt, since));
+    Expr::exists(due.into_query())
 }
 
 /// Up to `limit` jobs that are due and that the conveyor was not given since `since`.

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, ExprTrait, LockBehavior, LockType};
-use sea_orm::{Condition, PaginatorTrait, QueryOrder, QuerySelect};
+use sea_orm::{Condition, PaginatorTrait, QueryOrder, QuerySelect, QueryTrait};
 
 use super::gated::passed;
 use super::{Column, Entity, Model, Reason, State};
@@ -23,6 +23,13 @@ fn is_due(now: DateTimeUtc) -> Condition {
         .add(Column::DueAt.lte(now))
         .add(is_free(Column::LeaseUntil, now))
         .add(Expr::exists(sending::held()).not())
+}
+
+/// Whether a message is due that the conveyor was not given since `since`, as a condition.
+#[must_use]
+pub fn any_due(since: DateTimeUtc, now: DateTimeUtc) -> Expr {
+    let due = Entity::find().filter(is_due(now)).filter(not_enqueued(Column::EnqueuedAt, since));
+    Expr::exists(due.into_query())
 }
 
 /// Up to `limit` messages that are due and that the conveyor was not given since `since`, oldest

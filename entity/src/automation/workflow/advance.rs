@@ -15,12 +15,11 @@ use super::definition::{Action, Definition};
 use super::interpreter::{Done, End, Facts, Next, Place, Waiting, next};
 use super::performer::{self, Effect, Performer};
 use super::rate::{self, Left};
-use super::{forecast, read, run, step, version};
-use crate::catalog::{Record, Scope, by_name};
+use super::version::{Version, versions};
+use super::{forecast, run, step};
+use crate::catalog::Scope;
 use crate::error::Error;
-use crate::id::{
-    Id, WorkflowForecastId, WorkflowId, WorkflowRunId, WorkflowStepId, WorkflowVersionId,
-};
+use crate::id::{Id, WorkflowId, WorkflowRunId, WorkflowStepId, WorkflowVersionId};
 
 /// How many runs are advanced in one transaction.
 pub const BATCH: u64 = 500;
@@ -49,14 +48,6 @@ pub struct Advanced {
     pub effects: Vec<Effect>,
     /// How many steps that do something were begun in workflows with a limit.
     pub taken: HashMap<WorkflowId, i64>,
-}
-
-/// A version, as it is carried out.
-pub struct Version {
-    pub(super) definition: Definition,
-    pub(super) record: &'static Record,
-    /// What was foreseen of it.
-    pub(super) forecast: Option<WorkflowForecastId>,
 }
 
 /// A run on its way.
@@ -101,7 +92,8 @@ pub async fn due(
 ) -> Result<usize, Error> {
     let runs = run::claim(txn, BATCH, only, now).await?;
     let count = runs.len();
-    let versions = versions(txn, &runs).await?;
+    let versions = versions(txn, runs.iter().map(|run| run.version_id)).await?;
+    let versions = versions.into_iter().collect::<Vec<_>>();
     let limited = runs.iter().filter_map(|run| {
         let (_, version) = versions.iter().find(|(id, _)| *id == run.version_id)?;
         Some((run.workflow_id, &**version))
@@ -192,21 +184,6 @@ pub async fn plan(
             }
         }
     }
-}
-
-/// The versions of the runs.
-async fn versions(
-    db: &DatabaseTransaction,
-    runs: &[run::Model],
-) -> Result<Vec<(WorkflowVersionId, Arc<Version>)>, Error> {
-    let ids = runs.iter().map(|run| run.version_id).collect::<HashSet<_>>();
-    let rows = version::Entity::find().filter(version::Column::Id.is_in(ids)).all(db).await?;
-    let versions = rows.into_iter().filter_map(|row| {
-        let definition = read(&row.definition).ok()?;
-        let record = by_name(&definition.record)?;
-        Some((row.id, Arc::new(Version { definition, record, forecast: row.forecast_id })))
-    });
-    Ok(versions.collect())
 }
 
 impl Walk {

@@ -9,13 +9,14 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{DatabaseTransaction, QuerySelect};
 
 use super::advance::{Ask, Batch, Question};
+use super::day::day;
 use super::definition::{Action, Wait, Zone};
 use super::interpreter::Facts;
 use super::performer::{Effect, Planned, Turn};
 use super::{moment, run, start};
 use crate::automation::event;
 use crate::automation::gate::{free_days, holiday};
-use crate::catalog::{Field, Key, Record, among, condition, read_key};
+use crate::catalog::{Key, Record, among, condition, read_key};
 use crate::customers::customer;
 use crate::error::Error;
 use crate::id::CustomerId;
@@ -206,9 +207,9 @@ impl Batch<'_> {
             let whose = Expr::col((customer::Entity, customer::Column::Id));
             query.left_join(customer::Entity, whose.eq(start::customer_of(record)));
         }
-        let day = field.and_then(|field| record.field(field)).and_then(Field::column);
-        if let Some((column, _)) = day {
-            query.expr(record.column(column));
+        let dated = field.map(|field| day(record, field, self.engine.scope)).transpose()?;
+        if let Some((column, _)) = &dated {
+            query.expr(column.clone());
         }
         let mut moments = HashMap::with_capacity(ids.len());
         let rows = self.db.query_all(&query).await?;
@@ -222,7 +223,7 @@ impl Batch<'_> {
                 Zone::Organisation => None,
             };
             let zone = zone.unwrap_or(self.engine.zone);
-            let moment = match (day, wait) {
+            let moment = match (&dated, wait) {
                 (None, Wait::Business { days, .. }) => {
                     moment::business(self.now, *days, at, zone, free.of(customer))
                 }

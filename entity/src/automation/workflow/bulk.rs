@@ -3,12 +3,12 @@
 //! Invariant: at most [`MOST_AT_ONCE`] of them in one transaction, in as many statements as they are in different steps.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{ActiveEnum, Condition, IntoActiveModel, QueryOrder, QuerySelect, UpdateMany};
 
-use super::{read, run, step, version};
+use super::version::versions;
+use super::{run, step};
 use crate::access::{Actor, Viewer};
 use crate::catalog::{Cataloged, Scope, condition};
 use crate::customers::custom::CustomFields;
@@ -135,15 +135,11 @@ pub async fn skip_steps(
     for rows in skipped.chunks(ROWS) {
         step::Entity::insert_many(rows.iter().cloned()).exec_without_returning(txn).await?;
     }
-    let ids = runs.iter().map(|(_, version, _)| *version);
-    let versions = version::Entity::find().filter(version::Column::Id.is_in(ids)).all(txn).await?;
-    let mut definitions = BTreeMap::new();
-    for version in versions {
-        definitions.insert(version.id, Arc::new(read(&version.definition)?));
-    }
+    let versions = versions(txn, runs.iter().map(|(_, version, _)| *version)).await?;
     let mut ahead = BTreeMap::<Option<String>, Vec<WorkflowRunId>>::new();
     for (id, version, step) in runs {
-        let next = definitions.get(&version).and_then(|definition| {
+        let next = versions.get(&version).and_then(|version| {
+            let definition = &version.definition;
             let next = definition.following(definition.step(step.as_deref()?)?)?;
             definition.steps.get(next).map(|step| step.key.clone())
         });

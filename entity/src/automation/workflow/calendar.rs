@@ -11,27 +11,24 @@ use chrono::{DateTime, DurationRound, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{Condition, QuerySelect};
+use sea_orm::{Condition, QuerySelect, QueryTrait};
 
+use super::day::day;
 use super::definition::{Trigger, Zone};
 use super::start::{self, Active, From};
 use super::{Column, Entity, moment, or_stop, schedule};
-use crate::catalog::{Scalar, Scope};
+use crate::catalog::{Record, Scalar, Scope};
 use crate::customers::customer;
 use crate::error::Error;
 use crate::id::WorkflowId;
 
-/// Whether a workflow may have records whose day has come: times are told to the minute.
-///
-/// # Errors
-/// The database.
-pub async fn is_due(db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<bool, DbErr> {
+/// Whether a workflow may have records whose day has come, as a condition: times are told to the minute.
+#[must_use]
+pub fn is_due(now: DateTime<Utc>) -> Expr {
     let due = Entity::find()
-        .select_only()
-        .column(Column::Id)
         .filter(Column::State.is_in(super::State::STARTING))
         .filter(Column::LookedAt.lt(minute(now)));
-    Ok(due.into_tuple::<WorkflowId>().one(db).await?.is_some())
+    Expr::exists(due.into_query())
 }
 
 /// The beginning of a minute.
@@ -50,8 +47,9 @@ pub async fn begin_due(
     now: DateTime<Utc>,
 ) -> Result<u64, Error> {
     let mut begun = 0;
-    for active in start::active(txn).await? {
-        if !active.definition.trigger.is_timed() {
+    let timed = Condition::all().add(Column::LookedAt.lt(minute(now)));
+    for active in start::active(txn, timed).await? {
+        if !active.what.definition.trigger.is_timed() {
             continue;
         }
         let Some(since) = look(txn, active.workflow, now).await? else { continue };
@@ -70,7 +68,7 @@ async fn begin_since(
     scope: Scope<'_>,
     now: DateTime<Utc>,
 ) -> Result<u64, Error> {
-    match &active.definition.trigger {
+    match &active.what.definition.trigger {
         Trigger::Schedule { cron, zone: own } => {
             let zone = schedule::zone(own.as_deref(), zone);
             let cron = schedule::parse(cron).ok();
@@ -83,19 +81,22 @@ async fn begin_since(
         Trigger::Date { field, days, at, zone: whose } => {
             let ours = matches!(whose, Zone::Organisation).then_some(zone);
             let zones: &[Tz] = ours.as_ref().map_or(&TZ_VARIANTS, std::slice::from_ref);
+            let record = active.what.record;
+            let dated = day(record, field, scope)?;
             let mut by_day = BTreeMap::<NaiveDate, Vec<&'static str>>::new();
-            for ((_, day), there) in come(since, now, *at, zones) {
-                by_day.entry(day).or_default().extend(there);
+            for ((_, today), there) in come(since, now, *at, zones) {
+                by_day.entry(today).or_default().extend(there);
             }
-            let days = by_day.into_iter().filter_map(|(day, there)| {
-                let day = day.checked_sub_signed(TimeDelta::days((*days).into()))?;
-                Some((on(active, field, day, &there, (*whose, zone))?, day))
+            let days = by_day.into_iter().filter_map(|(today, there)| {
+                let meant = today.checked_sub_signed(TimeDelta::days((*days).into()))?;
+                Some((on(record, &dated, meant, &there, (*whose, zone)), meant))
             });
             begin_all(txn, active, days.collect(), scope, now).await
         }
         Trigger::Manual
         | Trigger::Event { .. }
         | Trigger::Change { .. }
+        | Trigger::Segment { .. }
         | Trigger::Webhook { .. } => Ok(0),
     }
 }
@@ -165,18 +166,15 @@ pub(super) fn come(
     come
 }
 
-/// The records of which the field has the day, on clocks in the zones. Where the customer's clock counts, that is the
+/// The records that have the day in a field, on clocks in the zones. Where the customer's clock counts, that is the
 /// organisation's, in `zone`, for records without a customer.
 pub(super) fn on(
-    active: &Active,
-    field: &str,
+    record: &Record,
+    (column, scalar): &(Expr, Scalar),
     day: NaiveDate,
     zones: &[&'static str],
     (whose, zone): (Zone, Tz),
-) -> Option<Condition> {
-    let record = active.record;
-    let (column, scalar) = record.field(field)?.column()?;
-    let column = record.column(column);
+) -> Condition {
     let of_day = |zone: Tz| {
         if *scalar == Scalar::Day {
             return column.clone().eq(day);
@@ -186,7 +184,7 @@ pub(super) fn on(
         column.clone().gte(midnight(day)).and(column.clone().lt(midnight(next)))
     };
     if whose == Zone::Organisation {
-        return Some(Condition::all().add(of_day(zone)));
+        return Condition::all().add(of_day(zone));
     }
     let customers = |zones: Vec<&str>| {
         let whom = start::customer_of(record);
@@ -199,19 +197,18 @@ pub(super) fn on(
         Condition::any().add(whom.in_subquery(customers)).add_option(nobody)
     };
     if *scalar == Scalar::Day {
-        return Some(Condition::all().add(of_day(Tz::UTC)).add(customers(zones.to_vec())));
+        return Condition::all().add(of_day(Tz::UTC)).add(customers(zones.to_vec()));
     }
     // Zones whose days are the same are asked for together.
     let mut same = BTreeMap::<DateTime<Utc>, (Tz, Vec<&str>)>::new();
     for name in zones {
-        let zone: Tz = name.parse().ok()?;
+        let Ok(zone) = name.parse::<Tz>() else { continue };
         let midnight = moment::instant(day, NaiveTime::MIN, zone);
         same.entry(midnight).or_insert((zone, Vec::new())).1.push(name);
     }
-    let any = same.into_values().fold(Condition::any(), |any, (zone, zones)| {
+    same.into_values().fold(Condition::any(), |any, (zone, zones)| {
         any.add(Condition::all().add(of_day(zone)).add(customers(zones)))
-    });
-    Some(any)
+    })
 }
 
 #[cfg(test)]

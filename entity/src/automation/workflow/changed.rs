@@ -9,13 +9,11 @@ use chrono::{DateTime, Utc};
 use sea_orm::prelude::*;
 use serde_json::Value as Json;
 
+use super::day::CUSTOM;
 use crate::access::audit;
 use crate::automation::event;
 use crate::catalog::{Record, Shape, named};
 use crate::error::Error;
-
-/// What comes before the key of a custom field.
-const CUSTOM: &str = "customFields.";
 
 /// Where a record keeps a field.
 #[derive(Clone, Debug, PartialEq, Eq)]

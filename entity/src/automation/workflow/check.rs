@@ -3,20 +3,22 @@
 use std::collections::HashSet;
 
 use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait, Iterable};
+use sea_orm::{ConnectionTrait, EntityTrait, Iterable};
 use serde_json::{Value as Json, json};
 
+use super::day::day;
 use super::definition::{Action, Definition, LONGEST, Trigger, Wait};
 use super::performer::Performer;
 use super::{changed, schedule};
 use crate::access::Viewer;
 use crate::automation::event;
-use crate::catalog::{Field, Record, Scalar, Scope, by_name, condition};
+use crate::catalog::{Record, Scope, by_name, condition};
 use crate::check::Check;
 use crate::customers::address::parse_country;
 use crate::customers::custom::CustomFields;
 use crate::customers::parse_zone;
 use crate::error::Error;
+use crate::marketing::segment;
 
 /// How many steps a workflow has at most.
 const MOST_STEPS: usize = 100;
@@ -47,6 +49,10 @@ pub(super) async fn check(
             subject.filter(&definition.condition, "condition", &mut check);
             subject.filter(&definition.goal, "goal", &mut check);
             subject.trigger(&definition.trigger, &mut check);
+            if let Trigger::Segment { segment, .. } = &definition.trigger {
+                let known = segment::Entity::find_by_id(*segment).one(db).await?;
+                check.that(known.is_some(), "trigger", "there is no such segment");
+            }
             subject.steps(definition, performers, &mut check);
             let some = definition.most_per_hour != Some(0);
             check.that(
@@ -78,6 +84,10 @@ impl Subject<'_> {
     fn trigger(self, trigger: &Trigger, check: &mut Check) {
         match trigger {
             Trigger::Manual => {}
+            Trigger::Segment { .. } => {
+                let is_customer = self.record.table == "customer";
+                check.that(is_customer, "trigger", "customers enter segments, and leave them");
+            }
             Trigger::Event { kinds, .. } => self.events(kinds, "trigger", check),
             Trigger::Date { field, days, .. } => self.day(field, *days, "trigger", check),
             Trigger::Change { field, .. } => {
@@ -127,9 +137,9 @@ impl Subject<'_> {
     }
 
     fn day(self, field: &str, days: i32, at: &'static str, check: &mut Check) {
-        let scalar = self.record.field(field).and_then(Field::column);
-        let is_day = matches!(scalar, Some((_, Scalar::Day | Scalar::Instant)));
-        check.that(is_day, at, format!("{} has no day or instant {field}", self.record.name));
+        if let Err(why) = day(self.record, field, self.scope) {
+            check.note(Error::invalid(at, why.to_string()));
+        }
         let near = (-FARTHEST_DAYS..=FARTHEST_DAYS).contains(&days);
         check.that(near, at, format!("at most {FARTHEST_DAYS} days before or after"));
     }

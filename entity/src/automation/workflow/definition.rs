@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::automation::event;
+use crate::id::SegmentId;
 
 /// What a workflow does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +89,37 @@ pub enum Trigger {
         /// On whose clock.
         zone: Zone,
     },
+    /// The customer enters a segment, or leaves it.
+    Segment {
+        /// Which.
+        segment: SegmentId,
+        /// Which of both.
+        turn: SegmentTurn,
+        /// Whether what its own runs do starts it, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        own: bool,
+    },
+}
+
+/// What a customer does with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SegmentTurn {
+    /// It comes to belong to it.
+    Entered,
+    /// It does not belong to it any more.
+    Left,
+}
+
+impl SegmentTurn {
+    /// What happens then.
+    #[must_use]
+    pub fn kind(self) -> event::Kind {
+        match self {
+            Self::Entered => event::Kind::SegmentEntered,
+            Self::Left => event::Kind::SegmentLeft,
+        }
+    }
 }
 
 /// Whose clock counts.

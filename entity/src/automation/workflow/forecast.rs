@@ -11,9 +11,10 @@ use sea_orm::sea_query::{CaseStatement, ExprTrait};
 use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
-use super::advance::{Advanced, Version};
+use super::advance::Advanced;
 use super::performer::Effect;
 use super::simulate::{Forecast, Question};
+use super::version::Version;
 use super::{State, check, performer, read, run, turn, version};
 use crate::access::{Actor, Permission, Viewer, user};
 use crate::automation::job;

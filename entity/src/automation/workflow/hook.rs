@@ -9,7 +9,7 @@ use sea_orm::sea_query::OnConflict;
 use serde_json::json;
 
 use super::definition::Trigger;
-use super::start::{From, active, begin as begin_runs, hold};
+use super::start::{From, begin as begin_runs, hold};
 use crate::access::{Actor, Calendar, Viewer, organisation};
 use crate::automation::AutomationError;
 use crate::catalog::{Scope, condition};
@@ -95,10 +95,9 @@ pub async fn begin(
     (name, body): (&str, &Json),
     now: DateTimeUtc,
 ) -> Result<u64, Error> {
-    hold(txn, Condition::all().add(super::Column::Id.eq(id))).await?;
-    let active = active(txn).await?.into_iter().find(|active| active.workflow == id);
-    let active = active.ok_or(AutomationError::NeverPublished)?;
-    let Trigger::Webhook { field, at } = &active.definition.trigger else {
+    let this = Condition::all().add(super::Column::Id.eq(id));
+    let active = hold(txn, this).await?.pop().ok_or(AutomationError::NeverPublished)?;
+    let Trigger::Webhook { field, at } = &active.what.definition.trigger else {
         return Err(Error::invalid("trigger", "no webhook starts this workflow"));
     };
     let values = match body.pointer(at) {
@@ -114,6 +113,6 @@ pub async fn begin(
     let viewer = Viewer::rapport(txn.get_database_backend(), Calendar::at(now, zone));
     let custom = CustomFields::loaded(txn).await?;
     let scope = Scope::of(txn, &viewer, &custom);
-    let these = condition(active.record, &json!({ field: { "in": values } }), scope, "body")?;
+    let these = condition(active.what.record, &json!({ field: { "in": values } }), scope, "body")?;
     begin_runs(txn, &active, From::Hook(these, name), scope, now).await
 }

@@ -36,6 +36,7 @@ mod bulk;
 pub mod calendar;
 mod changed;
 mod check;
+mod day;
 pub mod definition;
 pub mod forecast;
 pub mod hook;

@@ -85,12 +85,11 @@ impl Performer for Start {
     ) -> BoxFuture<'a, Result<Vec<Planned>, Error>> {
         async move {
             let refuse = |why: &str| Ok(turns.iter().map(|_| Planned::failed(why)).collect());
-            let active = start::active(db).await?;
-            let other = active.iter().find(|active| Some(active.workflow) == named(with));
-            let Some(other) = other else {
+            let this = Condition::all().add(super::Column::Id.eq(named(with)));
+            let Some(other) = start::active(db, this).await?.pop() else {
                 return refuse("the workflow is not carried out; publish it, or let it go on");
             };
-            if other.record.table != record.table {
+            if other.what.record.table != record.table {
                 return refuse("the workflow is for another kind of record");
             }
             let planned = turns.iter().map(|turn| {
@@ -159,8 +158,8 @@ pub(super) async fn start(
         return Ok(());
     }
     let others = all.iter().map(|to_start| to_start.workflow);
-    start::hold(txn, Condition::all().add(super::Column::Id.is_in(others))).await?;
-    let active = start::active(txn).await?;
+    let others = Condition::all().add(super::Column::Id.is_in(others));
+    let active = start::hold(txn, others).await?;
     let mut alike = BTreeMap::<_, Vec<Uuid>>::new();
     for ToStart { workflow, record, depth, name, .. } in all {
         alike.entry((workflow, depth, name)).or_default().push(record);

@@ -39,7 +39,7 @@ pub enum Effect {
     /// An appointment is made.
     CreateAppointment(Box<appointment::ToCreate>),
     /// A task is changed.
-    UpdateTask(task::ToUpdate),
+    UpdateTask(Box<task::ToUpdate>),
     /// A customer is changed.
     UpdateCustomer(customer::ToUpdate),
     /// A customer is handed to whose turn it is.
@@ -295,7 +295,7 @@ pub async fn carry_out(
             Effect::CreateTask(one) => created.push(one),
             Effect::CreateCall(one) => calls.push(*one),
             Effect::CreateAppointment(one) => appointments.push(*one),
-            Effect::UpdateTask(one) => tasks.push(one),
+            Effect::UpdateTask(one) => tasks.push(*one),
             Effect::UpdateCustomer(one) => customers.push(one),
             Effect::Assign(one) => assigned.push(one),
             Effect::Post(one) => posted.push(*one),
@@ -305,7 +305,8 @@ pub async fn carry_out(
     }
     customer::carry_out(txn, customers, now).await?;
     customer::assign(txn, assigned, now).await?;
-    task::carry_out(txn, created, tasks, now).await?;
+    task::create_all(txn, created, now).await?;
+    task::update_all(txn, tasks, now).await?;
     call::carry_out(txn, calls, now).await?;
     appointment::carry_out(txn, appointments, now).await?;
     webhook::post(txn, posted).await?;

@@ -9,7 +9,7 @@ use sea_orm::IntoActiveModel;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, CaseStatement, ExprTrait, OnConflict};
 
-use super::advance::Version;
+use super::version::Version;
 use crate::error::Error;
 use crate::id::WorkflowId;
 

@@ -7,7 +7,9 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
     Alias, CaseStatement, ExprTrait, Func, LockBehavior, LockType, OnConflict, Query,
 };
-use sea_orm::{Condition, DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{
+    Condition, DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect, QueryTrait,
+};
 
 use super::{step, version};
 use crate::access::{Actor, Permission, Viewer};
@@ -110,14 +112,10 @@ catalog! {
     ended_at: instant(Column::EndedAt).filtered().ordered(),
 }
 
-/// Whether a run is due.
-///
-/// # Errors
-/// The database.
-pub async fn is_due(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<bool, DbErr> {
-    let due = Entity::find().select_only().column(Column::Id).filter(Column::DueAt.lte(now));
-    let due = due.order_by_asc(Column::DueAt).into_tuple::<WorkflowRunId>();
-    Ok(due.one(db).await?.is_some())
+/// Whether a run is due, as a condition.
+#[must_use]
+pub fn is_due(now: DateTimeUtc) -> Expr {
+    Expr::exists(Entity::find().filter(Column::DueAt.lte(now)).into_query())
 }
 
 /// How many runs of a workflow there are in each state, as far as `viewer` sees them.
@@ -233,14 +231,13 @@ pub(super) async fn save(txn: &impl ConnectionTrait, runs: Vec<Model>) -> Result
     Ok(())
 }
 
-/// Wakes the runs that wait for one of `events`, which are those of `kind`.
+/// Wakes the runs that wait for one of `events`.
 ///
 /// # Errors
 /// The database.
 pub async fn wake(
     txn: &impl ConnectionTrait,
-    kind: event::Kind,
-    events: &[&event::Model],
+    events: &[event::Model],
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let whose = events
@@ -248,6 +245,16 @@ pub async fn wake(
         .flat_map(|event| [Some(event.subject_id), event.customer_id.map(|customer| customer.0)]);
     let of = |column: event::Column| Expr::col((event::Entity, column));
     let own = |column: Column| Expr::col((Entity, column));
+    let mut kinds = Vec::new();
+    for event in events {
+        if !kinds.contains(&event.kind) {
+            kinds.push(event.kind);
+        }
+    }
+    let listens = kinds.into_iter().fold(Condition::any(), |any, kind| {
+        let is_kind = of(event::Column::Kind).eq(kind.to_value());
+        any.add(own(Column::Listens).like(format!("%{}%", listening([kind]))).and(is_kind))
+    });
     let mut happened = Query::select();
     happened
         .expr(Expr::val(1))
@@ -258,12 +265,13 @@ pub async fn wake(
             of(event::Column::SubjectId)
                 .eq(own(Column::RecordId))
                 .or(of(event::Column::CustomerId).eq(own(Column::RecordId))),
-        );
+        )
+        .cond_where(listens);
     Entity::update_many()
         .col_expr(Column::Met, Expr::val(true))
         .col_expr(Column::DueAt, unless(Expr::col(Column::DueAt).is_null(), Expr::val(now)))
         .filter(Column::RecordId.is_in(whose.flatten()))
-        .filter(Column::Listens.contains(listening([kind])))
+        .filter(Column::Listens.is_not_null())
         .filter(Expr::exists(happened))
         .exec(txn)
         .await?;

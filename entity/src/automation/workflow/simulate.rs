@@ -10,24 +10,27 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ActiveEnum, Condition, DatabaseTransaction, Iterable, QuerySelect};
+use sea_orm::{ActiveEnum, Condition, DatabaseTransaction, Iterable, QuerySelect, QueryTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::advance::{BATCH, Engine, Version, plan};
+use super::advance::{BATCH, Engine, plan};
 use super::calendar::{come, on};
-use super::definition::{Reentry, Trigger, Zone};
+use super::day::day;
+use super::definition::{Reentry, SegmentTurn, Trigger, Zone};
 use super::performer::{Effect, Shown};
 use super::post::{Foreseen, Letter, Post};
 use super::rate::{self, Left};
 use super::start::{Active, customer_of, population};
 use super::step::Outcome;
+use super::version::Version;
 use super::{Definition, Entity, check, performer, read, run, schedule, version};
 use crate::automation::message::Reason;
 use crate::catalog::by_name;
 use crate::customers::customer;
 use crate::error::Error;
 use crate::id::{CustomerId, Id, UserId, WorkflowId, WorkflowRunId, WorkflowVersionId};
+use crate::marketing::segment::member;
 
 /// How many runs are simulated at most.
 pub const MOST_RUNS: usize = 100_000;
@@ -46,7 +49,8 @@ pub struct Question {
     /// Until when.
     pub until: DateTime<Utc>,
     /// For these records alone, as if somebody had started it for them at the beginning. Where there are none, a workflow
-    /// that days start is started by them, and another one at the beginning for all records that pass its condition.
+    /// that days start is started by them, one that a segment starts at the beginning for who belongs to it, and another one
+    /// at the beginning for all records that pass its condition.
     pub records: Option<Vec<Uuid>>,
 }
 
@@ -205,12 +209,12 @@ impl<'a> Simulation<'a> {
         let record = by_name(&definition.record)
             .ok_or_else(|| Error::invalid("record", "there is no such kind of record"))?;
         let version = WorkflowVersionId(Uuid::nil());
-        let carried_out = Version { definition: definition.clone(), record, forecast: None };
+        let what = Arc::new(Version { definition, record, forecast: None });
         Ok(Self {
             engine,
             db,
-            active: Active { workflow, version, definition, record, still: false },
-            versions: vec![(version, Arc::new(carried_out))],
+            active: Active { workflow, version, what: Arc::clone(&what), still: false },
+            versions: vec![(version, what)],
             until,
             ahead: BTreeMap::new(),
             post: Post::default(),
@@ -222,10 +226,10 @@ impl<'a> Simulation<'a> {
 
     /// The runs that would begin.
     async fn begin(&mut self, from: DateTime<Utc>, records: Option<&[Uuid]>) -> Result<(), Error> {
-        let trigger = self.active.definition.trigger.clone();
+        let trigger = self.active.what.definition.trigger.clone();
         match (records, trigger) {
             (Some(records), _) => {
-                let these = self.active.record.column("id").is_in(records.iter().copied());
+                let these = self.active.what.record.column("id").is_in(records.iter().copied());
                 self.begin_at(from, Condition::all().add(these)).await
             }
             (None, Trigger::Date { field, days, at, zone }) => {
@@ -237,11 +241,20 @@ impl<'a> Simulation<'a> {
                 for instant in schedule::between(&cron, zone, from, self.until) {
                     self.begin_at(instant, Condition::all()).await?;
                     // Whoever began is left out from then on.
-                    if self.active.definition.reentry == Reentry::Once || self.forecast.more {
+                    if self.active.what.definition.reentry == Reentry::Once || self.forecast.more {
                         break;
                     }
                 }
                 Ok(())
+            }
+            (None, Trigger::Segment { segment, turn: SegmentTurn::Entered, .. }) => {
+                let members = member::Entity::find()
+                    .select_only()
+                    .column(member::Column::CustomerId)
+                    .filter(member::Column::SegmentId.eq(segment))
+                    .into_query();
+                let these = self.active.what.record.column("id").in_subquery(members);
+                self.begin_at(from, Condition::all().add(these)).await
             }
             (None, _) => self.begin_at(from, Condition::all()).await,
         }
@@ -254,15 +267,15 @@ impl<'a> Simulation<'a> {
         at: NaiveTime,
         whose: Zone,
     ) -> Result<(), Error> {
-        let zone = self.engine.zone;
+        let (zone, record) = (self.engine.zone, self.active.what.record);
+        let dated = day(record, field, self.engine.scope)?;
         let known = match whose {
             Zone::Organisation => vec![zone],
             Zone::Customer => self.zones().await?,
         };
-        for ((instant, day), zones) in come(from, self.until, at, &known) {
-            let day = day.checked_sub_signed(TimeDelta::days(days.into()));
-            let on = day.and_then(|day| on(&self.active, field, day, &zones, (whose, zone)));
-            if let Some(on) = on {
+        for ((instant, today), zones) in come(from, self.until, at, &known) {
+            if let Some(meant) = today.checked_sub_signed(TimeDelta::days(days.into())) {
+                let on = on(record, &dated, meant, &zones, (whose, zone));
                 self.begin_at(instant, on).await?;
             }
         }
@@ -287,7 +300,7 @@ impl<'a> Simulation<'a> {
 
     async fn begin_at(&mut self, at: DateTime<Utc>, which: Condition) -> Result<(), Error> {
         let left = MOST_RUNS - usize::try_from(self.forecast.runs).unwrap_or(MOST_RUNS);
-        let record = self.active.record;
+        let record = self.active.what.record;
         let mut begun = population(&self.active, self.engine.scope)?;
         begun
             .expr(record.column("id"))
@@ -364,7 +377,7 @@ impl<'a> Simulation<'a> {
 
     /// What would have come of it.
     fn end(mut self) -> Forecast {
-        for step in &self.active.definition.steps {
+        for step in &self.active.what.definition.steps {
             for outcome in Outcome::iter() {
                 if let Some(times) = self.came.remove(&(step.key.clone(), outcome)) {
                     self.forecast.steps.push((step.key.clone(), outcome, times));
@@ -381,7 +394,7 @@ impl<'a> Simulation<'a> {
     async fn advance(&mut self, runs: Vec<run::Model>, now: DateTime<Utc>) -> Result<(), Error> {
         let hour = rate::hour(now);
         let mut left = Left::new();
-        if let Some(most) = self.active.definition.most_per_hour {
+        if let Some(most) = self.active.what.definition.most_per_hour {
             let used = self.used.get(&hour).copied().unwrap_or_default();
             left.insert(self.active.workflow, (i64::from(most) - used).clamp(0, i64::MAX));
         }

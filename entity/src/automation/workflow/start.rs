@@ -3,7 +3,7 @@
 //! Invariant: a run begins in the transaction that marks its event as relayed, so that each event starts its runs
 //! once; and for a record for which the workflow may not be carried out again none begins.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use sea_orm::prelude::*;
@@ -12,14 +12,15 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{ActiveEnum, Condition, DbBackend, QueryOrder, QuerySelect};
 
-use super::definition::{Definition, Reentry, Trigger};
-use super::{State as Whether, changed, or_stop, read, run, version};
+use super::definition::{Reentry, Trigger};
+use super::version::{Version, versions};
+use super::{State as Whether, changed, or_stop, run};
 use crate::access::Viewer;
 use crate::automation::{AutomationError, event};
-use crate::catalog::{Field, Record, Scope, by_name, condition, named};
+use crate::catalog::{Field, Record, Scope, condition, named};
 use crate::customers::custom::CustomFields;
 use crate::error::Error;
-use crate::id::{WorkflowId, WorkflowVersionId, fresh_by_row};
+use crate::id::{SegmentId, WorkflowId, WorkflowVersionId, fresh_by_row};
 
 /// How many runs may come before one, each started by what the one before it did.
 pub const MOST_DEPTH: i32 = 8;
@@ -33,50 +34,62 @@ pub struct Active {
     pub workflow: WorkflowId,
     /// Its version.
     pub version: WorkflowVersionId,
-    /// What it does.
-    pub definition: Definition,
-    /// For which kind of record.
-    pub record: &'static Record,
+    /// What it does, and for which kind of record.
+    pub what: Arc<Version>,
     /// Whether its runs stand still.
     pub still: bool,
 }
 
-/// The versions whose triggers start runs.
+/// The versions whose triggers start runs, of the workflows that meet a condition.
 ///
 /// # Errors
 /// The database.
-pub async fn active(db: &impl ConnectionTrait) -> Result<Vec<Active>, Error> {
-    let carried_on = super::Entity::find()
-        .select_only()
-        .columns([super::Column::ActiveId, super::Column::State])
-        .filter(super::Column::State.is_in(Whether::STARTING))
-        .filter(super::Column::ActiveId.is_not_null());
-    let carried_on: HashMap<WorkflowVersionId, Whether> =
-        carried_on.into_tuple().all(db).await?.into_iter().collect();
-    if carried_on.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids = version::Column::Id.is_in(carried_on.keys().copied());
-    let versions = version::Entity::find().filter(ids).all(db).await?.into_iter().map(|version| {
-        let definition = read(&version.definition).ok()?;
-        let record = by_name(&definition.record)?;
-        let still = carried_on.get(&version.id).is_some_and(|state| state.is_still());
-        let (workflow, version) = (version.workflow_id, version.id);
-        Some(Active { workflow, version, definition, record, still })
-    });
-    Ok(versions.flatten().collect())
+pub async fn active(db: &impl ConnectionTrait, which: Condition) -> Result<Vec<Active>, Error> {
+    read(db, super::Entity::find().filter(which)).await
 }
 
-/// Lets nobody publish, pause or end workflows until the transaction ends: who does so either finds the runs that begin in
-/// it, or is seen by it.
-pub(super) async fn hold(txn: &impl ConnectionTrait, which: Condition) -> Result<(), DbErr> {
-    let held = super::Entity::find()
+/// The same, and lets nobody publish, pause or end the workflows until the transaction ends: who does so either finds the
+/// runs that begin in it, or is seen by it.
+pub(super) async fn hold(
+    txn: &impl ConnectionTrait,
+    which: Condition,
+) -> Result<Vec<Active>, Error> {
+    let held = super::Entity::find().filter(which).order_by_asc(super::Column::Id);
+    read(txn, held.lock(LockType::KeyShare)).await
+}
+
+async fn read(
+    db: &impl ConnectionTrait,
+    workflows: Select<super::Entity>,
+) -> Result<Vec<Active>, Error> {
+    let carried_on = workflows
         .select_only()
-        .column(super::Column::Id)
-        .filter(which)
-        .order_by_asc(super::Column::Id)
-        .lock(LockType::KeyShare);
-    held.into_tuple::<WorkflowId>().all(txn).await.map(drop)
+        .columns([super::Column::Id, super::Column::ActiveId, super::Column::State])
+        .filter(super::Column::State.is_in(Whether::STARTING))
+        .filter(super::Column::ActiveId.is_not_null());
+    let carried_on: Vec<(WorkflowId, WorkflowVersionId, Whether)> =
+        carried_on.into_tuple().all(db).await?;
+    let versions = versions(db, carried_on.iter().map(|(_, version, _)| *version)).await?;
+    let active = carried_on.into_iter().filter_map(|(workflow, version, state)| {
+        let what = Arc::clone(versions.get(&version)?);
+        Some(Active { workflow, version, what, still: state.is_still() })
+    });
+    Ok(active.collect())
+}
+
+/// The name of a workflow that is carried out and started by a segment, if there is one.
+///
+/// # Errors
+/// The database.
+pub async fn started_by(
+    txn: &impl ConnectionTrait,
+    segment: SegmentId,
+) -> Result<Option<String>, Error> {
+    let is_started = |active: &Active| matches!(active.what.definition.trigger, Trigger::Segment { segment: by, .. } if by == segment);
+    let active = active(txn, Condition::all()).await?;
+    let Some(active) = active.into_iter().find(is_started) else { return Ok(None) };
+    let row = super::Entity::find_by_id(active.workflow).one(txn).await?;
+    Ok(row.map(|row| row.name))
 }
 
 /// Starts the runs that events are triggers of, and wakes those that wait for them.
@@ -89,29 +102,16 @@ pub async fn by_events(
     scope: Scope<'_>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    let by_events = Condition::all()
-        .add(super::Column::State.is_in(Whether::STARTING))
-        // Days and schedules start the others.
-        .add(super::Column::LookedAt.is_null());
-    hold(txn, by_events).await?;
-    for one in active(txn).await? {
+    // Days and schedules start the others.
+    let by_events = Condition::all().add(super::Column::LookedAt.is_null());
+    for one in hold(txn, by_events).await? {
         let ids = triggering(txn, &one, events).await?;
         if !ids.is_empty() {
             let begun = begin(txn, &one, From::Events(&ids), scope, now).await;
             or_stop(txn, one.workflow, begun, now).await?;
         }
     }
-    let mut kinds = Vec::new();
-    for event in events {
-        if !kinds.contains(&event.kind) {
-            kinds.push(event.kind);
-        }
-    }
-    for kind in kinds {
-        let these = events.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
-        run::wake(txn, kind, &these, now).await?;
-    }
-    Ok(())
+    run::wake(txn, events, now).await
 }
 
 /// The ids of those of the events that are triggers of the workflow.
@@ -121,17 +121,26 @@ async fn triggering(
     events: &[event::Model],
 ) -> Result<Vec<Uuid>, Error> {
     let is_own = |event: &event::Model| event.workflow_id == Some(active.workflow);
-    match &active.definition.trigger {
+    match &active.what.definition.trigger {
         Trigger::Event { kinds, own } => {
             let of_them = events.iter().filter(|event| kinds.contains(&event.kind));
             let of_them = of_them.filter(|event| *own || !is_own(event));
             Ok(of_them.map(|event| event.id.0).collect())
         }
         Trigger::Change { field, from, to, own } => {
-            let Some(place) = changed::place(active.record, field) else { return Ok(Vec::new()) };
+            let Some(place) = changed::place(active.what.record, field) else {
+                return Ok(Vec::new());
+            };
             let of_them = events.iter().filter(|event| *own || !is_own(event));
             let values = (from.as_deref(), to.as_deref());
-            changed::changes(txn, active.record, &place, values, &of_them.collect::<Vec<_>>()).await
+            changed::changes(txn, active.what.record, &place, values, &of_them.collect::<Vec<_>>())
+                .await
+        }
+        Trigger::Segment { segment, turn, own } => {
+            let of_it =
+                |event: &&event::Model| event.kind == turn.kind() && event.subject_id == segment.0;
+            let of_them = events.iter().filter(of_it).filter(|event| *own || !is_own(event));
+            Ok(of_them.map(|event| event.id.0).collect())
         }
         Trigger::Manual
         | Trigger::Date { .. }
@@ -153,16 +162,17 @@ pub async fn by_hand(
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<i32, Error> {
-    hold(txn, Condition::all().add(super::Column::Id.eq(workflow))).await?;
-    let row = super::Entity::find_by_id(workflow).one(txn).await?;
-    let row = row.ok_or_else(Error::no_such::<super::Entity>)?;
-    if !Whether::STARTING.contains(&row.state) {
-        return Err(AutomationError::NeverPublished.into());
-    }
-    let active = active(txn).await?.into_iter().find(|active| active.workflow == workflow);
-    let active = active.ok_or(AutomationError::NeverPublished)?;
+    let this = || Condition::all().add(super::Column::Id.eq(workflow));
+    let Some(active) = hold(txn, this()).await?.pop() else {
+        let known = super::Entity::find().filter(this()).one(txn).await?;
+        return Err(match known {
+            Some(_) => AutomationError::NeverPublished.into(),
+            None => Error::no_such::<super::Entity>(),
+        });
+    };
     let named = records.iter().filter_map(|id| named(id));
-    let ids = named.filter(|(record, _)| record.table == active.record.table).map(|(_, id)| id);
+    let ids =
+        named.filter(|(record, _)| record.table == active.what.record.table).map(|(_, id)| id);
     let custom = CustomFields::loaded(txn).await?;
     let scope = Scope::of(txn, viewer, &custom);
     let ids = ids.collect::<Vec<_>>();
@@ -198,8 +208,8 @@ pub async fn begin(
     scope: Scope<'_>,
     now: DateTimeUtc,
 ) -> Result<u64, Error> {
-    let (record, backend) = (active.record, scope.backend);
-    if active.definition.reentry == Reentry::AfterEnd {
+    let (record, backend) = (active.what.record, scope.backend);
+    if active.what.definition.reentry == Reentry::AfterEnd {
         // Two that begin at once would not see each other's runs.
         let alone = super::Entity::find_by_id(active.workflow).lock(LockType::NoKeyUpdate);
         alone.one(txn).await?;
@@ -209,7 +219,7 @@ pub async fn begin(
     let whose = whose(record);
     let (event, occurrence, depth) = occurrence(&from, &mut chosen, (&id, whose), backend);
     let workflow = Expr::val(active.workflow.0);
-    let again = match active.definition.reentry {
+    let again = match active.what.definition.reentry {
         Reentry::Once => Expr::val(""),
         Reentry::AfterEnd => {
             chosen.and_where(Expr::exists(under_way(active.workflow, id.clone())).not());
@@ -324,7 +334,7 @@ fn occurrence(
 
 /// The records for which a workflow is carried out.
 pub(super) fn population(active: &Active, scope: Scope<'_>) -> Result<SelectStatement, Error> {
-    let (record, filter) = (active.record, &active.definition.condition);
+    let (record, filter) = (active.what.record, &active.what.definition.condition);
     let mut population = Query::select();
     population
         .from(record.table)

@@ -8,7 +8,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, ExprTrait, Query};
 use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, QuerySelect};
 
-use super::{read, run, version};
+use super::run;
+use super::version::versions;
 use crate::access::{Permission, Viewer};
 use crate::catalog::{Datum, catalog};
 use crate::id::{WorkflowRunId, WorkflowStepId, WorkflowVersionId};
@@ -94,16 +95,9 @@ fn inputs<'a>(
             .into_tuple()
             .all(db)
             .await?;
-        let versions = version::Entity::find()
-            .filter(version::Column::Id.is_in(steps.iter().map(|(_, _, version)| *version)))
-            .all(db)
-            .await?;
-        let definitions: HashMap<_, _> = versions
-            .iter()
-            .filter_map(|version| Some((version.id, read(&version.definition).ok()?)))
-            .collect();
+        let versions = versions(db, steps.iter().map(|(_, _, version)| *version)).await?;
         let input = |(id, key, version): (Uuid, String, WorkflowVersionId)| {
-            let definition = definitions.get(&version)?;
+            let definition = &versions.get(&version)?.definition;
             let step = definition.steps.get(definition.step(&key)?)?;
             Some((id, serde_json::to_value(&step.action).ok()?))
         };

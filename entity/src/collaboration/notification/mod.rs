@@ -36,7 +36,7 @@ pub use follow::tell_followers;
 pub use notice::{Notice, notices};
 pub(crate) use perform::told;
 pub use perform::{Notify, Told};
-pub use relay::{Relayed, pending, relay, tidy};
+pub use relay::{Relayed, is_pending, pending, relay, tidy};
 pub(crate) use remind::reminded;
 pub use tell::deputies_begun;
 pub(crate) use tell::{job_ended, owned, second_factor_reset, sending_held, shared, workflow_held};

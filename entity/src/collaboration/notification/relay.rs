@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{LockBehavior, LockType};
-use sea_orm::{Condition, QueryOrder, QuerySelect};
+use sea_orm::{Condition, QueryOrder, QuerySelect, QueryTrait};
 
 use super::{Column, Entity, digest};
 use crate::automation::message;
@@ -54,6 +54,12 @@ pub async fn relay(
         .exec(txn)
         .await?;
     Ok(rows.into_iter().map(|row| Relayed { id: row.id, user: row.user_id }).collect())
+}
+
+/// Whether a notification waits to be passed on, as a condition.
+#[must_use]
+pub fn is_pending() -> Expr {
+    Expr::exists(Entity::find().filter(Column::RelayedAt.is_null()).into_query())
 }
 
 /// How many notifications wait to be passed on.

@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, LockBehavior, LockType};
-use sea_orm::{Condition, QueryOrder, QuerySelect};
+use sea_orm::{Condition, QueryOrder, QuerySelect, QueryTrait};
 
 use super::follow::{Due, Subject, write};
 use super::{Column, Entity, Model};
@@ -20,13 +20,10 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 /// How many reminders are told at once.
 const BATCH: u64 = 500;
 
-/// Whether a reminder is due.
-///
-/// # Errors
-/// The database.
-pub async fn is_due(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<bool, DbErr> {
-    let due = Entity::find().select_only().column(Column::Id).filter(Column::DueAt.lte(now));
-    Ok(due.into_tuple::<ReminderId>().one(db).await?.is_some())
+/// Whether a reminder is due, as a condition.
+#[must_use]
+pub fn is_due(now: DateTimeUtc) -> Expr {
+    Expr::exists(Entity::find().filter(Column::DueAt.lte(now)).into_query())
 }
 
 /// Tells a batch of reminders that are due; gives how many were looked at.

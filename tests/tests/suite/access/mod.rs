@@ -53,6 +53,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Customer", "history", Permission::ReadAudit),
     ("Invoice", "history", Permission::ReadAudit),
     ("Product", "history", Permission::ReadAudit),
+    ("Segment", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
     ("Task", "history", Permission::ReadAudit),
     ("Call", "history", Permission::ReadAudit),
@@ -80,7 +81,7 @@ fn needed(name: &str) -> Needs {
         DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAppointments,
         ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows,
         RunWorkflows, WriteAppointments, WriteCalls, WriteContactRules, WriteCustomers,
-        WriteInvoices, WritePayments, WriteProducts, WriteTasks, WriteWorkflows,
+        WriteInvoices, WritePayments, WriteProducts, WriteSegments, WriteTasks, WriteWorkflows,
     };
     match name {
         "login"
@@ -231,6 +232,13 @@ fn needed(name: &str) -> Needs {
         | "customField" | "customFields" | "exportCustomers" | "exportCustomFields" => {
             Needs::All(ReadCustomers)
         }
+        "segment"
+        | "segments"
+        | "exportSegments"
+        | "segmentMember"
+        | "segmentMembers"
+        | "exportSegmentMembers" => Needs::All(ReadCustomers),
+        "createSegment" | "updateSegment" | "deleteSegment" => Needs::All(WriteSegments),
         "createCustomField" | "updateCustomField" | "archiveCustomField" => {
             Needs::All(DefineFields)
         }

@@ -17,7 +17,8 @@ use entity::collaboration::{
 };
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
-use entity::marketing::{consent, suppression};
+use entity::marketing::segment::member;
+use entity::marketing::{consent, segment, suppression};
 use entity::money::{Currency, Money};
 use entity::sales::product;
 use sea_orm::{DatabaseConnection, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
@@ -99,6 +100,8 @@ impl Rows {
             table::<holiday::Entity>(db).await,
             table::<consent::Entity>(db).await,
             table::<suppression::Entity>(db).await,
+            table::<segment::Entity>(db).await,
+            table::<member::Entity>(db).await,
             table::<job::Entity>(db).await,
             table::<document::Entity>(db).await,
             table::<document_tag::Entity>(db).await,

@@ -8,7 +8,9 @@ use tests::app::App;
 use tests::on_both_stacks;
 
 use crate::access::scopes::{CREATE_POSITION, UPDATE_USER};
-use crate::given::{COMPLETE_CALL, CREATE_APPOINTMENT, CREATE_CALL, PUBLISH_WORKFLOW, mails};
+use crate::given::{
+    COMPLETE_CALL, CREATE_APPOINTMENT, CREATE_CALL, PUBLISH_WORKFLOW, document, mails,
+};
 use crate::workflows::{ask, change, customer, runs, steps};
 
 const SIMULATE: &str =
@@ -112,6 +114,52 @@ on_both_stacks! {
             { "subject": "Has it been paid?", "purpose": "COLLECTION", "plannedAt": "2026-11-06T02:00:00+00:00", "assignee": seller },
             { "subject": "Not reached before", "purpose": "FOLLOW_UP", "plannedAt": "2026-11-17T02:00:00+00:00", "assignee": seller },
         ]));
+    }
+
+    /// Who looks after the customer is told a month before a contract ends, and has something to do; a week before, their
+    /// lead, unless it was renewed meanwhile.
+    async fn a_contract_is_renewed_before_it_ends(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        copied(app, chief, "contract-renewal").await;
+        let mut line = Vec::new();
+        let mut above = Value::Null;
+        for title in ["Trưởng nhóm", "Nhân viên"] {
+            let input = json!({ "title": title, "reportsToId": above });
+            above = change(app, chief, CREATE_POSITION, json!({ "input": input })).await["position"]["id"].clone();
+            let (user, _) = app.user(Role::Sales.id()).await;
+            let place = json!({ "id": user.global(), "input": { "positionId": above } });
+            assert_eq!(change(app, chief, UPDATE_USER, place).await["userErrors"], json!([]));
+            line.push(user);
+        }
+        let [lead, seller] = <[_; 2]>::try_from(line).expect("two");
+        let until = "mutation ($id: ID!, $day: Date) { updateDocument(id: $id, input: { validUntil: $day }) {
+          document { validUntil } userErrors { code } } }";
+        let mut contracts = Vec::new();
+        for name in ["Lan", "Minh"] {
+            let customer = customer(app, chief, name, json!({ "ownerId": seller.global() })).await;
+            let document = document(app, &json!(customer), "contract.txt", b"Contract").await;
+            let set = change(app, chief, until, json!({ "id": document["documentId"], "day": "2026-12-10" })).await;
+            assert_eq!(set["document"]["validUntil"], "2026-12-10");
+            contracts.push(document["documentId"].clone());
+        }
+        let told = async |user| {
+            let query = "{ notifications(filter: { kind: { eq: WORKFLOW } }) { nodes { text subjectId } } }";
+            let told = ask(app, user, query, json!({})).await["notifications"]["nodes"].clone();
+            told.as_array().expect("notifications").clone()
+        };
+        // The tenth of November at nine, thirty days before.
+        come(app, TimeDelta::days(7)).await;
+        assert_eq!(told(seller).await.len(), 2);
+        let query = "{ tasks { nodes { title assignee { id } customer { displayName } } } }";
+        let tasks = ask(app, chief, query, json!({})).await["tasks"]["nodes"].clone();
+        assert_eq!(tasks.as_array().map(Vec::len), Some(2));
+        assert_eq!(tasks[0]["assignee"]["id"], seller.global());
+        let renewed = change(app, chief, until, json!({ "id": contracts[0], "day": "2027-12-10" })).await;
+        assert_eq!(renewed["userErrors"], json!([]));
+        come(app, TimeDelta::days(23)).await;
+        let lead = told(lead).await;
+        assert_eq!(lead.len(), 1, "{lead:#?}");
+        assert_eq!(lead[0]["subjectId"], contracts[1]);
     }
 
     /// Who has forgotten a call is told, a day later who is above, then who is above them, past a position that nobody

@@ -1,10 +1,13 @@
 //! What starts a workflow, as it is given.
 
-use async_graphql::{InputObject, Json, OneofObject};
+use async_graphql::{ID, InputObject, Json, OneofObject};
 use entity::automation::workflow::definition::Trigger;
+use entity::id::{Id, SegmentId};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{DayInput, Wrong};
+use crate::choice::choice;
 
 /// What starts a workflow.
 #[derive(Clone, Debug, OneofObject)]
@@ -21,6 +24,31 @@ pub enum WorkflowTriggerInput {
     Webhook(WebhookTriggerInput),
     /// A day.
     Date(DayInput),
+    /// A customer who enters a segment, or leaves it.
+    Segment(SegmentTriggerInput),
+}
+
+choice! {
+    /// What a customer does with a segment.
+    SegmentTurn mirrors "entity::automation::workflow::definition::SegmentTurn" {
+        /// It comes to belong to it.
+        Entered,
+        /// It does not belong to it any more.
+        Left,
+    }
+}
+
+/// A segment that customers enter, or leave.
+#[derive(Clone, Debug, InputObject)]
+pub struct SegmentTriggerInput {
+    /// The segment's id.
+    pub segment_id: ID,
+    /// Which of both.
+    #[graphql(default_with = "SegmentTurn::Entered")]
+    pub turn: SegmentTurn,
+    /// Whether what its own steps do starts it, too. Such a chain ends after the ninth run.
+    #[graphql(default)]
+    pub own: bool,
 }
 
 /// A field that gets another value.
@@ -90,6 +118,11 @@ impl WorkflowTriggerInput {
                 Trigger::Schedule { cron, zone: time_zone }
             }
             Self::Webhook(WebhookTriggerInput { field, at }) => Trigger::Webhook { field, at },
+            Self::Segment(SegmentTriggerInput { segment_id, turn, own }) => {
+                // One whose id cannot be read is one that there is not.
+                let segment = SegmentId::parse(&segment_id).unwrap_or(SegmentId(Uuid::nil()));
+                Trigger::Segment { segment, turn: turn.into(), own }
+            }
             Self::Date(DayInput { field, days, at, clock }) => {
                 Trigger::Date { field, days, at: at.0, zone: clock.into() }
             }

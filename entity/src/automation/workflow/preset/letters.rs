@@ -1,0 +1,149 @@
+//! What goes to customers.
+
+use serde_json::{Value, json};
+
+use super::{DAY_S, Preset, act, nine, step};
+use crate::automation::event;
+use crate::automation::message::{Class, Content, Send, To};
+use crate::automation::workflow::definition::{Action, Definition, Reentry, Trigger, Wait, Zone};
+use crate::customers::customer::Channel;
+
+pub(super) fn receipt() -> Preset {
+    let kinds = vec![event::Kind::PaymentRecorded, event::Kind::PaymentReversed];
+    Preset {
+        key: "receipt",
+        name: "Receipt on payment",
+        active: true,
+        definition: Definition {
+            record: "Payment".to_owned(),
+            trigger: Trigger::Event { kinds, own: false },
+            condition: Value::Null,
+            goal: Value::Null,
+            reentry: Reentry::Always,
+            most_per_hour: None,
+            steps: vec![step("receipt", act("sendReceipt", json!({})))],
+        },
+    }
+}
+
+pub(super) fn welcome() -> Preset {
+    let vietnamese = Content {
+        language: "vi".to_owned(),
+        subject: "Chào mừng {{ addressee }} đến với {{ organisation.name }}".to_owned(),
+        text: "Kính gửi {{ addressee }},\n\nCảm ơn Quý khách đã tin tưởng {{ organisation.name }}. Nếu Quý khách cần hỗ trợ, \
+               xin trả lời thư này, chúng tôi sẽ phản hồi sớm nhất.\n\nTrân trọng,\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    let english = Content {
+        language: "en".to_owned(),
+        subject: "Welcome to {{ organisation.name }}".to_owned(),
+        text: "Dear {{ addressee }},\n\nThank you for choosing {{ organisation.name }}. If there is anything that we can \
+               help you with, simply answer this mail.\n\nKind regards\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    Preset {
+        key: "welcome",
+        name: "Welcome",
+        active: false,
+        definition: Definition {
+            record: "Customer".to_owned(),
+            trigger: Trigger::Event { kinds: vec![event::Kind::CustomerCreated], own: false },
+            condition: json!({ "email": { "isNull": false } }),
+            goal: Value::Null,
+            reentry: Reentry::Once,
+            most_per_hour: None,
+            steps: vec![
+                step("morning", Action::Wait(Wait::Until { at: nine(), zone: Zone::Customer })),
+                step("welcome", send(To::Customer, 3 * DAY_S, vec![english, vietnamese])),
+            ],
+        },
+    }
+}
+
+pub(super) fn due_soon() -> Preset {
+    let vietnamese = Content {
+        language: "vi".to_owned(),
+        subject: "Hóa đơn {{ record.number }} đến hạn ngày {{ record.dueOn }}".to_owned(),
+        text: "Kính gửi {{ addressee }},\n\nHóa đơn {{ record.number }}, tổng số tiền {{ record.total }}, đến hạn thanh toán ngày \
+               {{ record.dueOn }}. Nếu Quý khách đã thanh toán, xin bỏ qua thư này.\n\nTrân trọng,\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    let english = Content {
+        language: "en".to_owned(),
+        subject: "Invoice {{ record.number }} is due on {{ record.dueOn }}".to_owned(),
+        text: "Dear {{ addressee }},\n\nInvoice {{ record.number }} over {{ record.total }} is due on {{ record.dueOn }}. If you \
+               have paid it already, please disregard this mail.\n\nKind regards\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    Preset {
+        key: "due-soon",
+        name: "Reminder before an invoice is due",
+        active: false,
+        definition: Definition {
+            record: "Invoice".to_owned(),
+            trigger: Trigger::Date {
+                field: "dueOn".to_owned(),
+                days: -3,
+                at: nine(),
+                zone: Zone::Customer,
+            },
+            condition: json!({ "state": { "eq": "OPEN" } }),
+            goal: json!({ "state": { "ne": "OPEN" } }),
+            reentry: Reentry::AfterEnd,
+            most_per_hour: None,
+            steps: vec![step("remind", send(To::Billing, 3 * DAY_S, vec![english, vietnamese]))],
+        },
+    }
+}
+
+pub(super) fn appointment_soon() -> Preset {
+    let vietnamese = Content {
+        language: "vi".to_owned(),
+        subject: "Nhắc lịch hẹn: {{ record.subject }}".to_owned(),
+        text: "Kính gửi {{ addressee }},\n\n{{ organisation.name }} xin nhắc Quý khách về lịch hẹn “{{ record.subject }}” lúc \
+               {{ record.startsAt }}{% if record.location is defined %}, tại {{ record.location }}{% endif %}. Nếu Quý khách \
+               không thể đến, xin trả lời thư này.\n\nTrân trọng,\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    let english = Content {
+        language: "en".to_owned(),
+        subject: "Your appointment: {{ record.subject }}".to_owned(),
+        text: "Dear {{ addressee }},\n\nThis is a reminder of your appointment “{{ record.subject }}” with \
+               {{ organisation.name }} at {{ record.startsAt }}{% if record.location is defined %}, {{ record.location }}\
+               {% endif %}. If you cannot come, simply answer this mail.\n\nKind regards\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    Preset {
+        key: "appointment-soon",
+        name: "Reminder before an appointment",
+        active: false,
+        definition: Definition {
+            record: "Appointment".to_owned(),
+            trigger: Trigger::Date {
+                field: "startsAt".to_owned(),
+                days: -1,
+                at: nine(),
+                zone: Zone::Customer,
+            },
+            // Of whole days there is no time to tell.
+            condition: json!({ "state": { "eq": "PLANNED" }, "allDay": { "eq": false } }),
+            goal: json!({ "state": { "ne": "PLANNED" } }),
+            reentry: Reentry::AfterEnd,
+            most_per_hour: None,
+            steps: vec![step("remind", send(To::Customer, DAY_S / 2, vec![english, vietnamese]))],
+        },
+    }
+}
+
+/// What goes to a customer, if it can within so many seconds.
+fn send(to: To, within_s: i64, contents: Vec<Content>) -> Action {
+    let send = Send {
+        channel: Channel::Email,
+        class: Class::Service,
+        topic: None,
+        to,
+        within_s,
+        contents,
+    };
+    act("send", serde_json::to_value(send).unwrap_or_default())
+}
