@@ -300,8 +300,8 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         | AutomationError::NotFailed
         | AutomationError::SendingHeld
         | AutomationError::SendingNotHeld
-        | AutomationError::NotCancellable => (ErrorCode::InvalidState, &[]),
-        AutomationError::EndpointInactive
+        | AutomationError::NotCancellable
+        | AutomationError::EndpointInactive
         | AutomationError::DeliveryOnItsWay
         | AutomationError::SegmentInUse(_) => (ErrorCode::InvalidState, &[]),
         AutomationError::NotApproved => (ErrorCode::Forbidden, &["id"]),

@@ -243,12 +243,11 @@ pub(crate) async fn update_all(
             (&other.change, other.at, &other.search_text)
                 == (&update.change, update.at, &update.search_text)
         };
-        match alike.iter_mut().find(|(other, _)| is_alike(other)) {
-            Some((_, tasks)) => drop(tasks.insert(update.task)),
-            None => {
-                let tasks = HashSet::from([update.task]);
-                alike.push((update, tasks));
-            }
+        if let Some((_, tasks)) = alike.iter_mut().find(|(other, _)| is_alike(other)) {
+            tasks.insert(update.task);
+        } else {
+            let tasks = HashSet::from([update.task]);
+            alike.push((update, tasks));
         }
     }
     for (update, tasks) in alike {

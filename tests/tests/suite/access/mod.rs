@@ -224,20 +224,27 @@ fn needed(name: &str) -> Needs {
         "updateContactPolicy" | "setHolidays" | "liftSuppression" | "releaseSending" => {
             Needs::All(WriteContactRules)
         }
-        "consent" | "consents" | "exportConsents" | "consentGroups" | "suppression"
-        | "suppressions" | "exportSuppressions" | "suppressionGroups" | "contactPolicy"
-        | "explainMessage" => Needs::All(ReadCustomers),
-        "customerChanged" | "customer360" | "note" | "notes" | "exportNotes" | "customer"
-        | "customers" | "customerGroups" | "customerDuplicates" | "duplicateCustomers"
-        | "customField" | "customFields" | "exportCustomers" | "exportCustomFields" => {
-            Needs::All(ReadCustomers)
-        }
-        "segment"
+        "consent"
+        | "consents"
+        | "exportConsents"
+        | "consentGroups"
+        | "suppression"
+        | "suppressions"
+        | "exportSuppressions"
+        | "suppressionGroups"
+        | "contactPolicy"
+        | "explainMessage"
+        | "segment"
         | "segments"
         | "exportSegments"
         | "segmentMember"
         | "segmentMembers"
         | "exportSegmentMembers" => Needs::All(ReadCustomers),
+        "customerChanged" | "customer360" | "note" | "notes" | "exportNotes" | "customer"
+        | "customers" | "customerGroups" | "customerDuplicates" | "duplicateCustomers"
+        | "customField" | "customFields" | "exportCustomers" | "exportCustomFields" => {
+            Needs::All(ReadCustomers)
+        }
         "createSegment" | "updateSegment" | "deleteSegment" => Needs::All(WriteSegments),
         "createCustomField" | "updateCustomField" | "archiveCustomField" => {
             Needs::All(DefineFields)

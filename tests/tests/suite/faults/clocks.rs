@@ -11,8 +11,8 @@ use worker::mail::transport::Outcome;
 
 use super::{customers, mails};
 use crate::gate::{policy, writing};
-use crate::given::ISSUE_INVOICE;
-use crate::workflows::published;
+use crate::given::{CREATE_TASK, ISSUE_INVOICE};
+use crate::workflows::{ask, change, published, runs};
 
 on_both_stacks! {
     /// The hours end while some of a batch wait for a server that is slow: these wait for the morning, with the reason, and
@@ -82,5 +82,51 @@ on_both_stacks! {
         }
         app.advance(TimeDelta::days(2));
         assert_eq!(begun(4).await, 4);
+    }
+
+    /// The organisation is on UTC, who has to do something in Hanoi, and the customer in Paris: each is met on their own
+    /// clock. What is due half an hour after midnight is of the day that begins then, neither late on the day before nor
+    /// left for the next one.
+    async fn everybody_is_met_on_their_own_clock(app: App) {
+        app.execute("UPDATE organisation SET time_zone = 'UTC'").await;
+        let (chief, token) = app.user(Role::Administrator.id()).await;
+        let (seller, _) = app.user(Role::Sales.id()).await;
+        let live = "mutation { setTimeZone(timeZone: \"Asia/Ho_Chi_Minh\") { userErrors { code } } }";
+        assert_eq!(change(app, seller, live, json!({})).await["userErrors"], json!([]));
+        let task = json!({ "title": "Just after midnight", "assigneeId": seller.global(), "dueAt": "2026-11-03T17:30:00Z" });
+        assert_eq!(change(app, chief, CREATE_TASK, json!({ "input": task })).await["userErrors"], json!([]));
+        let anne = customers(app, &token, 0..1, "Europe/Paris").await;
+        let line = json!({ "description": "Conseil", "unitPrice": "100" });
+        let input = json!({ "customerId": anne[0], "currency": "EUR", "dueOn": "2026-11-04", "lines": [line] });
+        app.make_as(&token, "invoice", ISSUE_INVOICE, json!({ "input": input })).await;
+        let at_nine = async |clock: &str| {
+            let date = json!({ "date": { "field": "dueOn", "days": 0, "at": "09:00", "clock": clock } });
+            let end = json!({ "key": "end", "action": { "end": true } });
+            published(app, chief, &json!({ "record": "Invoice", "trigger": date, "steps": [end] })).await
+        };
+        let (hers, ours) = (at_nine("CUSTOMER").await, at_nine("ORGANISATION").await);
+        let until = async |at: &str| {
+            let at: DateTime<Utc> = at.parse().expect("an instant");
+            app.advance(at - app.clock.now());
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            app.drain().await;
+            let late = app.number("SELECT count(*) AS n FROM event WHERE kind = 'task.overdue'").await;
+            let day = ask(app, seller, "{ myDay { myDay { on late { subject } entries { subject } } } }", json!({})).await;
+            let day = day["myDay"]["myDay"].clone();
+            let count = |list: &str| day[list].as_array().map_or(0, Vec::len);
+            (day["on"].as_str().unwrap_or_default().to_owned(), count("entries"), count("late"), late)
+        };
+        let day = |on: &str, entries, late, overdue| (on.to_owned(), entries, late, overdue);
+        assert_eq!(until("2026-11-03T16:59:00Z").await, day("2026-11-03", 0, 0, 0), "it is tomorrow's");
+        assert_eq!(until("2026-11-03T17:29:00Z").await, day("2026-11-04", 1, 0, 0), "it is today's");
+        let (on, _, _, overdue) = until("2026-11-03T17:31:00Z").await;
+        assert_eq!((&*on, overdue), ("2026-11-04", 1), "it was to be done by then");
+        let begun = async |id: &String| runs(app, chief, id).await.len();
+        until("2026-11-04T07:59:00Z").await;
+        assert_eq!((begun(&hers).await, begun(&ours).await), (0, 0));
+        until("2026-11-04T08:00:00Z").await;
+        assert_eq!((begun(&hers).await, begun(&ours).await), (1, 0), "it is nine in Paris");
+        until("2026-11-04T09:00:00Z").await;
+        assert_eq!((begun(&hers).await, begun(&ours).await), (1, 1), "it is nine in UTC");
     }
 }
