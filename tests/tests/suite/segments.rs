@@ -90,12 +90,14 @@ on_both_stacks! {
         let minh = customer(app, chief, "Minh", json!({ "stage": "PROSPECT" })).await;
         app.drain().await;
         let buyers = segment(app, chief, "Buyers", json!({ "stage": { "eq": "CUSTOMER" } })).await;
+        let english = segment(app, chief, "English", json!({ "language": { "eq": "en" } })).await;
         let entered = started_by(app, chief, &buyers, "ENTERED").await;
         let left = started_by(app, chief, &buyers, "LEFT").await;
         assert_eq!(members(app, chief, &buyers).await, ["Lan"]);
         update(app, chief, &minh, json!({ "stage": "CUSTOMER" })).await;
         update(app, chief, &minh, json!({ "language": "en" })).await;
         assert_eq!(members(app, chief, &buyers).await, ["Lan", "Minh"]);
+        assert_eq!(members(app, chief, &english).await, ["Minh"]);
         assert_eq!(whose(app, chief, &entered).await, ["Minh"]);
         update(app, chief, &lan, json!({ "stage": "LAPSED" })).await;
         assert_eq!(whose(app, chief, &left).await, ["Lan"]);

@@ -29,7 +29,8 @@ pub struct SimulateWorkflowInput {
     /// Until when, at most 366 days later.
     pub until: DateTime<Utc>,
     /// The ids of records, as if somebody started it for them at the beginning. When absent, days start it if its trigger is
-    /// one; otherwise it is started at the beginning for all records that pass its condition.
+    /// one; otherwise it is started at the beginning for all records that pass its condition, of those that belong to the
+    /// segment when entering one is its trigger.
     #[graphql(validator(max_items = 1000))]
     pub record_ids: Option<Vec<ID>>,
 }

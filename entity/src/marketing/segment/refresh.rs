@@ -94,17 +94,19 @@ pub async fn look(
     let Some(segment) = due.one(txn).await? else { return Ok(0) };
     let segments = std::slice::from_ref(&segment);
     let compiled = compiled(segments, scope);
-    let mut turned = 0;
+    let (mut turned, mut filled_at) = (0, segment.filled_at);
     if let [one] = &compiled[..] {
-        match segment.filled_at {
-            None => fill(txn, one, scope, now).await?,
-            Some(_) => turned = turn(txn, &compiled, Whom::All, scope, &Causes::new(), now).await?,
+        if filled_at.is_some() {
+            turned = turn(txn, &compiled, Whom::All, scope, &Causes::new(), now).await?;
+        } else {
+            fill(txn, one, scope, now).await?;
+            filled_at = Some(now);
         }
     }
     let next = if turned < BATCH { now + AGAIN } else { now };
     Entity::update_many()
         .col_expr(Column::LookAt, Expr::val(next))
-        .col_expr(Column::FilledAt, Expr::val(segment.filled_at.or(Some(now))))
+        .col_expr(Column::FilledAt, Expr::val(filled_at))
         .filter(Column::Id.eq(segment.id))
         .exec(txn)
         .await?;
