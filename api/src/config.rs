@@ -116,6 +116,7 @@ impl Server {
     pub fn development(&self, stack: &Stack, demo: bool) -> Option<Development> {
         (stack.environment == Environment::Development).then(|| Development {
             mailbox: stack.smtp_url.is_none().then(|| stack.data_dir.join("mail")),
+            texts: stack.sms.sms_url.is_none().then(|| stack.data_dir.join("sms")),
             demo,
         })
     }

@@ -67,10 +67,12 @@ pub struct Parts {
     pub development: Option<Development>,
 }
 
-/// What only developers see: the console at `/`, and the mailbox at `/mail`.
+/// What only developers see: the console at `/`, the mailbox at `/mail`, and text messages at `/sms`.
 pub struct Development {
     /// Where mails become files, if they do.
     pub mailbox: Option<PathBuf>,
+    /// Where text messages do.
+    pub texts: Option<PathBuf>,
     /// Whether the demonstration's user is offered for logging in.
     pub demo: bool,
 }
@@ -191,6 +193,9 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
         routes = routes.merge(console::router(&offer(development.demo))?);
         if let Some(folder) = development.mailbox {
             routes = routes.merge(mailbox::router(folder)?);
+        }
+        if let Some(folder) = development.texts {
+            routes = routes.merge(mailbox::texts::router(folder)?);
         }
     }
     let observer = Observer { clock: shared.clock, proxies: parts.proxies };

@@ -41,6 +41,36 @@ pub fn fold(text: &str) -> String {
     clean(&bare)
 }
 
+/// The text for an alphabet of few letters: without diacritics, `đ` as `d`, and with plain quotation marks and dashes.
+///
+/// ```
+/// assert_eq!(entity::text::plain("Đã nhận “1.234 ₫” – cảm ơn…"), "Da nhan \"1.234 VND\" - cam on...");
+/// ```
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.nfd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')) {
+        match c {
+            'đ' => plain.push('d'),
+            'Đ' => plain.push('D'),
+            'ł' => plain.push('l'),
+            'Ł' => plain.push('L'),
+            'ı' => plain.push('i'),
+            'œ' => plain.push_str("oe"),
+            'Œ' => plain.push_str("OE"),
+            '‘' | '’' | '‚' | '‹' | '›' | '`' | '´' => plain.push('\''),
+            '“' | '”' | '„' | '«' | '»' => plain.push('"'),
+            '‐' | '‑' | '–' | '—' | '−' => plain.push('-'),
+            '…' => plain.push_str("..."),
+            '•' | '·' => plain.push('*'),
+            '₫' => plain.push_str("VND"),
+            c => plain.push(c),
+        }
+    }
+    // Letters of other scripts, such as Korean ones, are put together again.
+    plain.nfc().collect()
+}
+
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

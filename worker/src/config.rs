@@ -2,10 +2,12 @@
 //! `DATA_DIR`, `DATABASE_URL`, `DATABASE_POOL`, `REDIS_URL`, `REDIS_PREFIX`, `SMTP_URL`,
 //! `SMTP_CONNECTIONS`, `SMTP_TIMEOUT_S`, `FILES_URL`, `PUBLIC_URL`, `RAPPORT_ENV`, `DKIM_DOMAIN`,
 //! `DKIM_SELECTOR`, `DKIM_KEY`, `DKIM_KEY_FILE`, `MAIL_RETRY_S`, `LEASE_S`, `SENDERS`, `WEBHOOK_ALLOW`, `LOG`,
-//! `LOG_FORMAT`; and for a bucket as `FILES_URL` those that all programs for S3 know: `AWS_ENDPOINT`,
+//! `LOG_FORMAT`, `SMS_URL`, `SMS_TOKEN`, `SMS_TOKEN_FILE`, `SMS_SENDER`; and for a bucket as `FILES_URL` those that all programs for S3 know: `AWS_ENDPOINT`,
 //! `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ALLOW_HTTP` and so on.
 //!
 //! Invariant: a wrong value is refused at start, with a sentence that says what is allowed.
+
+mod sms;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -21,6 +23,7 @@ use entity::db::Db;
 use object_store::ObjectStore;
 use url::{Host, Url};
 
+pub use self::sms::Sms;
 use crate::feed::{Feed, FeedError, Publisher, Signal, StreamSettings};
 use crate::mail::dkim::{Dkim, DkimError};
 use crate::mail::smtp::{Settings, SettingsError, Smtp, Timeouts};
@@ -40,6 +43,9 @@ pub enum ConfigError {
     /// The mail server's address.
     #[error("SMTP_URL")]
     Smtp(#[from] SettingsError),
+    /// The gateway of text messages.
+    #[error("SMS_URL")]
+    Sms(#[from] crate::sms::SettingsError),
     /// The signing key.
     #[error("DKIM_KEY")]
     Dkim(#[from] DkimError),
@@ -110,6 +116,9 @@ pub struct Stack {
     /// How long the mail server may take to answer, in seconds.
     #[arg(long, env = "SMTP_TIMEOUT_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600), value_name = "SECONDS", global = true)]
     pub smtp_timeout_s: u64,
+    /// Where text messages go.
+    #[command(flatten)]
+    pub sms: Sms,
     /// Where files are kept: `file:///path`, shared by all processes, or `s3://bucket/prefix` with the
     /// `AWS_…` variables [default: `DATA_DIR/files`]
     #[arg(long, env = "FILES_URL", value_name = "URL", global = true)]

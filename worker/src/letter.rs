@@ -1,8 +1,9 @@
 //! Letters: what messages say and where they go, whatever they are about.
 
 use entity::access::password_reset::Purpose;
-use entity::automation::message::{self, Kind};
+use entity::automation::message::{self, Kind, Reason};
 use entity::automation::workflow::Definition;
+use entity::customers::customer::Channel;
 use entity::id::PasswordResetId;
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
@@ -122,16 +123,19 @@ impl Letter {
         }
     }
 
-    /// Their address; `None` when there is none.
-    #[must_use]
-    pub fn email(&self) -> Option<&str> {
-        match self {
+    /// Their address or number on the channel that it goes by.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn address(&self) -> Result<&str, Reason> {
+        let email = match self {
             Self::Receipt(letter) => letter.email.as_deref(),
-            Self::Reset(letter) => Some(&letter.email),
-            Self::Notice(letter) => Some(&letter.email),
-            Self::Written(letter) => letter.email.as_deref(),
+            Self::Reset(letter) => Some(&*letter.email),
+            Self::Notice(letter) => Some(&*letter.email),
+            Self::Written(letter) => return letter.address.as_deref().map_err(|reason| *reason),
             Self::Meeting(letter) => letter.email.as_deref(),
-        }
+        };
+        email.ok_or(Reason::NoAddress)
     }
 
     /// What it is written from, to be frozen with the message.
@@ -156,7 +160,7 @@ impl Letter {
         }
     }
 
-    /// Writes it.
+    /// Writes it as a mail.
     ///
     /// # Errors
     /// [`DocumentError`].
@@ -174,5 +178,52 @@ impl Letter {
             Self::Written(letter) => documents.letter(&letter.facts),
             Self::Meeting(letter) => documents.meeting(&letter.facts),
         }
+    }
+
+    /// What customers are written by workflows, for whoever looks at a forecast; `None` for other letters.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn shown(&self, documents: &Documents) -> Result<Option<Shown>, DocumentError> {
+        let facts = match self {
+            Self::Receipt(letter) => {
+                return documents.receipt(&letter.facts).map(Shown::mail).map(Some);
+            }
+            Self::Written(letter) if letter.channel == Channel::Sms => {
+                let message = documents.text_message(&letter.facts)?;
+                return Ok(Some(Shown {
+                    language: message.language,
+                    subject: None,
+                    text: message.text,
+                    html: None,
+                    segments: Some(message.segments),
+                }));
+            }
+            Self::Written(letter) => &letter.facts,
+            Self::Reset(_) | Self::Notice(_) | Self::Meeting(_) => return Ok(None),
+        };
+        documents.letter(facts).map(Shown::mail).map(Some)
+    }
+}
+
+/// A letter as it is shown.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Tag of the language that it is written in.
+    pub language: String,
+    /// Its subject line, if it has one.
+    pub subject: Option<String>,
+    /// What it says as plain text.
+    pub text: String,
+    /// The same as HTML, if it is a mail.
+    pub html: Option<String>,
+    /// In how many segments networks carry it, if it is a text message.
+    pub segments: Option<usize>,
+}
+
+impl Shown {
+    fn mail(rendered: Rendered) -> Self {
+        let Rendered { language, subject, text, html, .. } = rendered;
+        Self { language, subject: Some(subject), text, html: Some(html), segments: None }
     }
 }

@@ -26,11 +26,11 @@ use crate::document::{DocumentError, Documents};
 use crate::engine::Engine;
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
-use crate::mail::transport::Transport;
 use crate::relay::{Pace, Relay, chain};
 use crate::sealer;
 use crate::sender::Sender;
 use crate::tidier;
+use crate::ways::Ways;
 use crate::webhook::Courier;
 
 /// Why workers cannot start.
@@ -78,7 +78,7 @@ const JOBS: usize = 2;
 const INDEXED: u64 = 500;
 
 impl Runtime {
-    /// The workers that `stack` describes, on `files`, with their own `transport` if one is given.
+    /// The workers that `stack` describes, on `files`; messages leave by `ways` if some are given.
     ///
     /// # Errors
     /// [`StartError`].
@@ -88,7 +88,7 @@ impl Runtime {
         clock: Clock,
         signal: Signal,
         files: Arc<dyn ObjectStore>,
-        transport: Option<Transport>,
+        ways: Option<Ways>,
     ) -> Result<Self, StartError> {
         let (messages, message_feed) = stack.feed("messages")?;
         let (jobs, job_feed) = stack.feed("jobs")?;
@@ -115,7 +115,7 @@ impl Runtime {
                 db: db.clone(),
                 clock: clock.clone(),
                 documents: Documents::embedded()?,
-                transport: transport.map_or_else(|| stack.transport(), Ok)?,
+                ways: ways.map_or_else(|| Ways::of(stack), Ok)?,
                 sent: stack.sent()?,
                 dkim: stack.dkim()?,
                 domain: stack.domain().into(),

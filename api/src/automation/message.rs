@@ -71,8 +71,10 @@ choice! {
     MessageReason mirrors "entity::automation::message::Reason" {
         /// The customer has no address on the channel.
         NoAddress,
-        /// The address has no form that mail can be sent to.
+        /// The address or number has no form that something can be sent to.
         BadAddress,
+        /// Nothing is configured that takes messages on the channel.
+        NoProvider,
         /// It could not be written; see the detail.
         RenderError,
         /// The receiving server asked to come back later.

@@ -4,6 +4,7 @@
 //! what a mail contains is shown where it can run nothing, load nothing and reach nothing.
 
 mod letter;
+pub mod texts;
 
 use std::fs::{self, File};
 use std::io::{self, Read};

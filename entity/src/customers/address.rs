@@ -91,6 +91,13 @@ impl Model {
         check.put(parse_country(self.country.take()), &mut self.country);
     }
 
+    /// Whether a letter can be addressed to it: it has a street or the like, and a town.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let lines = self.lines.lines().filter(|line| !line.trim().is_empty()).count();
+        lines > 1 || lines == 1 && self.city.is_some()
+    }
+
     /// The lines of a letter's address field, without the name.
     #[must_use]
     pub fn letter_lines(&self) -> Vec<String> {

@@ -10,6 +10,7 @@ pub mod history;
 pub mod import;
 mod mention;
 pub mod overview;
+pub mod phone;
 pub mod reach;
 pub mod reference;
 pub mod timeline;

@@ -1,59 +1,140 @@
-//! Who is written to at a customer.
+//! Who is written to at a customer, and where, on each of the channels.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
 
-use super::{contact, customer};
+use super::customer::Channel;
+use super::{address, contact, customer, phone};
+use crate::access::organisation;
+use crate::automation::message::Reason;
+use crate::error::Error;
 use crate::id::CustomerId;
 
-/// A customer, and who gets their bills.
+/// A customer, who gets their bills, and where they are.
 #[derive(Clone, Debug)]
 pub struct Reach {
     /// The customer.
     pub customer: customer::Model,
-    /// The oldest of the contacts who get bills and have an address.
-    pub billing: Option<contact::Model>,
+    /// The contacts who get bills, the oldest first.
+    billing: Vec<contact::Model>,
+    /// Where bills go, the oldest first, and then other addresses; empty for whom only e-mail is for.
+    addresses: Vec<address::Model>,
+    /// The country that the organisation's own number says it is in.
+    home: Option<&'static str>,
+}
+
+/// Who is written to, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee<'a> {
+    /// What they are called.
+    pub name: &'a str,
+    /// Their address or number on the channel, on one line; or why there is none.
+    pub address: Result<String, Reason>,
 }
 
 impl Reach {
-    /// What who is written to is called, and their address, if it is known: for what is about money the contact who gets
-    /// bills, if there is one.
+    /// Who is written to on a channel: for what is about money the oldest contact who gets bills and can be reached on it, if
+    /// there is one.
     #[must_use]
-    pub fn addressee(&self, about_money: bool) -> (&str, Option<&str>) {
-        match &self.billing {
-            Some(contact) if about_money => (&contact.name, contact.email.as_deref()),
-            _ => (&self.customer.display_name, self.customer.email.as_deref()),
+    pub fn addressee(&self, channel: Channel, about_money: bool) -> Addressee<'_> {
+        let of_contact = |contact: &contact::Model| match channel {
+            Channel::Email => contact.email.clone(),
+            Channel::Sms | Channel::Phone => contact.phone.clone(),
+            _ => None,
+        };
+        let mut contacts = self.billing.iter().filter(|_| about_money);
+        let contact = contacts.find_map(|one| Some((&one.name, of_contact(one)?)));
+        let (name, known) = contact.map_or_else(
+            || (&self.customer.display_name, self.known(channel)),
+            |(name, known)| (name, Some(known)),
+        );
+        let known = known.ok_or(Reason::NoAddress);
+        let address = match channel {
+            Channel::Sms => known
+                .and_then(|typed| phone::e164(&typed, self.country()).ok_or(Reason::BadAddress)),
+            _ => known,
+        };
+        Addressee { name, address }
+    }
+
+    /// The lines of the field that a letter's address is in, without the name; empty when no address is complete.
+    #[must_use]
+    pub fn letter_lines(&self) -> Vec<String> {
+        let complete = self.addresses.iter().find(|address| address.is_complete());
+        complete.map(address::Model::letter_lines).unwrap_or_default()
+    }
+
+    /// What is known of where the customer itself is on a channel.
+    fn known(&self, channel: Channel) -> Option<String> {
+        match channel {
+            Channel::Email => self.customer.email.clone(),
+            Channel::Sms | Channel::Phone => self.customer.phone.clone(),
+            Channel::Letter => Some(self.letter_lines().join(", ")).filter(|line| !line.is_empty()),
+            _ => None,
         }
+    }
+
+    /// The country in which a number without a country's code is: where bills go, or else any that is known, or else the
+    /// organisation's.
+    fn country(&self) -> Option<&str> {
+        let country = self.addresses.iter().find_map(|address| address.country.as_deref());
+        country.or(self.home)
     }
 }
 
-/// Who is written to at customers, by their ids.
+/// Who is written to at customers on channels, by the customers' ids. What no channel needs is not read.
 ///
 /// # Errors
 /// The database.
 pub async fn reach(
     db: &impl ConnectionTrait,
-    customers: &[CustomerId],
-) -> Result<HashMap<CustomerId, Reach>, DbErr> {
+    wanted: impl IntoIterator<Item = (CustomerId, Channel)>,
+) -> Result<HashMap<CustomerId, Reach>, Error> {
+    let wanted = wanted.into_iter().collect::<HashSet<_>>();
+    let ids = wanted.iter().map(|(customer, _)| *customer).collect::<HashSet<_>>();
     let contacts = contact::Entity::find()
-        .filter(contact::Column::CustomerId.is_in(customers.iter().copied()))
+        .filter(contact::Column::CustomerId.is_in(ids.iter().copied()))
         .filter(contact::Column::Billing.eq(true))
-        .filter(contact::Column::Email.is_not_null())
-        .order_by_desc(contact::Column::Id)
-        .all(db)
-        .await?;
-    // Newest first, so that the oldest one stays in the map.
-    let mut contacts: HashMap<_, _> =
-        contacts.into_iter().map(|contact| (contact.customer_id, contact)).collect();
-    let customers = customer::Entity::find()
-        .filter(customer::Column::Id.is_in(customers.iter().copied()))
-        .all(db)
-        .await?;
-    let reached = customers.into_iter().map(|customer| {
-        let billing = contacts.remove(&customer.id);
-        (customer.id, Reach { customer, billing })
+        .order_by_asc(contact::Column::Id);
+    let mut billing = HashMap::<_, Vec<_>>::new();
+    for contact in contacts.all(db).await? {
+        billing.entry(contact.customer_id).or_default().push(contact);
+    }
+    let beyond_mail = wanted.iter().filter(|(_, channel)| *channel != Channel::Email);
+    let placed = beyond_mail.map(|(customer, _)| *customer).collect::<HashSet<_>>();
+    let mut addresses = places(db, placed).await?;
+    let home = match wanted.iter().any(|(_, channel)| *channel == Channel::Sms) {
+        true => organisation::get(db).await?.phone.as_deref().and_then(phone::country),
+        false => None,
+    };
+    let customers = customer::Entity::find().filter(customer::Column::Id.is_in(ids));
+    let reached = customers.all(db).await?.into_iter().map(|customer| {
+        let billing = billing.remove(&customer.id).unwrap_or_default();
+        let addresses = addresses.remove(&customer.id).unwrap_or_default();
+        (customer.id, Reach { customer, billing, addresses, home })
     });
     Ok(reached.collect())
+}
+
+/// Where customers are: where bills go first, and the oldest first among these and the others.
+async fn places(
+    db: &impl ConnectionTrait,
+    customers: HashSet<CustomerId>,
+) -> Result<HashMap<CustomerId, Vec<address::Model>>, DbErr> {
+    let mut places = HashMap::<_, Vec<_>>::new();
+    if customers.is_empty() {
+        return Ok(places);
+    }
+    let addresses = address::Entity::find()
+        .filter(address::Column::CustomerId.is_in(customers))
+        .order_by_asc(address::Column::Id);
+    for address in addresses.all(db).await? {
+        places.entry(address.customer_id).or_default().push(address);
+    }
+    for addresses in places.values_mut() {
+        addresses.sort_by_key(|address| address.kind != address::Kind::Billing);
+    }
+    Ok(places)
 }

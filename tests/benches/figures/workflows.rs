@@ -276,7 +276,7 @@ fn branch(filter: Value) -> Action {
 fn send() -> Action {
     let content = |language: &str| Content {
         language: language.to_owned(),
-        subject: "A word from us".to_owned(),
+        subject: Some("A word from us".to_owned()),
         text: "Dear {{ addressee }}, here it is.".to_owned(),
     };
     let send = Send {
@@ -285,6 +285,7 @@ fn send() -> Action {
         topic: None,
         to: To::Customer,
         within_s: 3 * DAY,
+        plain: false,
         contents: vec![content("vi"), content("en")],
     };
     let with = serde_json::to_value(send).unwrap_or_default();

@@ -35,6 +35,8 @@ use worker::config::Stack;
 use worker::feed::Signal;
 use worker::mail::transport::{Mailbox, Transport};
 use worker::runtime::Runtime;
+use worker::sms::{Gateway, Text};
+use worker::ways::Ways;
 
 use crate::graphql::{self, PATIENCE, Reply};
 use home::found;
@@ -87,6 +89,8 @@ pub struct App {
     pub files: Arc<dyn ObjectStore>,
     /// What customers got.
     pub mailbox: Mailbox,
+    /// What their telephones got.
+    pub texts: Mailbox<Text>,
     /// Host and port of the API.
     pub address: String,
     shared: Shared,
@@ -163,12 +167,14 @@ impl App {
             links: Links::new(KEY),
             words: worker::document::Documents::embedded()?,
         };
-        let transport = Some(Transport::Memory(mailbox.clone()));
+        let texts = Mailbox::new();
+        let ways =
+            Ways { mail: Transport::Memory(mailbox.clone()), sms: Gateway::Memory(texts.clone()) };
         let signal = shared.signal.clone();
         let files = stack.files()?;
         let keep = Arc::clone(&files);
         let workers =
-            Runtime::new(&stack, db.clone(), clock.clone(), signal.clone(), keep, transport)?;
+            Runtime::new(&stack, db.clone(), clock.clone(), signal.clone(), keep, Some(ways))?;
         let store = match &stack.redis_url {
             Some(url) => Some(Store::open(url, &stack.redis_prefix)?),
             None => None,
@@ -183,6 +189,7 @@ impl App {
             store,
             files,
             mailbox,
+            texts,
             address,
             shared,
             accountant,
@@ -335,10 +342,13 @@ impl App {
     /// When they do not start.
     #[must_use]
     pub fn more_workers(&self) -> Workers {
-        let transport = Some(Transport::Memory(self.mailbox.clone()));
+        let ways = Ways {
+            mail: Transport::Memory(self.mailbox.clone()),
+            sms: Gateway::Memory(self.texts.clone()),
+        };
         let (db, clock, signal) = (self.db.clone(), self.clock.clone(), self.signal.clone());
         let files = Arc::clone(&self.files);
-        let workers = Runtime::new(&self.stack, db, clock, signal, files, transport);
+        let workers = Runtime::new(&self.stack, db, clock, signal, files, Some(ways));
         tokio::spawn(workers.expect("workers").run(self.stop.clone()))
     }
 

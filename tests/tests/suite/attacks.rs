@@ -153,7 +153,7 @@ on_both_stacks! {
         }
         let development = app.another_api(|parts| {
             parts.introspection = true;
-            parts.development = Some(Development { mailbox: None, demo: true });
+            parts.development = Some(Development { mailbox: None, texts: None, demo: true });
         });
         let development = development.await;
         let schema = json!({ "query": "{ __schema { queryType { name } } }" });

@@ -52,6 +52,7 @@ mod silence;
 mod steps;
 mod storm;
 mod tasks;
+mod texts;
 mod timeline;
 mod transactions;
 mod triggers;

@@ -49,7 +49,7 @@ async fn public_clients_and_audits_are_content() {
         node.args(["test", "--silent"]);
         let address = app.another_api(|parts| {
             parts.introspection = true;
-            parts.development = Some(Development { mailbox: None, demo: false });
+            parts.development = Some(Development { mailbox: None, texts: None, demo: false });
         });
         node.env("RAPPORT_URL", format!("http://{}", address.await));
         node.env("RAPPORT_TOKEN", app.token());

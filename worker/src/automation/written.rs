@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use entity::access::{Calendar, Viewer, organisation};
-use entity::automation::message::{self, Content, Send, To, wording};
+use entity::automation::message::{self, Content, Reason, Send, To, wording};
 use entity::automation::workflow::Definition;
 use entity::automation::workflow::definition::Action;
 use entity::automation::workflow::version::versions;
 use entity::catalog::{Cell, Record, Value, by_name, values};
-use entity::customers::reach::{Reach, reach};
+use entity::customers::customer::Channel;
+use entity::customers::reach::{Addressee, reach};
 use entity::id::WorkflowVersionId;
 use sea_orm::ConnectionTrait;
 use serde::Deserialize;
@@ -21,8 +22,10 @@ use crate::document::{LetterFacts, Party, Said};
 pub struct Letter {
     /// What it is written from.
     pub facts: LetterFacts,
-    /// Their address; `None` when there is none.
-    pub email: Option<String>,
+    /// The way it goes.
+    pub channel: Channel,
+    /// Their address or number on it, or why there is none.
+    pub address: Result<String, Reason>,
 }
 
 /// What a step of a version sends.
@@ -58,17 +61,15 @@ pub async fn by(
     let calendar = Calendar::at(now, organisation.zone());
     let viewer = Viewer::rapport(db.get_database_backend(), calendar);
     let steps = steps(versions);
-    let customers: Vec<_> = messages.iter().filter_map(|message| message.customer_id).collect();
-    let reached = reach(db, &customers).await?;
+    let wanted = messages.iter().filter_map(|one| Some((one.customer_id?, one.channel)));
+    let reached = reach(db, wanted).await?;
     let mut asked = HashMap::<&str, (&'static Record, HashSet<String>, Vec<Uuid>)>::new();
     for message in messages {
         let Some((record, send)) = step_of(&steps, message) else { continue };
         let (_, names, ids) =
             asked.entry(record.name).or_insert((record, HashSet::new(), Vec::new()));
         ids.push(message.subject_id);
-        for Content { subject, text, .. } in &send.contents {
-            names.extend(wording::fields(subject).into_iter().chain(wording::fields(text)));
-        }
+        names.extend(send.contents.iter().flat_map(Content::wordings).flat_map(wording::fields));
     }
     let mut known = HashMap::new();
     for (name, (record, names, ids)) in asked {
@@ -78,15 +79,17 @@ pub async fn by(
     let ours = Party::from(organisation);
     let letter = |message: &message::Model| {
         let (record, send) = step_of(&steps, message)?;
-        let Reach { customer, .. } = reached.get(&message.customer_id?)?;
-        let (addressee, email) = reached.get(&customer.id)?.addressee(send.to == To::Billing);
+        let reach = reached.get(&message.customer_id?)?;
+        let customer = &reach.customer;
+        let Addressee { name, address } = reach.addressee(message.channel, send.to == To::Billing);
         let content = send.content(&customer.language)?;
         let record = known.get(record.name)?.get(&message.subject_id)?;
         let facts = LetterFacts {
             language: content.language.clone(),
             subject: content.subject.clone(),
             text: content.text.clone(),
-            addressee: addressee.to_owned(),
+            plain: send.plain,
+            addressee: name.to_owned(),
             time_zone: customer.time_zone.clone(),
             number: customer.number.clone(),
             organisation: ours.clone(),
@@ -99,7 +102,7 @@ pub async fn by(
             },
             record: said(record),
         };
-        Some(Letter { facts, email: email.map(str::to_owned) })
+        Some(Letter { facts, channel: message.channel, address })
     };
     Ok(messages.iter().map(letter).collect())
 }

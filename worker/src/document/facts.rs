@@ -115,10 +115,13 @@ pub struct MeetingFacts {
 pub struct LetterFacts {
     /// BCP 47 tag of the language that it is written in.
     pub language: String,
-    /// Its subject line: a wording.
-    pub subject: String,
+    /// Its subject line, which a text message does not have: a wording.
+    pub subject: Option<String>,
     /// Its text: a wording, with an empty line between paragraphs.
     pub text: String,
+    /// Whether it goes without diacritics as a text message.
+    #[serde(default)]
+    pub plain: bool,
     /// What who is written to is called.
     pub addressee: String,
     /// The IANA zone that the customer lives in.

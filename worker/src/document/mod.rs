@@ -14,11 +14,11 @@ mod locale;
 mod pdf;
 pub mod sample;
 pub(crate) mod view;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use entity::automation::message::wording;
 use entity::collaboration::notification::Notice;
 use serde::Serialize;
 
@@ -29,7 +29,8 @@ pub use facts::{
 use library::Library;
 use locale::Locale;
 use pdf::Typesetter;
-use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View, WordingView};
+use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View};
+pub use written::TextMessage;
 
 /// The language of whoever reads one that there is no folder for.
 pub const FALLBACK: &str = "en";
@@ -278,31 +279,6 @@ impl Documents {
         let (language, locale) = self.0.library.language(&facts.language);
         let view = ResetView::new(facts, language, link);
         self.account(language, locale, "invitation", &locale.invitation, &view)
-    }
-
-    /// The mail of a letter that people have written.
-    ///
-    /// # Errors
-    /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
-    pub fn letter(&self, facts: &LetterFacts) -> Result<Rendered, DocumentError> {
-        let library = &self.0.library;
-        let (language, locale) = library.language(&facts.language);
-        let values = WordingView::new(facts, locale);
-        let written = |wording: &str| {
-            wording::written(wording, &values).map_err(|problem| DocumentError::Wording { problem })
-        };
-        let (subject, text) = (written(&facts.subject)?, written(&facts.text)?);
-        let view = LetterView::new(&facts.organisation, &facts.language, &subject, &text);
-        if view.is_empty() {
-            return Err(DocumentError::Wording { problem: "nothing is left of it".to_owned() });
-        }
-        Ok(Rendered {
-            language: facts.language.clone(),
-            html: library.render(&library::path(language, "letter.mjml")?, &view)?,
-            text: library.render(&library::path(language, "letter.txt")?, &view)?,
-            attachments: Vec::new(),
-            subject: view.subject,
-        })
     }
 
     /// The mail about an appointment, with the file for the reader's calendar.

@@ -114,7 +114,8 @@ pub fn letter(language: &str) -> LetterFacts {
     ];
     LetterFacts {
         language: language.to_owned(),
-        subject: "{{ record.number }}: {{ record.total }}".to_owned(),
+        subject: Some("{{ record.number }}: {{ record.total }}".to_owned()),
+        plain: false,
         text: "Dear {{ addressee }},\n\n{{ record.number }} over {{ record.total }} at {{ record.rate }} since {{ record.createdAt }} \
                is due on {{ record.dueOn }}{% if record.disputed %}, disputed{% endif %}.\nPlease pay it.\n\n\n\
                {{ customer.number | default('without a number') }}\n\n{{ organisation.name }}, {{ organisation.address }}"

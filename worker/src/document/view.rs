@@ -225,9 +225,15 @@ impl LetterView {
         }
     }
 
-    /// Whether it says anything.
+    /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
-        self.subject.is_empty() || self.paragraphs.is_empty()
+        self.paragraphs.is_empty()
+    }
+
+    /// What it says, with an empty line between paragraphs.
+    pub fn text(&self) -> String {
+        let paragraphs = self.paragraphs.iter().map(|lines| lines.join("\n"));
+        paragraphs.collect::<Vec<_>>().join("\n\n")
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use entity::access::organisation;
 use entity::automation::message;
+use entity::customers::customer::Channel;
 use entity::customers::reach::{Reach, reach};
 use entity::customers::{address, customer};
 use entity::finance::{allocation, invoice, payment, receipt};
@@ -85,7 +86,7 @@ impl Records {
             organisation: organisation.into(),
             receipts: receipts.into_iter().map(|row| (row.id, row)).collect(),
             payments: payments.all(db).await?.into_iter().map(|row| (row.id, row)).collect(),
-            customers: reach(db, &customers).await?,
+            customers: reach(db, customers.iter().map(|id| (*id, Channel::Email))).await?,
             // Newest first, so that the oldest one stays in the map.
             addresses: addresses
                 .all(db)
@@ -103,13 +104,13 @@ impl Records {
         let payment = self.payments.get(&receipt.payment_id)?;
         let reach = self.customers.get(&message.customer_id?)?;
         let customer = &reach.customer;
-        let (addressee, email) = reach.addressee(true);
+        let addressee = reach.addressee(Channel::Email, true);
         // A copy says what the original said, whatever happened since.
         let frozen = message.facts.clone().and_then(|facts| serde_json::from_value(facts).ok());
         let facts: ReceiptFacts = frozen.or_else(|| self.facts(receipt, payment, customer))?;
         let copy = message.copy_of_id.is_some();
         let facts = ReceiptFacts { copy, ..facts };
-        Some(Letter { facts, addressee: addressee.to_owned(), email: email.map(str::to_owned) })
+        Some(Letter { facts, addressee: addressee.name.to_owned(), email: addressee.address.ok() })
     }
 
     fn facts(

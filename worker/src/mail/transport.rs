@@ -58,7 +58,10 @@ impl Transport {
         match self {
             Self::Smtp(smtp) => smtp.send(from, to, raw).await,
             Self::Files(outbox) => outbox.send(raw).await,
-            Self::Memory(mailbox) => mailbox.send(from, to, raw).await,
+            Self::Memory(mailbox) => {
+                let mail = Mail { from: from.clone(), to: to.clone(), raw: raw.to_vec() };
+                mailbox.send(mail).await
+            }
         }
     }
 }
@@ -79,7 +82,8 @@ impl FileOutbox {
 
     async fn send(&self, raw: &[u8]) -> Outcome {
         let (dir, id, raw) = (self.dir.clone(), file_id(raw), raw.to_vec());
-        let written = tokio::task::spawn_blocking(move || write(&dir, id, &raw)).await;
+        let name = format!("{id}.eml");
+        let written = tokio::task::spawn_blocking(move || write(&dir, &name, &raw)).await;
         match written.map_err(io::Error::other).flatten() {
             Ok(()) => Outcome::Accepted { reply: format!("written to {id}.eml") },
             Err(error) => Outcome::Temporary { reply: format!("could not be written: {error}") },
@@ -87,12 +91,16 @@ impl FileOutbox {
     }
 }
 
-fn write(dir: &Path, id: Uuid, raw: &[u8]) -> io::Result<()> {
+/// Writes the file `name` into a directory, which is made: whole, or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn write(dir: &Path, name: &str, raw: &[u8]) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    let draft = dir.join(format!(".{id}-{:016x}", rand::random::<u64>()));
+    let draft = dir.join(format!(".{name}-{:016x}", rand::random::<u64>()));
     let mut file = fs::File::create_new(&draft)?;
     let written = file.write_all(raw).and_then(|()| file.sync_all());
-    let written = written.and_then(|()| fs::rename(&draft, dir.join(format!("{id}.eml"))));
+    let written = written.and_then(|()| fs::rename(&draft, dir.join(name)));
     if written.is_err() {
         // The draft is of no use, and the first error is the one that matters.
         let _ = fs::remove_file(&draft);
@@ -131,18 +139,33 @@ pub struct Mail {
     pub raw: Vec<u8>,
 }
 
-/// A mailbox in memory, for tests. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Mailbox(Arc<Mutex<Contents>>);
+/// A mailbox in memory, for tests, of mails or of whatever else is sent. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Mailbox<T = Mail>(Arc<Mutex<Contents<T>>>);
 
-#[derive(Debug, Default)]
-struct Contents {
-    mails: Vec<Mail>,
+#[derive(Debug)]
+struct Contents<T> {
+    kept: Vec<T>,
     answers: Vec<Outcome>,
     pause: Duration,
 }
 
+impl<T> Default for Mailbox<T> {
+    fn default() -> Self {
+        let contents = Contents { kept: Vec::new(), answers: Vec::new(), pause: Duration::ZERO };
+        Self(Arc::new(Mutex::new(contents)))
+    }
+}
+
 impl Mailbox {
+    /// What was accepted, oldest first.
+    #[must_use]
+    pub fn mails(&self) -> Vec<Mail> {
+        self.kept()
+    }
+}
+
+impl<T: Clone> Mailbox<T> {
     /// An empty mailbox that accepts everything.
     #[must_use]
     pub fn new() -> Self {
@@ -151,11 +174,11 @@ impl Mailbox {
 
     /// What was accepted, oldest first.
     #[must_use]
-    pub fn mails(&self) -> Vec<Mail> {
-        self.contents().mails.clone()
+    pub fn kept(&self) -> Vec<T> {
+        self.contents().kept.clone()
     }
 
-    /// The next mails get these outcomes, in this order. Only what is accepted stays in the mailbox.
+    /// The next ones get these outcomes, in this order. Only what is accepted stays in the mailbox.
     pub fn answer(&self, outcomes: impl IntoIterator<Item = Outcome>) {
         self.contents().answers.extend(outcomes);
     }
@@ -165,14 +188,15 @@ impl Mailbox {
         self.contents().pause = pause;
     }
 
-    async fn send(&self, from: &Address, to: &Address, raw: &[u8]) -> Outcome {
-        let (outcome, pause) = self.take(from, to, raw);
+    /// Takes something, and answers.
+    pub(crate) async fn send(&self, sent: T) -> Outcome {
+        let (outcome, pause) = self.take(sent);
         tokio::time::sleep(pause).await;
         outcome
     }
 
-    /// Its answer to a mail, and how long that takes.
-    fn take(&self, from: &Address, to: &Address, raw: &[u8]) -> (Outcome, Duration) {
+    /// Its answer, and how long that takes.
+    fn take(&self, sent: T) -> (Outcome, Duration) {
         let mut contents = self.contents();
         let outcome = if contents.answers.is_empty() {
             Outcome::Accepted { reply: "250 kept in memory".to_owned() }
@@ -180,12 +204,12 @@ impl Mailbox {
             contents.answers.remove(0)
         };
         if matches!(outcome, Outcome::Accepted { .. }) {
-            contents.mails.push(Mail { from: from.clone(), to: to.clone(), raw: raw.to_vec() });
+            contents.kept.push(sent);
         }
         (outcome, contents.pause)
     }
 
-    fn contents(&self) -> std::sync::MutexGuard<'_, Contents> {
+    fn contents(&self) -> std::sync::MutexGuard<'_, Contents<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

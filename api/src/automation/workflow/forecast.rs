@@ -14,10 +14,11 @@ use entity::catalog::{by_name, global, named};
 use entity::customers::customer;
 use entity::id::{CustomerId, Id, ReceiptId, UserId};
 use sea_orm::{ActiveEnum, Iterable};
-use worker::document::Rendered;
+use worker::letter::Shown;
 
 use super::{WorkflowRunState, WorkflowStepOutcome};
 use crate::automation::MessageReason;
+use crate::customers::Channel;
 use crate::error::UserError;
 use crate::read::{Among, Together};
 
@@ -151,16 +152,20 @@ pub struct ForecastMessage {
     pub step: Option<String>,
     /// Why it would not go; null when it would.
     pub suppressed: Option<MessageReason>,
-    /// The address that it would go to; null when there is none.
+    /// The way it would go.
+    pub channel: Channel,
+    /// The address or number that it would go to; null when there is none.
     pub recipient: Option<String>,
     /// The language that it would be written in; null when it could not be written.
     pub language: Option<String>,
-    /// Its subject line; null when it could not be written.
+    /// Its subject line; null when it could not be written, and for a text message.
     pub subject: Option<String>,
     /// What it would say as plain text; null when it could not be written.
     pub text: Option<String>,
-    /// The same as HTML, for a frame without scripts; null when it could not be written.
+    /// The same as HTML, for a frame without scripts; null when it could not be written, or is no mail.
     pub html: Option<String>,
+    /// In how many segments networks would carry it, each of which they count; null for what is no text message.
+    pub segments: Option<i32>,
     /// What is wrong with its wording for this customer; null when nothing is.
     pub problem: Option<String>,
 }
@@ -256,7 +261,7 @@ pub struct Written {
     /// Where it would go.
     pub recipient: Option<String>,
     /// What it would say, or what is wrong with its wording.
-    pub rendered: Result<Rendered, String>,
+    pub shown: Result<Shown, String>,
 }
 
 /// How many of the customers who would get most are named.
@@ -282,14 +287,15 @@ fn messages(
             message::Kind::Workflow => kind.unwrap_or_default(),
             _ => ReceiptId::PREFIX,
         };
-        let (recipient, rendered) =
-            written.map_or((None, None), |written| (written.recipient, Some(written.rendered)));
-        let (rendered, problem) = match rendered {
-            Some(Ok(rendered)) => (Some(rendered), None),
+        let (recipient, shown) =
+            written.map_or((None, None), |written| (written.recipient, Some(written.shown)));
+        let (shown, problem) = match shown {
+            Some(Ok(shown)) => (Some(shown), None),
             Some(Err(problem)) => (None, Some(problem)),
             None => (None, None),
         };
-        let said = |part: fn(Rendered) -> String| rendered.clone().map(part);
+        let segments = shown.as_ref().and_then(|shown| i32::try_from(shown.segments?).ok());
+        let said = |part: fn(Shown) -> Option<String>| shown.clone().and_then(part);
         ForecastMessage {
             at,
             customer: Among::of(&together, message.customer_id.map(|customer| customer.0)),
@@ -297,10 +303,12 @@ fn messages(
             step: message.step,
             suppressed: held.map(Into::into),
             recipient,
-            language: said(|rendered| rendered.language),
-            subject: said(|rendered| rendered.subject),
-            text: said(|rendered| rendered.text),
-            html: said(|rendered| rendered.html),
+            channel: message.channel.into(),
+            language: said(|shown| Some(shown.language)),
+            subject: said(|shown| shown.subject),
+            text: said(|shown| Some(shown.text)),
+            html: said(|shown| shown.html),
+            segments,
             problem,
         }
     };

@@ -208,13 +208,9 @@ async fn written(
     let words = ctx.shared().words.clone();
     let write = move || {
         let write = |letter: Letter| {
-            let recipient = letter.email().map(str::to_owned);
-            let rendered = match &letter {
-                Letter::Written(letter) => words.letter(&letter.facts),
-                Letter::Receipt(letter) => words.receipt(&letter.facts),
-                Letter::Reset(_) | Letter::Notice(_) | Letter::Meeting(_) => return None,
-            };
-            Some(Written { recipient, rendered: rendered.map_err(|wrong| wrong.to_string()) })
+            let recipient = letter.address().ok().map(str::to_owned);
+            let shown = letter.shown(&words).map_err(|wrong| wrong.to_string()).transpose()?;
+            Some(Written { recipient, shown })
         };
         letters.into_iter().map(|letter| write(letter?)).collect()
     };

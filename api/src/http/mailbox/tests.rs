@@ -118,3 +118,16 @@ async fn the_list_holds_the_newest_two_hundred() {
     assert_eq!(list.matches("<li>").count(), 200);
     assert!(list.contains("200 of 205") && list.contains("number 204"));
 }
+
+#[tokio::test]
+async fn a_text_message_is_shown_without_trusting_it() {
+    let directory = Directory::new("texts");
+    let router = texts::router(directory.0.join("sms")).unwrap();
+    assert!(get(&router, "/sms").await.1.contains("No text message yet"));
+    fs::create_dir(directory.0.join("sms")).unwrap();
+    let text = r#"{"id":"1","to":"+84901234567","text":"Chào <script>alert(1)</script>"}"#;
+    fs::write(directory.0.join("sms/1.json"), text).unwrap();
+    fs::write(directory.0.join("sms/2.json"), "{").unwrap();
+    let (_, shown) = get(&router, "/sms").await;
+    assert!(shown.contains("+84901234567") && shown.contains("Chào &lt;script&gt;"), "{shown}");
+}

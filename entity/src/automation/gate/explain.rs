@@ -94,23 +94,20 @@ async fn decide(
     sending: Sending<'_>,
     now: DateTimeUtc,
 ) -> Result<Foreseen, Error> {
-    let reached = reach(db, &[id]).await?;
+    let reached = reach(db, [(id, sending.channel)]).await?;
     let reached = reached.get(&id).ok_or_else(Error::no_such::<customer::Entity>)?;
     let about_money = matches!(sending.class, message::Class::Receipt | message::Class::Collection);
-    let address = match sending.channel {
-        Channel::Email => reached.addressee(about_money).1.map(str::to_owned),
-        Channel::Sms | Channel::Phone => reached.customer.phone.clone(),
-        _ => None,
-    };
-    let to = Recipient { customer: id, channel: sending.channel, address };
+    let address = reached.addressee(sending.channel, about_money).address;
+    let missing = address.as_ref().err().copied();
+    let to = Recipient { customer: id, channel: sending.channel, address: address.ok() };
     let mut recipients = Recipients::load(db, std::slice::from_ref(&to), now).await?;
     let policy = recipients.policy.number;
     let decision = recipients.decide(&to, sending, now);
     let mut decision =
         decision.unwrap_or_else(|| gate(sending, &Facts::default(), &recipients.policy, now));
-    let needs = matches!(sending.channel, Channel::Email | Channel::Sms | Channel::Phone);
-    if needs && to.address.is_none() {
-        let reason = message::Reason::NoAddress;
+    let is_sent_to =
+        matches!(to.channel, Channel::Email | Channel::Sms | Channel::Phone | Channel::Letter);
+    if let Some(reason) = missing.filter(|_| is_sent_to) {
         decision.verdict = Verdict::Suppress { reason };
         decision.trace.insert(0, Looked::missing(Code(reason)));
     }

@@ -167,14 +167,18 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// That there is no address.
+    /// That there is no address, or none that something can be sent to.
     fn missing(reason: Code) -> Self {
+        let detail = match reason.0 {
+            Reason::BadAddress => "the address has no form that something can be sent to",
+            _ => "no address is known on the channel",
+        };
         Self {
             rule: Rule::Suppression,
             finding: Finding::Suppressed,
             reason: Some(reason),
             until: None,
-            detail: "no address is known on the channel".to_owned(),
+            detail: detail.to_owned(),
             pack: None,
         }
     }

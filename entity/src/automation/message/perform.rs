@@ -41,6 +41,9 @@ pub struct Send {
     pub to: To,
     /// For how many seconds it is worth sending.
     pub within_s: i64,
+    /// Whether a text message goes without diacritics, so that more of it fits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// What it says, in each language.
     pub contents: Vec<Content>,
 }
@@ -61,10 +64,18 @@ pub enum To {
 pub struct Content {
     /// The language, as a tag such as `vi`.
     pub language: String,
-    /// The subject line: a wording.
-    pub subject: String,
+    /// The subject line, which a text message does not have: a wording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// The text: a wording, with an empty line between paragraphs.
     pub text: String,
+}
+
+impl Content {
+    /// The wordings that it has.
+    pub fn wordings(&self) -> impl Iterator<Item = &str> {
+        self.subject.as_deref().into_iter().chain([&*self.text])
+    }
 }
 
 impl Send {
@@ -95,8 +106,10 @@ impl Performer for SendMail {
             Ok(send) => send,
             Err(error) => return check.note(Error::invalid("with", error.to_string())),
         };
-        let by_mail = send.channel == Channel::Email;
-        check.that(by_mail, "channel", "only e-mail is sent so far");
+        let is_sent = matches!(send.channel, Channel::Email | Channel::Sms | Channel::Letter);
+        check.that(is_sent, "channel", "a workflow sends by EMAIL, SMS or LETTER");
+        let is_text = send.channel == Channel::Sms;
+        check.that(is_text || !send.plain, "plain", "this is for text messages, by SMS");
         let about = matches!(send.class, Class::Service | Class::Collection | Class::Marketing);
         check.that(about, "class", "a workflow sends SERVICE, COLLECTION or MARKETING");
         check.put(parse_topic(send.topic), &mut None);
@@ -106,7 +119,7 @@ impl Performer for SendMail {
         let whom = record.table == "customer" || record.field("customer").is_some();
         check.that(whom, "send", format!("{} concerns no customer", record.name));
         for (index, content) in send.contents.iter().enumerate() {
-            check.within("contents", index, |check| content.check(record, check));
+            check.within("contents", index, |check| content.check(record, is_text, check));
         }
     }
 
@@ -147,15 +160,21 @@ impl Performer for SendMail {
 }
 
 impl Content {
-    fn check(&self, record: &Record, check: &mut Check) {
+    fn check(&self, record: &Record, is_text: bool, check: &mut Check) {
         let tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let is_tag = (2..=35).contains(&self.language.len()) && self.language.chars().all(tag);
         check.that(is_tag, "language", "a language is a tag such as vi or en-GB");
-        check.put(parse_required("subject", &self.subject, 500), &mut String::new());
+        let subject = self.subject.as_deref();
+        if is_text {
+            check.that(subject.is_none(), "subject", "a text message has no subject line");
+        } else {
+            let subject = subject.unwrap_or_default();
+            check.put(parse_required("subject", subject, 500), &mut String::new());
+        }
         let long = self.text.trim().is_empty() || self.text.chars().count() > LONGEST;
         check.that(!long, "text", format!("a text has 1 to {LONGEST} characters"));
-        for (field, text) in [("subject", &self.subject), ("text", &self.text)] {
-            if let Err(reason) = wording::check(text, record) {
+        for (field, text) in [("subject", subject), ("text", Some(&*self.text))] {
+            if let Some(Err(reason)) = text.map(|text| wording::check(text, record)) {
                 check.note(Error::invalid(field, reason));
             }
         }

@@ -268,7 +268,7 @@ pub async fn resend_receipt(
     Ok(copy.insert(txn).await?)
 }
 
-/// A mail that a step of a workflow has for a customer.
+/// What a step of a workflow has for a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// What makes it one.

@@ -115,8 +115,8 @@ pub struct Ready {
     pub leased: Leased<MessageId>,
     /// Where to.
     pub recipient: String,
-    /// Its subject line.
-    pub subject: String,
+    /// Its subject line, if it has one.
+    pub subject: Option<String>,
     /// What it was written from.
     pub facts: Json,
     /// Its bytes.

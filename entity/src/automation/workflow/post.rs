@@ -100,17 +100,20 @@ impl Post {
         if letters.is_empty() {
             return Ok(0);
         }
-        let customers: Vec<_> = letters.iter().map(|letter| letter.customer).collect();
-        let reached = reach(db, &customers).await?;
+        let wanted = letters.iter().map(|letter| (letter.customer, letter.channel));
+        let reached = reach(db, wanted).await?;
         let mut addressed = Vec::with_capacity(letters.len());
         for letter in letters {
-            let address = reached
-                .get(&letter.customer)
-                .and_then(|reach| reach.addressee(letter.to == To::Billing).1.map(str::to_owned));
-            let to = Recipient { customer: letter.customer, channel: letter.channel, address };
-            match to.address {
-                None => self.hold(&letter, Reason::NoAddress, now),
-                Some(_) => addressed.push((letter, to)),
+            let (customer, channel) = (letter.customer, letter.channel);
+            let address = reached.get(&customer).map_or(Err(Reason::NoAddress), |reach| {
+                reach.addressee(channel, letter.to == To::Billing).address
+            });
+            match address {
+                Err(reason) => self.hold(&letter, reason, now),
+                Ok(address) => {
+                    let to = Recipient { customer, channel, address: Some(address) };
+                    addressed.push((letter, to));
+                }
             }
         }
         let recipients: Vec<_> = addressed.iter().map(|(_, to)| to.clone()).collect();

@@ -29,14 +29,14 @@ pub(super) fn receipt() -> Preset {
 pub(super) fn welcome() -> Preset {
     let vietnamese = Content {
         language: "vi".to_owned(),
-        subject: "Chào mừng {{ addressee }} đến với {{ organisation.name }}".to_owned(),
+        subject: Some("Chào mừng {{ addressee }} đến với {{ organisation.name }}".to_owned()),
         text: "Kính gửi {{ addressee }},\n\nCảm ơn Quý khách đã tin tưởng {{ organisation.name }}. Nếu Quý khách cần hỗ trợ, \
                xin trả lời thư này, chúng tôi sẽ phản hồi sớm nhất.\n\nTrân trọng,\n{{ organisation.name }}"
             .to_owned(),
     };
     let english = Content {
         language: "en".to_owned(),
-        subject: "Welcome to {{ organisation.name }}".to_owned(),
+        subject: Some("Welcome to {{ organisation.name }}".to_owned()),
         text: "Dear {{ addressee }},\n\nThank you for choosing {{ organisation.name }}. If there is anything that we can \
                help you with, simply answer this mail.\n\nKind regards\n{{ organisation.name }}"
             .to_owned(),
@@ -63,14 +63,14 @@ pub(super) fn welcome() -> Preset {
 pub(super) fn due_soon() -> Preset {
     let vietnamese = Content {
         language: "vi".to_owned(),
-        subject: "Hóa đơn {{ record.number }} đến hạn ngày {{ record.dueOn }}".to_owned(),
+        subject: Some("Hóa đơn {{ record.number }} đến hạn ngày {{ record.dueOn }}".to_owned()),
         text: "Kính gửi {{ addressee }},\n\nHóa đơn {{ record.number }}, tổng số tiền {{ record.total }}, đến hạn thanh toán ngày \
                {{ record.dueOn }}. Nếu Quý khách đã thanh toán, xin bỏ qua thư này.\n\nTrân trọng,\n{{ organisation.name }}"
             .to_owned(),
     };
     let english = Content {
         language: "en".to_owned(),
-        subject: "Invoice {{ record.number }} is due on {{ record.dueOn }}".to_owned(),
+        subject: Some("Invoice {{ record.number }} is due on {{ record.dueOn }}".to_owned()),
         text: "Dear {{ addressee }},\n\nInvoice {{ record.number }} over {{ record.total }} is due on {{ record.dueOn }}. If you \
                have paid it already, please disregard this mail.\n\nKind regards\n{{ organisation.name }}"
             .to_owned(),
@@ -99,7 +99,7 @@ pub(super) fn due_soon() -> Preset {
 pub(super) fn appointment_soon() -> Preset {
     let vietnamese = Content {
         language: "vi".to_owned(),
-        subject: "Nhắc lịch hẹn: {{ record.subject }}".to_owned(),
+        subject: Some("Nhắc lịch hẹn: {{ record.subject }}".to_owned()),
         text: "Kính gửi {{ addressee }},\n\n{{ organisation.name }} xin nhắc Quý khách về lịch hẹn “{{ record.subject }}” lúc \
                {{ record.startsAt }}{% if record.location is defined %}, tại {{ record.location }}{% endif %}. Nếu Quý khách \
                không thể đến, xin trả lời thư này.\n\nTrân trọng,\n{{ organisation.name }}"
@@ -107,7 +107,7 @@ pub(super) fn appointment_soon() -> Preset {
     };
     let english = Content {
         language: "en".to_owned(),
-        subject: "Your appointment: {{ record.subject }}".to_owned(),
+        subject: Some("Your appointment: {{ record.subject }}".to_owned()),
         text: "Dear {{ addressee }},\n\nThis is a reminder of your appointment “{{ record.subject }}” with \
                {{ organisation.name }} at {{ record.startsAt }}{% if record.location is defined %}, {{ record.location }}\
                {% endif %}. If you cannot come, simply answer this mail.\n\nKind regards\n{{ organisation.name }}"
@@ -143,6 +143,7 @@ fn send(to: To, within_s: i64, contents: Vec<Content>) -> Action {
         topic: None,
         to,
         within_s,
+        plain: false,
         contents,
     };
     act("send", serde_json::to_value(send).unwrap_or_default())

@@ -1,0 +1,158 @@
+//! From messages to their bytes.
+
+use entity::automation::lease::Leased;
+use entity::automation::message::{self, Ready, Reason};
+use entity::customers::customer::Channel;
+use entity::id::MessageId;
+use entity::text::hex;
+use lettre::Address;
+use lettre::message::Mailbox;
+use sha2::{Digest, Sha256};
+
+use super::Sender;
+use crate::letter::Letter;
+use crate::mail::compose::{Envelope, compose};
+use crate::relay::chain;
+
+/// A message that is written, or why it cannot be.
+pub(super) enum Written {
+    /// It is, and can leave.
+    Ready(Box<Ready>),
+    /// It cannot be.
+    Refused(Leased<MessageId>, Reason, Option<String>),
+}
+
+/// What is written.
+struct Content {
+    subject: Option<String>,
+    body: Vec<u8>,
+}
+
+/// Why nothing is.
+type Refusal = (Reason, Option<String>);
+
+fn refused<T>(reason: Reason, detail: impl Into<String>) -> Result<T, Refusal> {
+    Err((reason, Some(detail.into())))
+}
+
+impl Sender {
+    /// Writes the messages; those that were written before keep their bytes.
+    pub(super) async fn write(
+        &self,
+        messages: Vec<message::Model>,
+    ) -> Result<Vec<Written>, entity::Error> {
+        let (old, new): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| message.body.is_some());
+        let mut written: Vec<_> = old.into_iter().filter_map(again).collect();
+        if new.is_empty() {
+            return Ok(written);
+        }
+        let letters = Letter::all(self.db.reader(), new).await?;
+        let sender = self.clone();
+        let rendering = tokio::task::spawn_blocking(move || {
+            let letters = letters.into_iter();
+            letters.map(|(message, letter)| sender.render(&message, letter)).collect::<Vec<_>>()
+        });
+        written.extend(rendering.await.map_err(|_| entity::Error::Closed)?);
+        Ok(written)
+    }
+
+    /// Writes one message, on a blocking thread.
+    fn render(&self, message: &message::Model, letter: Option<Letter>) -> Written {
+        let leased = Leased { id: message.id, fence: message.fence };
+        let written = match letter {
+            Some(letter) => self.content(message, &letter).map(|content| (content, letter)),
+            None => refused(Reason::RenderError, "the record that it is about is incomplete"),
+        };
+        let ((to, Content { subject, body }), letter) = match written {
+            Ok(written) => written,
+            Err((reason, detail)) => return Written::Refused(leased, reason, detail),
+        };
+        Written::Ready(Box::new(Ready {
+            leased,
+            recipient: to,
+            subject,
+            facts: letter.facts(),
+            body_sha256: hex(&Sha256::digest(&body)),
+            body,
+            token: letter.token(),
+        }))
+    }
+
+    /// Where a letter goes, and what it says, as the channel has it.
+    fn content(
+        &self,
+        message: &message::Model,
+        letter: &Letter,
+    ) -> Result<(String, Content), Refusal> {
+        let to = match letter.address() {
+            Ok(to) => to.to_owned(),
+            Err(reason @ Reason::BadAddress) => {
+                return refused(reason, "the number has no form that networks take");
+            }
+            Err(reason) => return Err((reason, None)),
+        };
+        let content = match message.channel {
+            Channel::Email => self.mail(message, letter, &to)?,
+            Channel::Sms => self.text_message(letter)?,
+            _ => return refused(Reason::NoProvider, "nothing is sent on this channel"),
+        };
+        Ok((to, content))
+    }
+
+    fn mail(
+        &self,
+        message: &message::Model,
+        letter: &Letter,
+        to: &str,
+    ) -> Result<Content, Refusal> {
+        let Ok(address) = to.parse::<Address>() else {
+            let detail = "the address has no form that mail can be sent to";
+            return refused(Reason::BadAddress, detail);
+        };
+        let organisation = letter.organisation();
+        let ours = organisation.email.as_deref().unwrap_or_default();
+        let Ok(from) = ours.parse::<Address>() else {
+            return refused(Reason::RenderError, "the organisation's own address is malformed");
+        };
+        let envelope = Envelope {
+            from: Mailbox::new(Some(organisation.name.clone()), from),
+            reply_to: None,
+            to: Mailbox::new(Some(letter.addressee().to_owned()), address),
+            message_id: format!("{}@{}", message.message_id, self.domain),
+            date: message.created_at,
+        };
+        let unwritten = |error: &dyn std::error::Error| (Reason::RenderError, Some(chain(error)));
+        let rendered =
+            letter.write(&self.documents, &self.public_url).map_err(|error| unwritten(&error))?;
+        let body = compose(&envelope, &rendered, self.dkim.as_deref())
+            .map_err(|error| unwritten(&error))?;
+        Ok(Content { subject: Some(rendered.subject), body })
+    }
+
+    fn text_message(&self, letter: &Letter) -> Result<Content, Refusal> {
+        if !self.ways.sms.is_there() {
+            return refused(Reason::NoProvider, "text messages go out once SMS_URL is set");
+        }
+        let Letter::Written(letter) = letter else {
+            return refused(Reason::RenderError, "this is not written as a text message");
+        };
+        match self.documents.text_message(&letter.facts) {
+            Ok(message) => Ok(Content { subject: None, body: message.text.into_bytes() }),
+            Err(error) => refused(Reason::RenderError, chain(&error)),
+        }
+    }
+}
+
+/// A message that was written before: its bytes are sent again as they are.
+fn again(message: message::Model) -> Option<Written> {
+    Some(Written::Ready(Box::new(Ready {
+        leased: Leased { id: message.id, fence: message.fence },
+        recipient: message.recipient?,
+        subject: message.subject,
+        facts: message.facts?,
+        body: message.body?,
+        body_sha256: message.body_sha256?,
+        token: None,
+    })))
+}
