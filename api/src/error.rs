@@ -35,6 +35,8 @@ pub enum ErrorCode {
     StaleVersion,
     /// The record's state does not allow it.
     InvalidState,
+    /// No letter by post waits to be printed.
+    NothingToPrint,
     /// An amount is more than is left.
     ExceedsOpen,
     /// An amount is in another currency than the record.
@@ -304,6 +306,7 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         | AutomationError::EndpointInactive
         | AutomationError::DeliveryOnItsWay
         | AutomationError::SegmentInUse(_) => (ErrorCode::InvalidState, &[]),
+        AutomationError::NothingToPrint => (ErrorCode::NothingToPrint, &[]),
         AutomationError::NotApproved => (ErrorCode::Forbidden, &["id"]),
         AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),
     }

@@ -10,8 +10,8 @@ use crate::access::{
 };
 use crate::automation::{
     ContactPolicyMutation, ContactPolicyQuery, ExplainQuery, ForecastMutation, ForecastQuery,
-    JobMutation, WebhookMutation, WorkflowHookMutation, WorkflowMutation, WorkflowQuery,
-    WorkflowRunsMutation,
+    JobMutation, PrintingMutation, WebhookMutation, WorkflowHookMutation, WorkflowMutation,
+    WorkflowQuery, WorkflowRunsMutation,
 };
 use crate::collaboration::{
     AppointmentEditMutation, AppointmentMutation, CalendarFeedMutation, CalendarQuery,
@@ -99,6 +99,7 @@ struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, Impor
 #[derive(MergedObject, Default)]
 struct AutomationMutations(
     JobMutation,
+    PrintingMutation,
     WebhookMutation,
     WorkflowMutation,
     ForecastMutation,

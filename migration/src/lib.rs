@@ -57,6 +57,7 @@ mod m20261127_000136_hooks;
 mod m20261127_000137_digests;
 mod m20261127_000138_valid_until;
 mod m20261127_000139_segments;
+mod m20261127_000145_letters;
 mod search;
 mod step;
 
@@ -112,6 +113,7 @@ impl MigratorTrait for Migrator {
             m20261127_000137_digests,
             m20261127_000138_valid_until,
             m20261127_000139_segments,
+            m20261127_000145_letters,
         ]
     }
 }

@@ -42,6 +42,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(file.with_extension("html"), &mail.html)?;
             fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;
         }
+        let letters =
+            [("letter", sample::paper(language)), ("long-letter", sample::long_paper(language))];
+        for (name, facts) in &letters {
+            let start = Instant::now();
+            let paper = documents.paper(facts)?;
+            let (took, file) = (start.elapsed(), folder.join(name).with_extension("pdf"));
+            println!("{}: {took:.0?}, {} bytes", file.display(), paper.pdf.len());
+            fs::write(file, paper.pdf)?;
+        }
+        let printed =
+            letters.iter().map(|(_, facts)| documents.paper(facts).map(|paper| paper.pdf));
+        let (batch, _) = documents.batch(printed.collect::<Result<_, _>>()?, true)?;
+        fs::write(folder.join("batch.pdf"), batch)?;
         for (name, facts) in sample::all(language) {
             let start = Instant::now();
             let message = documents.receipt(&facts)?;

@@ -12,7 +12,7 @@ use url::Url;
 use crate::access::reset;
 use crate::automation::written;
 use crate::collaboration::{meeting, notice};
-use crate::document::{DocumentError, Documents, Party, Rendered};
+use crate::document::{DocumentError, Documents, Party, Rendered, TextMessage};
 use crate::finance::receipt;
 
 /// A letter.
@@ -185,24 +185,27 @@ impl Letter {
     /// # Errors
     /// [`DocumentError`].
     pub fn shown(&self, documents: &Documents) -> Result<Option<Shown>, DocumentError> {
-        let facts = match self {
+        let letter = match self {
             Self::Receipt(letter) => {
                 return documents.receipt(&letter.facts).map(Shown::mail).map(Some);
             }
-            Self::Written(letter) if letter.channel == Channel::Sms => {
-                let message = documents.text_message(&letter.facts)?;
-                return Ok(Some(Shown {
-                    language: message.language,
-                    subject: None,
-                    text: message.text,
-                    html: None,
-                    segments: Some(message.segments),
-                }));
-            }
-            Self::Written(letter) => &letter.facts,
+            Self::Written(letter) => letter,
             Self::Reset(_) | Self::Notice(_) | Self::Meeting(_) => return Ok(None),
         };
-        documents.letter(facts).map(Shown::mail).map(Some)
+        let facts = &letter.facts;
+        let shown = match letter.channel {
+            Channel::Sms => {
+                let TextMessage { language, text, segments } = documents.text_message(facts)?;
+                Shown { language, subject: None, text, html: None, segments: Some(segments) }
+            }
+            Channel::Letter => {
+                let (language, (subject, text)) =
+                    (facts.language.clone(), documents.paper_text(facts)?);
+                Shown { language, subject: Some(subject), text, html: None, segments: None }
+            }
+            _ => Shown::mail(documents.letter(facts)?),
+        };
+        Ok(Some(shown))
     }
 }
 

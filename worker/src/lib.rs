@@ -17,6 +17,7 @@ mod http;
 pub mod letter;
 pub mod mail;
 pub mod observe;
+pub mod printing;
 pub mod relay;
 pub mod runtime;
 pub mod sealer;

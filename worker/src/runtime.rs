@@ -26,6 +26,7 @@ use crate::document::{DocumentError, Documents};
 use crate::engine::Engine;
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
+use crate::printing::batch;
 use crate::relay::{Pace, Relay, chain};
 use crate::sealer;
 use crate::sender::Sender;
@@ -68,6 +69,7 @@ struct Jobs {
     clock: Clock,
     files: Arc<dyn ObjectStore>,
     signal: Signal,
+    documents: Documents,
     lease: Duration,
 }
 
@@ -93,6 +95,7 @@ impl Runtime {
         let (messages, message_feed) = stack.feed("messages")?;
         let (jobs, job_feed) = stack.feed("jobs")?;
         let lease = stack.lease();
+        let documents = Documents::embedded()?;
         let requeue = TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
         let pace = Pace { interval: Duration::from_secs(1), requeue };
         Ok(Self {
@@ -114,8 +117,8 @@ impl Runtime {
             sender: Sender {
                 db: db.clone(),
                 clock: clock.clone(),
-                documents: Documents::embedded()?,
-                ways: ways.map_or_else(|| Ways::of(stack), Ok)?,
+                documents: documents.clone(),
+                ways: ways.map_or_else(|| Ways::of(stack, Arc::clone(&files)), Ok)?,
                 sent: stack.sent()?,
                 dkim: stack.dkim()?,
                 domain: stack.domain().into(),
@@ -124,7 +127,7 @@ impl Runtime {
                 retry: Duration::from_secs(stack.mail_retry_s),
             },
             courier: Courier::new(db.clone(), clock.clone(), &stack.webhook_allow, lease),
-            jobs: Jobs { db, clock, files, signal, lease },
+            jobs: Jobs { db, clock, files, signal, documents, lease },
             message_feed,
             job_feed,
             senders: usize::from(stack.senders),
@@ -202,6 +205,10 @@ impl Jobs {
                 }
                 job::Kind::Export => {
                     export::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
+                }
+                job::Kind::PrintLetters => {
+                    let (db, clock, files) = (&self.db, &self.clock, &*self.files);
+                    batch::run(db, clock, files, &self.documents, &job, self.lease).await
                 }
                 job::Kind::Forecast => forecast::run(&self.db, &self.clock, &job, self.lease).await,
                 // It was done when it was written down.

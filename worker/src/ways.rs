@@ -1,10 +1,14 @@
 //! The ways in which messages leave.
 
+use std::sync::Arc;
+
 use entity::automation::message::{self, Ready};
 use entity::customers::customer::Channel;
+use object_store::ObjectStore;
 
 use crate::config::{ConfigError, Stack};
 use crate::mail::transport::{Outcome, Transport};
+use crate::printing::tray::Tray;
 use crate::sms::{Gateway, Text};
 
 /// What takes messages, on each of the channels.
@@ -14,15 +18,17 @@ pub struct Ways {
     pub mail: Transport,
     /// What takes text messages.
     pub sms: Gateway,
+    /// What takes letters by post.
+    pub post: Tray,
 }
 
 impl Ways {
-    /// Those that `stack` describes.
+    /// Those that `stack` describes, with letters going to `files`.
     ///
     /// # Errors
     /// When an address is malformed.
-    pub fn of(stack: &Stack) -> Result<Self, ConfigError> {
-        Ok(Self { mail: stack.transport()?, sms: stack.gateway()? })
+    pub fn of(stack: &Stack, files: Arc<dyn ObjectStore>) -> Result<Self, ConfigError> {
+        Ok(Self { mail: stack.transport()?, sms: stack.gateway()?, post: Tray::new(files) })
     }
 
     /// Hands a message over by the channel that it goes by; a mail as one from `from`.
@@ -40,6 +46,7 @@ impl Ways {
                 }
                 Err(_) => refused("it is no text"),
             },
+            Channel::Letter => self.post.send(message, row.body.clone()).await,
             _ => refused("nothing is sent on this channel"),
         }
     }

@@ -22,7 +22,7 @@ choice! {
         ReadFinance,
         /// Issue and void invoices.
         WriteInvoices,
-        /// Record, allocate and reverse payments, and resend receipts.
+        /// Record, allocate and reverse payments, resend receipts, and print letters.
         WritePayments,
         /// See products.
         ReadProducts,

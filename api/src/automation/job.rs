@@ -30,6 +30,8 @@ choice! {
         Export,
         /// Foresees what would come of a workflow, and keeps it with the workflow.
         Forecast,
+        /// Puts letters by post into one file for printing.
+        PrintLetters,
     }
 }
 

@@ -30,8 +30,8 @@ pub struct DownloadQuery;
 #[Object]
 impl DownloadQuery {
     /// A link to a file, good for five minutes: a version of a document that you may see, or what a job of
-    /// yours has left. An export leaves its file for seven days, and an import a table of the rows that it
-    /// did not take. Null when there is no such file for you.
+    /// yours has left. An export leaves its file for seven days, as `printLetters` does, and an import a table
+    /// of the rows that it did not take. Null when there is no such file for you.
     #[graphql(complexity = "5")]
     async fn download_link(
         &self,

@@ -8,7 +8,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DbBackend, DeriveActiveEnum, EnumIter, QuerySelect};
 
-use super::AutomationError;
+use super::{AutomationError, printing};
 use crate::access::{Actor, Permission, Viewer, user};
 use crate::catalog::{Cataloged, catalog};
 use crate::error::Error;
@@ -46,6 +46,8 @@ pub enum Kind {
     Export,
     /// Foresees what would come of a workflow.
     Forecast,
+    /// Prints letters by post.
+    PrintLetters,
 }
 
 /// How far a job has come.
@@ -326,6 +328,7 @@ pub async fn cancel(
         _ => {}
     }
     target::clear(txn, id).await?;
+    printing::release(txn, id).await?;
     let called_off = ActiveModel {
         state: Set(State::Cancelled),
         finished_at: Set(Some(now)),

@@ -13,7 +13,7 @@ use crate::access::{Permission, user};
 use crate::catalog::catalog;
 use crate::customers::customer::{self, Channel};
 use crate::id::{
-    CustomerId, EventId, MessageId, ReceiptId, UserId, WorkflowRunId, WorkflowVersionId,
+    CustomerId, EventId, JobId, MessageId, ReceiptId, UserId, WorkflowRunId, WorkflowVersionId,
 };
 
 mod fade;
@@ -242,6 +242,10 @@ pub struct Model {
     pub transmitted_at: Option<DateTimeUtc>,
     /// When its outcome was clear.
     pub settled_at: Option<DateTimeUtc>,
+    /// The job that prints it, for a letter by post.
+    pub print_job_id: Option<JobId>,
+    /// When it went into that.
+    pub printed_at: Option<DateTimeUtc>,
     /// When the row came to be.
     pub created_at: DateTimeUtc,
     /// By whom.
@@ -272,11 +276,12 @@ catalog! {
     reason: choice::<Reason>("MessageReason", Column::Reason).filtered().grouped(),
     /// What the receiving server said, or what was wrong; null when nothing was.
     detail: text(Column::Detail),
-    /// The address it went to; null before it was written.
+    /// The address or number it went to, that of a letter by post on one line; null before it was written.
     recipient: text(Column::Recipient).filtered().ordered(),
-    /// Its subject line; null before it was written.
+    /// Its subject line; null before it was written, and for a text message.
     subject: text(Column::Subject),
-    /// The part of its Message-ID before the `@`, as it stands in the logs of mail servers.
+    /// The part of its Message-ID before the `@`, as it stands in the logs of mail servers; of a text message, the id that the
+    /// gateway got.
     message_id: text(Column::MessageId).filtered(),
     /// The SHA-256 of the exact bytes that were sent; null before it was written.
     body_sha256: text(Column::BodySha256),
@@ -296,6 +301,8 @@ catalog! {
     transmitted_at: instant(Column::TransmittedAt),
     /// When its outcome was clear; null while it is under way.
     settled_at: instant(Column::SettledAt).filtered().ordered().grouped(),
+    /// When a letter by post went into a batch for printing, in which it is alone; null before that, and for what is none.
+    printed_at: instant(Column::PrintedAt).filtered().ordered(),
     /// When it was planned.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }

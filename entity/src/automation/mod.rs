@@ -7,6 +7,7 @@ pub mod idempotency;
 pub mod job;
 pub mod lease;
 pub mod message;
+pub mod printing;
 pub mod sending;
 pub mod webhook;
 pub mod workflow;
@@ -56,6 +57,9 @@ pub enum AutomationError {
     /// Somebody has to look first.
     #[error("sending is on hold; `releaseSending` lets it go on")]
     SendingHeld,
+    /// No letter waits.
+    #[error("no letter waits to be printed")]
+    NothingToPrint,
     /// There is nothing to let go on.
     #[error("sending is not on hold")]
     SendingNotHeld,

@@ -211,8 +211,8 @@ pub fn file_of(job: JobId) -> FileId {
 /// A file that was written.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// What it is.
-    pub format: Format,
+    /// What it is, as a media type.
+    pub media_type: &'static str,
     /// What it is called.
     pub name: String,
     /// In bytes.
@@ -242,12 +242,12 @@ pub async fn finish(
     let job = job::Entity::find_by_id(id).one(txn).await?;
     let actor = job.and_then(|job| job.created_by);
     let actor = actor.map_or(crate::access::Actor::System, crate::access::Actor::User);
-    let Written { name, size, sha256, format, .. } = written;
+    let Written { name, size, sha256, media_type, .. } = written;
     let stored = file::Stored {
         id: file_of(id),
         size: *size,
         sha256: sha256.clone(),
-        media_type: format.media_type().to_owned(),
+        media_type: (*media_type).to_owned(),
     };
     file::create(txn, stored, name, None, actor, now).await?;
     job::leave(txn, leased, file_of(id), now + TimeDelta::days(DAYS)).await?;
@@ -304,7 +304,7 @@ pub async fn expired(
 pub(crate) async fn expire(txn: &impl ConnectionTrait, now: DateTimeUtc) -> Result<(), Error> {
     job::Entity::update_many()
         .col_expr(job::Column::ResultExpiresAt, Expr::val(now))
-        .filter(job::Column::Kind.eq(job::Kind::Export))
+        .filter(job::Column::Kind.is_in([job::Kind::Export, job::Kind::PrintLetters]))
         .filter(job::Column::ResultExpiresAt.gt(now))
         .exec(txn)
         .await?;

@@ -1,4 +1,4 @@
-//! What jobs leave to be fetched: the file of an export, and the rows that an import did not take.
+//! What jobs leave to be fetched: the file of an export, the batch of letters, and the rows that an import did not take.
 //!
 //! Invariant: it is for who asked for the job, with the rights that they have when they fetch it.
 
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{export, file};
 use crate::access::Viewer;
 use crate::automation::job::{self, Kind};
+use crate::automation::printing;
 use crate::catalog::Cataloged;
 use crate::finance::import::BadRow;
 use crate::id::JobId;
@@ -44,6 +45,7 @@ pub async fn by(
         .await?;
     let Some(job) = job else { return Ok(None) };
     match job.kind {
+        Kind::PrintLetters => Ok(printing::result(db, &job, viewer, now).await?.map(Left::File)),
         Kind::Export => Ok(export::result(db, &job, viewer, now).await?.map(Left::File)),
         Kind::ImportCustomers | Kind::ImportReceivables => Ok(refused(&job)),
         _ => Ok(None),

@@ -25,6 +25,9 @@ pub struct Reach {
     home: Option<&'static str>,
 }
 
+/// How long the address of a letter is on one line, at most; longer ones fit no window.
+const LONGEST: usize = 500;
+
 /// Who is written to, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addressee<'a> {
@@ -54,6 +57,10 @@ impl Reach {
         let address = match channel {
             Channel::Sms => known
                 .and_then(|typed| phone::e164(&typed, self.country()).ok_or(Reason::BadAddress)),
+            Channel::Letter => known.and_then(|line| match line.chars().count() <= LONGEST {
+                true => Ok(line),
+                false => Err(Reason::BadAddress),
+            }),
             _ => known,
         };
         Addressee { name, address }

@@ -34,6 +34,7 @@ use worker::collaboration::upkeep::Upkeep;
 use worker::config::Stack;
 use worker::feed::Signal;
 use worker::mail::transport::{Mailbox, Transport};
+use worker::printing::tray::Tray;
 use worker::runtime::Runtime;
 use worker::sms::{Gateway, Text};
 use worker::ways::Ways;
@@ -168,8 +169,11 @@ impl App {
             words: worker::document::Documents::embedded()?,
         };
         let texts = Mailbox::new();
-        let ways =
-            Ways { mail: Transport::Memory(mailbox.clone()), sms: Gateway::Memory(texts.clone()) };
+        let ways = Ways {
+            mail: Transport::Memory(mailbox.clone()),
+            sms: Gateway::Memory(texts.clone()),
+            post: Tray::new(stack.files()?),
+        };
         let signal = shared.signal.clone();
         let files = stack.files()?;
         let keep = Arc::clone(&files);
@@ -345,6 +349,7 @@ impl App {
         let ways = Ways {
             mail: Transport::Memory(self.mailbox.clone()),
             sms: Gateway::Memory(self.texts.clone()),
+            post: Tray::new(Arc::clone(&self.files)),
         };
         let (db, clock, signal) = (self.db.clone(), self.clock.clone(), self.signal.clone());
         let files = Arc::clone(&self.files);

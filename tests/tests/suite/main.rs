@@ -28,6 +28,7 @@ mod hostile;
 mod imports;
 mod invitations;
 mod invoices;
+mod letters;
 mod limits;
 mod lists;
 mod live;

@@ -90,12 +90,16 @@ pub async fn by(
             text: content.text.clone(),
             plain: send.plain,
             addressee: name.to_owned(),
+            written_on: message.created_at.with_timezone(&customer.zone()).date_naive(),
             time_zone: customer.time_zone.clone(),
             number: customer.number.clone(),
             organisation: ours.clone(),
             customer: Party {
                 name: customer.display_name.clone(),
-                address_lines: Vec::new(),
+                address_lines: match message.channel {
+                    Channel::Letter => reach.letter_lines(),
+                    _ => Vec::new(),
+                },
                 tax_number: customer.tax_number.clone(),
                 email: customer.email.clone(),
                 phone: customer.phone.clone(),

@@ -1,6 +1,6 @@
 //! Keeping files tidy, once a day: uploads that nobody used are forgotten, documents that were deleted long
-//! ago are removed for good, and so are files that were imported long ago, what jobs know of them, and what the
-//! file store has and no row names.
+//! ago are removed for good, and so are files that were imported long ago, what jobs know of them, what the
+//! file store has and no row names, and letters of customers who are gone.
 //!
 //! Invariant: rows go first and bytes after them, so that no row is ever without its bytes; whatever is
 //! broken off is done again from the start, and by one worker at a time.
@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::access::Actor;
 use entity::access::audit::Origin;
 use entity::automation::lease::Fence;
-use entity::automation::{chore, job};
+use entity::automation::{chore, job, printing};
 use entity::clock::Clock;
 use entity::collaboration::{document, file, upload};
 use entity::db::Db;
@@ -73,6 +73,8 @@ pub struct Tidied {
     pub jobs: u64,
     /// Objects without a row.
     pub objects: u64,
+    /// Letters of customers who are removed for good.
+    pub letters: u64,
 }
 
 /// Keeps files tidy.
@@ -153,6 +155,7 @@ impl Upkeep {
         tidied.jobs = self.db.write(|txn| job::forget_details(txn, before).boxed()).await?;
         let old = now - ORPHANED;
         tidied.objects += self.sweep(fence, old).await?;
+        tidied.letters += self.sweep_letters(fence).await?;
         tidied.objects += self.sweep_parts(old).await?;
         let due = now + EVERY;
         self.db.write(|txn| chore::settle(txn, NAME, fence, due).boxed()).await?;
@@ -178,6 +181,36 @@ impl Upkeep {
             let used = file::used(self.db.reader(), keys).await.map_err(entity::Error::from)?;
             let used: HashSet<String> = used.into_iter().collect();
             for orphan in aged.into_iter().filter(|path| !used.contains(path.as_ref())) {
+                match self.files.delete(&orphan).await {
+                    Ok(()) => removed += 1,
+                    Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if !self.renew(fence).await? {
+                break;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes letters of which there is no message any more. One that was stored has a message, which only goes with its
+    /// customer.
+    async fn sweep_letters(&self, fence: Fence) -> Result<u64, UpkeepError> {
+        let mut removed = 0;
+        let size = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let mut pages = self.files.list(Some(&Path::from(printing::FOLDER))).try_chunks(size);
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| error.1)?.into_iter();
+            let named = page.filter_map(|object| {
+                Some((printing::of_key(object.location.as_ref())?, object.location))
+            });
+            let named = named.collect::<Vec<_>>();
+            let ids = named.iter().map(|(id, _)| *id);
+            let known =
+                printing::known(self.db.reader(), ids).await.map_err(entity::Error::from)?;
+            let known = known.into_iter().collect::<HashSet<_>>();
+            for (_, orphan) in named.into_iter().filter(|(id, _)| !known.contains(id)) {
                 match self.files.delete(&orphan).await {
                     Ok(()) => removed += 1,
                     Err(object_store::Error::NotFound { .. }) => {}

@@ -124,6 +124,8 @@ pub struct LetterFacts {
     pub plain: bool,
     /// What who is written to is called.
     pub addressee: String,
+    /// The day it is written on, where the customer is.
+    pub written_on: NaiveDate,
     /// The IANA zone that the customer lives in.
     pub time_zone: String,
     /// The number that the customer is known by.

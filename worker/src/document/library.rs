@@ -20,10 +20,10 @@ use super::{DocumentError, FALLBACK};
 static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Where the files are that all languages share.
-const LAYOUT: &str = "layout";
+pub(super) const LAYOUT: &str = "layout";
 
 /// What each language needs, of its own or in the layouts.
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "words.j2",
     "receipt.mjml",
     "receipt.txt",
@@ -32,6 +32,7 @@ const FILES: [&str; 8] = [
     "account.txt",
     "letter.mjml",
     "letter.txt",
+    "letter.typ",
 ];
 
 /// Steps of one render: many times what a mail with its fifty invoices takes.

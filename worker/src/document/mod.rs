@@ -11,6 +11,7 @@
 pub mod facts;
 mod library;
 mod locale;
+mod paper;
 mod pdf;
 pub mod sample;
 pub(crate) mod view;
@@ -28,6 +29,7 @@ pub use facts::{
 };
 use library::Library;
 use locale::Locale;
+pub use paper::Paper;
 use pdf::Typesetter;
 use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View};
 pub use written::TextMessage;

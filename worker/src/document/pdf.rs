@@ -5,8 +5,9 @@
 
 use std::fmt::Write;
 
+use hayro_syntax::Pdf;
 use serde::Serialize;
-use typst::foundations::Dict;
+use typst::foundations::{Array, Bytes, Dict, Value};
 use typst_as_lib::typst_kit_options::TypstKitFontOptions;
 use typst_as_lib::{TypstAsLibError, TypstEngine};
 use typst_layout::PagedDocument;
@@ -40,6 +41,38 @@ impl Typesetter {
         let inputs: Dict = serde_json::to_value(values)
             .and_then(serde_json::from_value)
             .map_err(|error| error.to_string())?;
+        self.typeset(path, inputs)
+    }
+
+    /// The PDF of the template at `path`, which finds PDFs with the numbers of their pages as `letters`, and `duplex`; and
+    /// these numbers.
+    ///
+    /// # Errors
+    /// What typst says, or that one of them is no PDF.
+    pub fn batch(
+        &self,
+        path: &str,
+        letters: Vec<Vec<u8>>,
+        duplex: bool,
+    ) -> Result<(Vec<u8>, Vec<usize>), String> {
+        let mut pages = Vec::with_capacity(letters.len());
+        let mut listed = Array::new();
+        for letter in letters {
+            let read = Pdf::new(letter.clone()).map_err(|_| "a letter is no PDF".to_owned())?;
+            let count = read.pages().len();
+            pages.push(count);
+            let mut one = Dict::new();
+            one.insert("pdf".into(), Value::Bytes(Bytes::new(letter)));
+            one.insert("pages".into(), Value::Int(i64::try_from(count).unwrap_or_default()));
+            listed.push(Value::Dict(one));
+        }
+        let mut inputs = Dict::new();
+        inputs.insert("letters".into(), Value::Array(listed));
+        inputs.insert("duplex".into(), Value::Bool(duplex));
+        Ok((self.typeset(path, inputs)?, pages))
+    }
+
+    fn typeset(&self, path: &str, inputs: Dict) -> Result<Vec<u8>, String> {
         let document: PagedDocument =
             self.0.compile_with_input(path, inputs).output.map_err(|error| explain(&error))?;
         typst_pdf::pdf(&document, &PdfOptions::default())

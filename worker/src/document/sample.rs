@@ -121,12 +121,64 @@ pub fn letter(language: &str) -> LetterFacts {
                {{ customer.number | default('without a number') }}\n\n{{ organisation.name }}, {{ organisation.address }}"
             .to_owned(),
         addressee: "Lê Minh Châu <châu>".to_owned(),
+        written_on: day(22),
         time_zone: "Asia/Ho_Chi_Minh".to_owned(),
         number: None,
         organisation,
         customer,
         record: record.map(|(name, said)| (name.to_owned(), said)).into(),
     }
+}
+
+/// A letter by post of one page, as a reminder reads.
+#[must_use]
+pub fn paper(language: &str) -> LetterFacts {
+    let facts = letter(language);
+    let text = match language {
+        "vi" => {
+            "Kính gửi {{ addressee }},\n\nTheo ghi nhận của chúng tôi, hóa đơn số {{ record.number }} với số tiền {{ record.total }} \
+             đã quá hạn thanh toán từ ngày {{ record.dueOn }}. Kính đề nghị Quý khách thanh toán trong vòng bảy ngày. Nếu Quý \
+             khách đã thanh toán, xin vui lòng bỏ qua thư này.\n\nMọi thắc mắc xin liên hệ {{ organisation.phone }}.\n\n\
+             Trân trọng,\n\n{{ organisation.name }}"
+        }
+        _ => {
+            "Dear {{ addressee }},\n\nAccording to our records invoice {{ record.number }} over {{ record.total }} has been due \
+             since {{ record.dueOn }}. Please pay it within seven days. If you have paid it already, please disregard this \
+             letter.\n\nIf you have any questions, please call {{ organisation.phone }}.\n\nKind regards\n\n{{ organisation.name }}"
+        }
+    };
+    let record = [
+        ("number", Said::Text("HD-2026-00131".to_owned())),
+        ("total", Said::Money(Money::new(12_345_678, Currency::VND))),
+        ("dueOn", Said::Day(day(12))),
+    ];
+    LetterFacts {
+        subject: Some("{{ record.number }} · {{ record.dueOn }}".to_owned()),
+        text: text.to_owned(),
+        addressee: facts.customer.name.clone(),
+        record: record.map(|(name, said)| (name.to_owned(), said)).into(),
+        ..facts
+    }
+}
+
+/// The same with an address that has more lines than a window, and so much to say that it takes two pages.
+#[must_use]
+pub fn long_paper(language: &str) -> LetterFacts {
+    let mut facts = paper(language);
+    let more = "\n\nCăn hộ 12.05, chung cư Thuận Việt: ".to_owned()
+        + &"nghiêng ngả, khuỷu tay, ưỡn ngực. ".repeat(9);
+    facts.text.push_str(&more.repeat(7));
+    facts.addressee = "CÔNG TY TRÁCH NHIỆM HỮU HẠN MỘT THÀNH VIÊN THƯƠNG MẠI DỊCH VỤ".into();
+    facts.customer.address_lines = lines(&[
+        "Phòng Kế toán",
+        "Căn hộ 12.05, Chung cư Thuận Việt",
+        "319 Lý Thường Kiệt",
+        "Phường 15",
+        "Quận 11",
+        "70000 Thành phố Hồ Chí Minh",
+        "VN",
+    ]);
+    facts
 }
 
 /// What followers are told.

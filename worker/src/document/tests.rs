@@ -342,6 +342,55 @@ fn a_template_that_names_something_unknown_or_never_ends_fails() {
     assert!(library.render("endless", &()).is_err());
 }
 
+/// How many pages a PDF has.
+fn pages(pdf: &[u8]) -> usize {
+    hayro_syntax::Pdf::new(pdf.to_vec()).unwrap().pages().len()
+}
+
+#[test]
+fn a_letter_by_post_has_as_many_pages_as_it_takes_and_a_batch_has_all_of_them() {
+    for language in ["vi", "en", "en-GB", "de"] {
+        let short = DOCUMENTS.paper(&sample::paper(language)).unwrap();
+        assert_eq!(short, DOCUMENTS.paper(&sample::paper(language)).unwrap());
+        assert_eq!((short.subject.as_str(), pages(&short.pdf)), (expected(language), 1));
+        let long = DOCUMENTS.paper(&sample::long_paper(language)).unwrap();
+        assert_eq!(pages(&long.pdf), 2);
+        let letters = || vec![short.pdf.clone(), long.pdf.clone(), short.pdf.clone()];
+        let (batch, counts) = DOCUMENTS.batch(letters(), false).unwrap();
+        assert_eq!((pages(&batch), counts), (4, vec![1, 2, 1]));
+        let (batch, counts) = DOCUMENTS.batch(letters(), true).unwrap();
+        assert_eq!((pages(&batch), counts), (5, vec![1, 2, 1]), "each begins on a front");
+    }
+    assert!(DOCUMENTS.batch(vec![b"no PDF".to_vec()], false).is_err());
+}
+
+fn expected(language: &str) -> &'static str {
+    match language {
+        "vi" => "HD-2026-00131 · 12/11/2026",
+        _ => "HD-2026-00131 · 12 November 2026",
+    }
+}
+
+#[test]
+fn a_text_message_is_plain_if_it_is_to_be_and_never_too_long() {
+    let facts = LetterFacts { subject: None, ..sample::paper("vi") };
+    let message = DOCUMENTS.text_message(&facts).unwrap();
+    assert!(
+        message.text.contains("12.345.678 ₫") && !message.text.contains('\u{a0}'),
+        "{message:?}"
+    );
+    assert_eq!(message.segments, message.text.chars().count().div_ceil(67));
+    let plain = LetterFacts { plain: true, ..facts.clone() };
+    let plain = DOCUMENTS.text_message(&plain).unwrap();
+    assert!(plain.text.is_ascii() && plain.segments < message.segments, "{plain:?}");
+    let long = LetterFacts { text: "ặ".repeat(671), ..facts };
+    let refused = DOCUMENTS.text_message(&long).unwrap_err().to_string();
+    assert!(
+        refused.ends_with("it takes 11 segments as a text message; shorten it to 10"),
+        "{refused}"
+    );
+}
+
 proptest! {
     #[test]
     fn any_amount_has_words_and_they_are_well_formed(minor in any::<i64>(), currency in "VND|EUR|KWD|JPY") {

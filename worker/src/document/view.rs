@@ -3,6 +3,8 @@
 //! Invariant: every string is NFC, on one line, and free of control characters and of the characters that
 //! reverse the direction of text, so that no name can break a line, a header or the reading order.
 
+mod paper;
+
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDateTime};
@@ -15,6 +17,7 @@ use super::facts::{
     Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, ReceiptFacts, ResetFacts, Said,
 };
 use super::locale::Locale;
+pub(super) use paper::PaperView;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
 const LINES_IN_MAIL: usize = 50;

@@ -58,7 +58,7 @@ impl Documents {
     }
 
     /// What was written, with its values in their places.
-    fn laid_out(&self, facts: &LetterFacts) -> Result<LetterView, DocumentError> {
+    pub(super) fn laid_out(&self, facts: &LetterFacts) -> Result<LetterView, DocumentError> {
         let (_, locale) = self.0.library.language(&facts.language);
         let values = WordingView::new(facts, locale);
         let written = |wording: &str| {

@@ -88,13 +88,18 @@ impl Sender {
         let to = match letter.address() {
             Ok(to) => to.to_owned(),
             Err(reason @ Reason::BadAddress) => {
-                return refused(reason, "the number has no form that networks take");
+                let detail = match message.channel {
+                    Channel::Letter => "the address is too long for a letter",
+                    _ => "the number has no form that networks take",
+                };
+                return refused(reason, detail);
             }
             Err(reason) => return Err((reason, None)),
         };
         let content = match message.channel {
             Channel::Email => self.mail(message, letter, &to)?,
             Channel::Sms => self.text_message(letter)?,
+            Channel::Letter => self.paper(letter)?,
             _ => return refused(Reason::NoProvider, "nothing is sent on this channel"),
         };
         Ok((to, content))
@@ -139,6 +144,16 @@ impl Sender {
         };
         match self.documents.text_message(&letter.facts) {
             Ok(message) => Ok(Content { subject: None, body: message.text.into_bytes() }),
+            Err(error) => refused(Reason::RenderError, chain(&error)),
+        }
+    }
+
+    fn paper(&self, letter: &Letter) -> Result<Content, Refusal> {
+        let Letter::Written(letter) = letter else {
+            return refused(Reason::RenderError, "this is not written as a letter by post");
+        };
+        match self.documents.paper(&letter.facts) {
+            Ok(paper) => Ok(Content { subject: Some(paper.subject), body: paper.pdf }),
             Err(error) => refused(Reason::RenderError, chain(&error)),
         }
     }

@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 
 use super::work::{by_id, held};
 use super::{Column, Entity, Reason, State};
-use crate::automation::lease::Leased;
+use crate::automation::lease::{Leased, next_fence};
+use crate::customers::customer::Channel;
 use crate::error::Error;
 use crate::id::MessageId;
 
@@ -56,7 +57,8 @@ pub async fn settle(
     Ok(())
 }
 
-/// Gives up what a dead worker left on the wire, and what is past its time. Gives how many of each.
+/// Gives up what a dead worker left on the wire, and what is past its time. Gives how many of each. A letter by post is sent
+/// again: it leaves by being stored under its own name, so that twice is once.
 ///
 /// # Errors
 /// The database.
@@ -64,6 +66,19 @@ pub async fn expire_leases(
     txn: &impl ConnectionTrait,
     now: DateTimeUtc,
 ) -> Result<(u64, u64), Error> {
+    Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Deferred.to_value()))
+        .col_expr(Column::Reason, Expr::val(Reason::ProviderTemp.to_value()))
+        .col_expr(Column::Detail, Expr::val("the worker ended before it had stored the letter"))
+        .col_expr(Column::DueAt, Expr::val(now))
+        .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
+        .col_expr(Column::EnqueuedAt, Expr::val(None::<DateTimeUtc>))
+        .col_expr(Column::Fence, next_fence())
+        .filter(Column::Channel.eq(Channel::Letter))
+        .filter(Column::State.eq(State::Transmitting))
+        .filter(Column::LeaseUntil.lt(now))
+        .exec(txn)
+        .await?;
     let unknown = Entity::update_many()
         .col_expr(Column::State, Expr::val(State::Unknown.to_value()))
         .col_expr(Column::Reason, Expr::val(Reason::UnknownOutcome.to_value()))

@@ -109,6 +109,8 @@ fn planned(
         fence: Set(0),
         transmitted_at: Set(None),
         settled_at: Set(None),
+        print_job_id: Set(None),
+        printed_at: Set(None),
         created_at: Set(now),
         created_by: Set(actor.user()),
     }

@@ -278,9 +278,8 @@ fn needed(name: &str) -> Needs {
         | "exportInvoices" | "exportPayments" | "exportReceipts" | "exportMessages"
         | "openReceivables" => Needs::All(ReadFinance),
         "issueInvoice" | "voidInvoice" | "issueCreditNote" => Needs::All(WriteInvoices),
-        "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt" => {
-            Needs::All(WritePayments)
-        }
+        "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt"
+        | "printLetters" => Needs::All(WritePayments),
         "product" | "products" | "productGroups" | "exportProducts" => Needs::All(ReadProducts),
         "createProduct" | "updateProduct" | "deleteProduct" | "restoreProduct" => {
             Needs::All(WriteProducts)

@@ -111,7 +111,8 @@ async fn write(
     let (size, sha256) = store(files, job, spooled).await.map_err(|error| broken(&*error))?;
     let now = clock.now();
     let name = name(&request, now);
-    let written = Written { format: request.format, name, size, sha256, rows };
+    let media_type = request.format.media_type();
+    let written = Written { media_type, name, size, sha256, rows };
     let leased = Leased { id: job.id, fence: job.fence };
     let actor = job.created_by.map_or(Actor::System, Actor::User);
     let origin = Origin::new(actor, now).in_job(job.id);

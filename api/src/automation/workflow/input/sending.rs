@@ -24,7 +24,8 @@ choice! {
 /// What a customer is sent.
 #[derive(Clone, Debug, InputObject)]
 pub struct SendInput {
-    /// The way it goes: `EMAIL`, or `SMS` for a text message to the telephone number.
+    /// The way it goes: `EMAIL`, `SMS` for a text message to the telephone number, or `LETTER` for a letter by post to the
+    /// address that bills go to, which `printLetters` prints.
     #[graphql(default_with = "Channel::Email")]
     pub channel: Channel,
     /// What it is about: `SERVICE`, `COLLECTION` or `MARKETING`, which says how the gate treats it.
