@@ -102,6 +102,9 @@ on_both_stacks! {
         customer(app, "=Lan", json!([
             { "lines": "9 Kho", "city": "Huế", "kind": "SHIPPING" },
             { "lines": "48 Đồng Khởi\nPhường 1", "city": "Sài Gòn", "postcode": "70000", "country": "VN" }])).await;
+        // Hers is the older letter.
+        app.drain().await;
+        app.advance(TimeDelta::seconds(1));
         customer(app, "Minh", json!([{ "lines": "7 Kho", "city": "Vinh", "kind": "SHIPPING" }, { "lines": "Đâu đó" }])).await;
         customer(app, "Đâu", json!([{ "lines": "Đâu đó" }])).await;
         customer(app, "Không", json!([])).await;
