@@ -36,5 +36,6 @@ pub async fn down(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         let drop = Table::alter().table("message").drop_column(column).to_owned();
         manager.alter_table(drop).await?;
     }
+    // What is wider than before stays so, since letters may have filled it.
     Ok(())
 }

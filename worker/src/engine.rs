@@ -18,7 +18,6 @@ use entity::collaboration::{overdue, reminder};
 use entity::customers::custom::CustomFields;
 use entity::db::{Db, is_busy, which};
 use entity::id::{Id, WorkflowRunId};
-use entity::marketing::segment;
 use futures::FutureExt;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio_util::sync::CancellationToken;
@@ -66,21 +65,16 @@ impl Engine {
         }
     }
 
-    /// Begins the runs whose day has come, says what is overdue, reminds people, looks who belongs to segments, and advances a batch of those that are due; gives how many.
+    /// Begins the runs whose day has come, says what is overdue, reminds people, and advances a batch of those that are due; gives how many.
     ///
     /// # Errors
     /// The database.
     pub async fn tick(&self) -> Result<usize, entity::Error> {
         let now = self.clock.now();
         let mut moved = 0;
-        let due = [
-            calendar::is_due(now),
-            overdue::is_due(now),
-            reminder::is_due(now),
-            segment::is_due(now),
-            run::is_due(now),
-        ];
-        let [has_come, is_overdue, reminds, turns, runs] = which(self.db.reader(), due).await?;
+        let due =
+            [calendar::is_due(now), overdue::is_due(now), reminder::is_due(now), run::is_due(now)];
+        let [has_come, is_overdue, reminds, runs] = which(self.db.reader(), due).await?;
         if has_come {
             let begun = self.db.write(move |txn| {
                 async move {
@@ -98,16 +92,6 @@ impl Engine {
         if reminds {
             let told = self.db.write(move |txn| reminder::tell(txn, now).boxed()).await?;
             moved += usize::try_from(told).unwrap_or(usize::MAX);
-        }
-        if turns {
-            let turned = self.db.write(move |txn| {
-                async move {
-                    let ground = Ground::of(txn, now).await?;
-                    segment::look(txn, ground.scope(), now).await
-                }
-                .boxed()
-            });
-            moved += usize::try_from(turned.await?).unwrap_or(usize::MAX);
         }
         if runs {
             moved += match self.advance(None, now).await {

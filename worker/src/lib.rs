@@ -16,6 +16,7 @@ pub mod health;
 mod http;
 pub mod letter;
 pub mod mail;
+pub mod marketing;
 pub mod observe;
 pub mod printing;
 pub mod relay;

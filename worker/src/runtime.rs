@@ -26,6 +26,7 @@ use crate::document::{DocumentError, Documents};
 use crate::engine::Engine;
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
+use crate::marketing::segments::Segments;
 use crate::printing::batch;
 use crate::relay::{Pace, Relay, chain};
 use crate::sealer;
@@ -51,6 +52,7 @@ pub struct Runtime {
     pub relay: Relay,
     /// What advances workflows.
     pub engine: Engine,
+    segments: Segments,
     /// What sends.
     pub sender: Sender,
     /// What keeps files tidy.
@@ -114,6 +116,7 @@ impl Runtime {
                 pace,
             },
             engine: Engine { db: db.clone(), clock: clock.clone(), signal: signal.clone() },
+            segments: Segments { db: db.clone(), clock: clock.clone(), signal: signal.clone() },
             sender: Sender {
                 db: db.clone(),
                 clock: clock.clone(),
@@ -139,8 +142,8 @@ impl Runtime {
     /// # Errors
     /// When a part ended by itself.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), FeedError> {
-        let Self { relay, engine, sender, upkeep, jobs, message_feed, job_feed, courier, senders } =
-            self;
+        let Self { relay, engine, segments, sender, upkeep, jobs, .. } = self;
+        let Self { message_feed, job_feed, courier, senders, .. } = self;
         let house = jobs.clone();
         let documents = sender.documents.clone();
         let send_messages = move |due: Due| {
@@ -158,11 +161,12 @@ impl Runtime {
             ended
         };
         let clock = relay.clock.clone();
-        let (relayed, sent, worked, (), (), (), (), (), ()) = tokio::join!(
+        let (relayed, sent, worked, (), (), (), (), (), (), ()) = tokio::join!(
             guarded(relay.run(shutdown.clone()).map(Ok).boxed()),
             guarded(feed::run(message_feed, senders, send_messages, shutdown.clone()).boxed()),
             guarded(feed::run(job_feed, JOBS, work, shutdown.clone()).boxed()),
             engine.run(shutdown.clone()),
+            segments.run(shutdown.clone()),
             courier.run(shutdown.clone()),
             sealer::run(house.db.clone(), clock.clone(), shutdown.clone()),
             tidier::run(house.db.clone(), clock, shutdown.clone()),

@@ -138,6 +138,8 @@ kinds! {
         AppointmentDeleted = "appointment.deleted",
         /// The deletion of an appointment was taken back.
         AppointmentRestored = "appointment.restored",
+        /// The receiving server refused a message to a customer for good.
+        MessageRefused = "message.refused",
         /// A customer has come to belong to a segment.
         SegmentEntered = "segment.entered",
         /// A customer does not belong to a segment any more.

@@ -52,6 +52,8 @@ pub async fn known(
     ids: impl IntoIterator<Item = MessageId>,
 ) -> Result<Vec<MessageId>, DbErr> {
     let rows = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(ids));
+    // Of whom is forgotten nothing is kept, whether or not it was stored.
+    let rows = rows.filter(Column::Body.is_not_null());
     rows.into_tuple().all(db).await
 }
 
@@ -110,6 +112,28 @@ pub async fn batch(db: &impl ConnectionTrait, job: JobId) -> Result<Vec<Model>, 
         .filter(Column::Recipient.is_not_null())
         .order_by_asc(Column::Id);
     letters.all(db).await
+}
+
+/// Whether a job's batch still has as many letters, none of which is forgotten until the transaction ends.
+///
+/// # Errors
+/// The database.
+pub async fn is_whole(
+    txn: &impl ConnectionTrait,
+    job: JobId,
+    letters: usize,
+) -> Result<bool, DbErr> {
+    let held: Vec<MessageId> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::PrintJobId.eq(job))
+        .filter(Column::Recipient.is_not_null())
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(txn)
+        .await?;
+    Ok(held.len() == letters)
 }
 
 /// Ends a leased job that makes no batch, and lets its letters wait again.

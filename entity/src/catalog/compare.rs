@@ -42,7 +42,7 @@ pub(super) fn entries<'a>(
 }
 
 /// A list, or one value in its place, as GraphQL allows.
-pub(super) fn elements(given: &Json) -> &[Json] {
+pub(crate) fn elements(given: &Json) -> &[Json] {
     match given {
         Json::Array(elements) => elements,
         Json::Null => &[],

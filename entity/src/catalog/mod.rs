@@ -78,6 +78,7 @@ pub use cell::{
     global, read_id, read_json, read_key, read_money, write_amount, write_cell, write_key,
     write_text,
 };
+pub(crate) use compare::elements;
 pub use compare::{AMOUNT_OPERATORS, operators};
 pub use cursor::{Cursor, Key};
 pub(crate) use declare::{catalog, identified};

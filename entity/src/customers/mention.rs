@@ -41,6 +41,12 @@ pub(crate) async fn carry_over(
             .value(Alias::new("updated_by"), actor.user().map(|user| user.0))
             .value(Alias::new("version"), Expr::col(Alias::new("version")).add(1))
             .cond_where(names.clone());
+        if table == "segment" {
+            // Who belongs to it by another filter enters and leaves silently.
+            update
+                .value(Alias::new("filled_at"), None::<DateTimeUtc>)
+                .value(Alias::new("look_at"), now);
+        }
         txn.execute(&update).await?;
     }
     Ok(())

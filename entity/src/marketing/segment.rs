@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::access::{Actor, Permission, Viewer, user};
 use crate::automation::AutomationError;
 use crate::automation::workflow::start;
-use crate::catalog::{Cataloged, Datum, Scope, catalog, condition};
+use crate::catalog::{Cataloged, Datum, Scope, catalog, condition, elements};
 use crate::customers::custom::CustomFields;
 use crate::customers::{customer, parse_required};
 use crate::edit::{edited, lock, save, unchanged};
@@ -25,7 +25,7 @@ use crate::id::{Id, SegmentId, UserId};
 pub mod member;
 mod refresh;
 
-pub use refresh::{follow, is_due, look};
+pub use refresh::{follow, is_due, look, postpone};
 
 /// How many characters a filter has at most, as JSON.
 const LARGEST: usize = 20_000;
@@ -64,7 +64,7 @@ edited!();
 
 catalog! {
     /// A segment: customers who have something in common. They enter and leave it as they change, which starts workflows.
-    Segment (segment, segments) of Entity, read by Permission::ReadCustomers,
+    Segment (segment, segments) of Entity, read by Permission::ReadWorkflows,
         versioned by Column::Version, with history;
     /// What it is called; unique.
     name: text(Column::Name).filtered().ordered().unique(),
@@ -176,6 +176,18 @@ impl Model {
                 return Err(Error::invalid("filter", "the filter is too long to be kept"));
             }
             let custom = CustomFields::loaded(txn).await?;
+            let hidden = custom
+                .get()
+                .unwrap_or_default()
+                .iter()
+                .find(|field| !field.is_visible_to_all() && names(&filter, &field.key));
+            if let Some(field) = hidden {
+                let message = format!(
+                    "not everybody sees the custom field {}, and a segment would tell who has it",
+                    field.key
+                );
+                return Err(Error::invalid("filter", message));
+            }
             condition(
                 customer::Entity::record(),
                 &filter,
@@ -185,6 +197,18 @@ impl Model {
             (self.filter, self.filled_at, self.look_at) = (filter, None, now);
         }
         Ok(self)
+    }
+}
+
+/// Whether a filter compares the custom field with the key, wherever in it.
+fn names(filter: &Value, key: &str) -> bool {
+    match filter {
+        Value::Object(entries) => entries.iter().any(|(name, value)| {
+            let fields = if name == "customFields" { elements(value) } else { &[] };
+            fields.iter().any(|field| field["field"] == key) || names(value, key)
+        }),
+        Value::Array(filters) => filters.iter().any(|filter| names(filter, key)),
+        _ => false,
     }
 }
 

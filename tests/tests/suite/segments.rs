@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use entity::access::Role;
-use entity::id::UserId;
+use entity::id::{Id, UserId};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
@@ -177,6 +177,13 @@ on_both_stacks! {
         let unknown = json!({ "customFields": [{ "field": "nope", "eq": true }] });
         let unknown = refused(json!({ "name": "Nope", "filter": unknown })).await;
         assert!(unknown["message"].as_str().is_some_and(|why| why.contains("there is no custom field nope")), "{unknown}");
+        let secret = "mutation ($role: ID!) { createCustomField(input: {
+          key: \"health\", label: \"Health\", type: BOOLEAN, purpose: \"Care\", sensitivity: SENSITIVE, visibleTo: [$role] }) {
+            customField { id } userErrors { message } } }";
+        app.make_as(&token, "customField", secret, json!({ "role": Role::Accountant.id().global() })).await;
+        let within = json!({ "or": [{ "not": { "customFields": [{ "field": "health", "eq": true }] } }] });
+        let hidden = refused(json!({ "name": "Ill", "filter": within })).await;
+        assert!(hidden["message"].as_str().is_some_and(|why| why.contains("not everybody sees the custom field health")), "{hidden}");
         let input = json!({ "name": "Mine", "filter": {} });
         let token = app.token_for(seller).await;
         let forbidden = app.send_as(Some(&token), CREATE, json!({ "input": input })).await;

@@ -163,12 +163,13 @@ on_both_stacks! {
                 { "key": "say", "action": { "updateTask": {
                     "title": "Gọi lại", "description": "Hai dòng", "project": "Hè 2027", "estimateMin": 30, "dueIn": "PT1H" } } },
                 { "key": "done", "action": { "updateTask": { "becomes": "DONE" } } },
+                { "key": "again", "action": { "updateTask": { "becomes": "DONE", "priority": "HIGH" } } },
                 { "key": "cancel", "action": { "updateTask": { "becomes": "CANCELLED" } } },
             ],
         })).await;
         task(app, chief).await;
         let ended = runs(app, chief, &id).await;
-        assert_eq!(steps(&ended[0]), [("say", "DONE"), ("done", "DONE"), ("cancel", "FAILED")]);
+        assert_eq!(steps(&ended[0]), [("say", "DONE"), ("done", "DONE"), ("again", "DONE"), ("cancel", "FAILED")]);
         assert_eq!(ended[0]["detail"], "the task is not open any more");
         let query = "{ tasks(filter: { search: \"goi lai he\" }) { nodes { title description project estimateMin state doneAt } } }";
         let found = ask(app, chief, query, json!({})).await["tasks"]["nodes"].clone();

@@ -6,7 +6,9 @@ use entity::id::{Id, UserId};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
+use worker::mail::transport::Outcome;
 
+use crate::gate::writing;
 use crate::given::{CREATE_WORKFLOW, PUBLISH_WORKFLOW};
 use crate::workflows::{ask, change, customer, published, runs};
 
@@ -60,6 +62,31 @@ on_both_stacks! {
         app.drain().await;
         update(app, chief, &lan, json!({ "stage": "CUSTOMER" })).await;
         assert_eq!(whose(app, chief, &bought).await, ["Lan", "Lan"]);
+    }
+
+    /// A mail that comes back starts a workflow for its customer, once; and two workflows that write to an address which
+    /// refuses everything do not do so for ever.
+    async fn a_message_that_is_refused_starts_a_workflow(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        published(app, chief, &writing("SERVICE", "Welcome.")).await;
+        let write = writing("SERVICE", "Did it come?")["steps"].clone();
+        let refused = json!({
+            "record": "Customer", "reentry": "ALWAYS", "trigger": { "event": { "kinds": ["message.refused"] } }, "steps": write,
+        });
+        let both = [published(app, chief, &refused).await, published(app, chief, &refused).await];
+        let no = Outcome::Permanent { reply: "550 no such user".into() };
+        app.mailbox.answer(std::iter::once(no.clone()));
+        customer(app, chief, "Lan", json!({ "email": "lan@example.vn" })).await;
+        customer(app, chief, "Minh", json!({ "email": "minh@example.vn" })).await;
+        let begun = async || [runs(app, chief, &both[0]).await, runs(app, chief, &both[1]).await];
+        let once = begun().await;
+        assert_eq!(once.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1], "{once:#?}");
+        assert_eq!(app.number("SELECT count(*) AS n FROM event WHERE kind = 'message.refused'").await, 1);
+        app.mailbox.answer(std::iter::repeat_n(no, 1_000));
+        customer(app, chief, "Hoa", json!({ "email": "hoa@example.vn" })).await;
+        let ended = begun().await.concat();
+        assert!(ended.iter().any(|run| run["state"] == "CANCELLED"), "{}", ended.len());
+        assert!(ended.len() < 1_000, "{}", ended.len());
     }
 
     /// A day that somebody has defined counts like any other: it starts a workflow, and it is waited for.

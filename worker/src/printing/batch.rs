@@ -41,14 +41,18 @@ pub async fn run(
     if letters.is_empty() {
         return fail(db, clock, job, "nothing is left of its letters").await;
     }
-    let rows = i64::try_from(letters.len()).unwrap_or_default();
+    let count = letters.len();
+    let rows = i64::try_from(count).unwrap_or_default();
     let documents = documents.clone();
     let mut making =
         tokio::task::spawn_blocking(move || bundle(&documents, letters, request.duplex));
     let mut beat = tokio::time::interval(lease / 3);
     let made = loop {
         tokio::select! {
-            made = &mut making => break made.map_err(|_| entity::Error::Closed)?,
+            made = &mut making => match made {
+                Ok(made) => break made,
+                Err(_) => return fail(db, clock, job, "the letters cannot be put together").await,
+            },
             _ = beat.tick() => {
                 let leased = Leased { id: job.id, fence: job.fence };
                 let until = clock.now() + TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
@@ -82,10 +86,15 @@ pub async fn run(
     let origin = Origin::new(actor, now).in_job(job.id);
     let held = db.write_as(&origin, move |txn| {
         let written = written.clone();
-        async move { export::finish(txn, leased, &written, now).await }.boxed()
+        async move {
+            // Nobody is printed who was to be forgotten meanwhile.
+            let is_whole = printing::is_whole(txn, leased.id, count).await?;
+            Ok(is_whole && export::finish(txn, leased, &written, now).await?)
+        }
+        .boxed()
     });
     if !held.await? {
-        tracing::info!(job = %job.id.0, "the printing was called off or taken over");
+        tracing::info!(job = %job.id.0, "the printing was called off or taken over, or is due again");
     }
     Ok(())
 }

@@ -170,9 +170,15 @@ async fn outcome(response: Response<Incoming>, end: tokio::time::Instant, to: &s
     let reply = kept(&reply, to);
     match status {
         _ if status.is_success() => Outcome::Accepted { reply },
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            Outcome::Temporary { reply }
-        }
+        // It took nothing: it has too much to do, or we come without the right token, credit or address, which somebody sees to.
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::UNAUTHORIZED
+        | StatusCode::PAYMENT_REQUIRED
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND
+        | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        | StatusCode::REQUEST_TIMEOUT => Outcome::Temporary { reply },
         _ if status.is_server_error() => Outcome::Unknown { reply },
         // What leads elsewhere was not taken either.
         _ => Outcome::Permanent { reply },

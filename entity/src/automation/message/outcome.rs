@@ -1,13 +1,18 @@
 //! From the wire to the outcome.
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::{JoinType, QuerySelect};
 
 use super::work::{by_id, held};
 use super::{Column, Entity, Reason, State};
+use crate::access::Actor;
+use crate::automation::event::{self, Kind};
 use crate::automation::lease::{Leased, next_fence};
+use crate::automation::workflow::run;
 use crate::customers::customer::Channel;
 use crate::error::Error;
-use crate::id::MessageId;
+use crate::id::{CustomerId, MessageId, WorkflowId};
 
 /// What came of an attempt.
 #[derive(Clone, Debug)]
@@ -24,8 +29,8 @@ pub struct Outcome {
     pub due_at: DateTimeUtc,
 }
 
-/// Writes outcomes down, in one statement. Whoever sent a message may say what came of it even after
-/// it was given up as unknown: nobody else has sent it meanwhile.
+/// Writes outcomes down, in one statement, and which messages to customers were refused, in two more. Whoever sent a message
+/// may say what came of it even after it was given up as unknown: nobody else has sent it meanwhile.
 ///
 /// # Errors
 /// The database.
@@ -37,6 +42,7 @@ pub async fn settle(
     if outcomes.is_empty() {
         return Ok(());
     }
+    say_refused(txn, outcomes, now).await?;
     let leased: Vec<_> = outcomes.iter().map(|outcome| outcome.leased).collect();
     let id = |outcome: &Outcome| outcome.leased.id;
     let settled = |outcome: &Outcome| (outcome.state != State::Deferred).then_some(now);
@@ -54,6 +60,44 @@ pub async fn settle(
         .filter(held(&leased, &[State::Transmitting, State::Unknown]))
         .exec(txn)
         .await?;
+    Ok(())
+}
+
+/// Says which messages to customers are refused now, each with the run that has sent it as its cause.
+async fn say_refused(
+    txn: &impl ConnectionTrait,
+    outcomes: &[Outcome],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let refused = outcomes.iter().filter(|outcome| outcome.state == State::Refused);
+    let refused: Vec<_> = refused.map(|outcome| outcome.leased).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(MessageId, CustomerId, Option<WorkflowId>, Option<i32>)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::CustomerId])
+        .columns([run::Column::WorkflowId, run::Column::Depth])
+        .join(
+            JoinType::LeftJoin,
+            Entity::belongs_to(run::Entity).from(Column::RunId).to(run::Column::Id).into(),
+        )
+        .filter(held(&refused, &[State::Transmitting, State::Unknown]))
+        .filter(Column::CustomerId.is_not_null())
+        .into_tuple()
+        .all(txn)
+        .await?;
+    let event = |(id, customer, workflow, depth): (MessageId, CustomerId, _, Option<i32>)| {
+        event::ActiveModel {
+            workflow_id: Set(workflow),
+            depth: Set(depth.map_or(0, |depth| depth + 1)),
+            ..event::new(Kind::MessageRefused, id.0, Some(customer), Actor::System, now)
+        }
+    };
+    if !rows.is_empty() {
+        let events = rows.into_iter().map(event);
+        event::Entity::insert_many(events).exec_without_returning(txn).await?;
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{ActiveEnum, DatabaseTransaction};
+use sea_orm::{ActiveEnum, DatabaseTransaction, QueryOrder, QuerySelect};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -209,11 +209,14 @@ fn plan(row: &Model, change: &TaskChange, turn: &Turn<'_>) -> Planned {
     if after.state != row.state && after.state != State::Open && row.state != State::Open {
         return Planned::failed("the task is not open any more");
     }
+    let mut change = change.clone();
+    // What has become of it is said once.
+    change.state = change.state.filter(|state| *state != row.state);
     let update = ToUpdate {
         task: row.id,
         customer: row.customer_id,
-        change: change.clone(),
-        search_text: (after.search_text != row.search_text).then_some(after.search_text),
+        change,
+        search_text: None,
         at: turn.now,
         actor: turn.actor(),
     };
@@ -229,6 +232,7 @@ pub(crate) async fn update_all(
     updates: Vec<ToUpdate>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
+    let updates = current(txn, updates).await?;
     let mut events = Vec::with_capacity(updates.len());
     let moved = updates.iter().filter(|update| update.change.moves()).map(|update| update.task);
     let moved = moved.collect::<Vec<_>>();
@@ -262,6 +266,33 @@ pub(crate) async fn update_all(
         event::Entity::insert_many(events).exec_without_returning(txn).await?;
     }
     Ok(())
+}
+
+/// The changes of those tasks that are there, held from now on, and that nobody has ended meanwhile.
+async fn current(
+    txn: &impl ConnectionTrait,
+    updates: Vec<ToUpdate>,
+) -> Result<Vec<ToUpdate>, Error> {
+    if updates.is_empty() {
+        return Ok(updates);
+    }
+    let rows = Entity::find()
+        .filter(Column::Id.is_in(updates.iter().map(|update| update.task)))
+        .filter(Column::DeletedAt.is_null())
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(txn)
+        .await?;
+    let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let current = updates.into_iter().filter_map(|update| {
+        let row = rows.get(&update.task)?;
+        let after = update.change.applied(row, update.at);
+        let search_text = (after.search_text != row.search_text).then_some(after.search_text);
+        let is_ended = update.change.state.is_some_and(|state| state != State::Open)
+            && row.state != State::Open;
+        (!is_ended).then_some(ToUpdate { search_text, ..update })
+    });
+    Ok(current.collect())
 }
 
 /// Makes a change of tasks.

@@ -207,6 +207,12 @@ impl Model {
         roles.is_empty() || is_administrator || roles.contains(&viewer.role.global())
     }
 
+    /// Whether everybody sees its values who sees customers.
+    #[must_use]
+    pub fn is_visible_to_all(&self) -> bool {
+        texts(&self.visible_to).is_empty()
+    }
+
     /// The allowed values of a choice.
     #[must_use]
     pub fn allowed(&self) -> Vec<String> {

@@ -24,7 +24,7 @@ pub struct Model {
 
 catalog! {
     /// That a customer belongs to a segment.
-    SegmentMember (segmentMember, segmentMembers) of Entity, read by Permission::ReadCustomers,
+    SegmentMember (segmentMember, segmentMembers) of Entity, read by Permission::ReadWorkflows,
         part of Column::CustomerId => customer::Entity;
     /// The id of the segment, for filters.
     segment_id: uuid::<SegmentId>(Column::SegmentId).hidden().filtered(),

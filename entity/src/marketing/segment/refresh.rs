@@ -29,6 +29,9 @@ const AGAIN: TimeDelta = TimeDelta::minutes(5);
 /// How many customers enter, and how many leave, at once, when all are looked at.
 const BATCH: u64 = 10_000;
 
+/// The same where nobody is told of it.
+const SILENT: u64 = 50_000;
+
 /// With how many segments customers are compared by one statement. Each is a condition of its own.
 const TOGETHER: usize = 20;
 
@@ -67,7 +70,11 @@ pub async fn follow(
     if causes.is_empty() {
         return Ok(());
     }
-    let kept_up = Entity::find().filter(Column::FilledAt.is_not_null()).order_by_asc(Column::Id);
+    // Nobody gives one another filter until the customers have entered and left by this one.
+    let kept_up = Entity::find()
+        .filter(Column::FilledAt.is_not_null())
+        .order_by_asc(Column::Id)
+        .lock(LockType::KeyShare);
     let segments = kept_up.all(txn).await?;
     let customers = causes.keys().map(|id| id.0).collect::<Vec<_>>();
     let compiled = compiled(&segments, scope);
@@ -77,8 +84,8 @@ pub async fn follow(
     Ok(())
 }
 
-/// Compares all customers with one of the segments for which that is due; gives how many entered and left it, and at least
-/// one if there was a segment.
+/// Compares all customers with one of the segments for which that is due, and lets a batch of them enter and leave it; gives
+/// whether there was one.
 ///
 /// # Errors
 /// The database.
@@ -86,31 +93,49 @@ pub async fn look(
     txn: &impl ConnectionTrait,
     scope: Scope<'_>,
     now: DateTimeUtc,
-) -> Result<u64, Error> {
-    let due = Entity::find()
-        .filter(Column::LookAt.lte(now))
-        .order_by_asc(Column::LookAt)
-        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
-    let Some(segment) = due.one(txn).await? else { return Ok(0) };
-    let segments = std::slice::from_ref(&segment);
-    let compiled = compiled(segments, scope);
-    let (mut turned, mut filled_at) = (0, segment.filled_at);
+) -> Result<bool, Error> {
+    let Some(segment) = due(now).one(txn).await? else { return Ok(false) };
+    let compiled = compiled(std::slice::from_ref(&segment), scope);
+    let mut filled_at = segment.filled_at;
+    let mut is_whole = true;
     if let [one] = &compiled[..] {
         if filled_at.is_some() {
-            turned = turn(txn, &compiled, Whom::All, scope, &Causes::new(), now).await?;
+            is_whole = turn(txn, &compiled, Whom::All, scope, &Causes::new(), now).await? < BATCH;
         } else {
-            fill(txn, one, scope, now).await?;
-            filled_at = Some(now);
+            is_whole = fill(txn, one, scope, now).await? < SILENT;
+            filled_at = is_whole.then_some(now);
         }
     }
-    let next = if turned < BATCH { now + AGAIN } else { now };
     Entity::update_many()
-        .col_expr(Column::LookAt, Expr::val(next))
+        .col_expr(Column::LookAt, Expr::val(if is_whole { now + AGAIN } else { now }))
         .col_expr(Column::FilledAt, Expr::val(filled_at))
         .filter(Column::Id.eq(segment.id))
         .exec(txn)
         .await?;
-    Ok(std::cmp::max(turned, 1))
+    Ok(true)
+}
+
+/// Looks later at the segment that is due, since it cannot be looked at now.
+///
+/// # Errors
+/// The database.
+pub async fn postpone(txn: &impl ConnectionTrait, now: DateTimeUtc) -> Result<(), Error> {
+    let Some(segment) = due(now).one(txn).await? else { return Ok(()) };
+    Entity::update_many()
+        .col_expr(Column::LookAt, Expr::val(now + AGAIN))
+        .filter(Column::Id.eq(segment.id))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// The segments that are to be looked at, those that wait longest first; others skip them meanwhile.
+fn due(now: DateTimeUtc) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::LookAt.lte(now))
+        .order_by_asc(Column::LookAt)
+        .order_by_asc(Column::Id)
+        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
 }
 
 /// Whom it is looked at.
@@ -206,18 +231,30 @@ fn into_members(entering: SelectStatement) -> Result<InsertStatement, DbErr> {
     Ok(insert)
 }
 
-/// Finds out who belongs to a segment, silently.
+/// Finds out who belongs to a segment, silently; gives how many that are, of those that enter or of those that leave,
+/// whichever are more.
 async fn fill(
     txn: &impl ConnectionTrait,
     segment: &(SegmentId, Condition),
     scope: Scope<'_>,
     now: DateTimeUtc,
-) -> Result<(), Error> {
-    let mut left = Query::delete();
-    left.from_table(member::Entity).cond_where(leaving(segment, Whom::All, scope));
-    txn.execute(&left).await?;
-    txn.execute(&into_members(entering(segment, Whom::All, scope, now))?).await?;
-    Ok(())
+) -> Result<u64, Error> {
+    let mut gone = members(leaving(segment, Whom::All, scope));
+    gone.limit(SILENT);
+    let mut delete = Query::delete();
+    delete.from_table(member::Entity).and_where(Expr::col(member::Column::Id).in_subquery(gone));
+    let left = txn.execute(&delete).await?.rows_affected();
+    let mut new = entering(segment, Whom::All, scope, now);
+    new.limit(SILENT);
+    let entered = txn.execute(&into_members(new)?).await?.rows_affected();
+    Ok(std::cmp::max(left, entered))
+}
+
+/// The ids of members that meet a condition.
+fn members(which: Condition) -> SelectStatement {
+    let mut members = Query::select();
+    members.column(member::Column::Id).from(member::Entity).cond_where(which);
+    members
 }
 
 /// Lets customers enter and leave segments, and says so; gives how many that are, of those that enter or of those that
@@ -237,8 +274,7 @@ async fn turn(
     let leaves = segments
         .iter()
         .fold(Condition::any(), |any, segment| any.add(leaving(segment, whom, scope)));
-    let mut gone = Query::select();
-    gone.column(member::Column::Id).from(member::Entity).cond_where(leaves);
+    let mut gone = members(leaves);
     if let Whom::All = whom {
         enters.limit(BATCH);
         gone.limit(BATCH);

@@ -198,7 +198,13 @@ fn needed(name: &str) -> Needs {
         | "exportWorkflowRuns"
         | "workflowRunGroups"
         | "workflowGroups"
-        | "workflowProgress" => Needs::All(ReadWorkflows),
+        | "workflowProgress"
+        | "segment"
+        | "segments"
+        | "exportSegments"
+        | "segmentMember"
+        | "segmentMembers"
+        | "exportSegmentMembers" => Needs::All(ReadWorkflows),
         "validateWorkflow"
         | "simulateWorkflow"
         | "compareSimulations"
@@ -224,22 +230,9 @@ fn needed(name: &str) -> Needs {
         "updateContactPolicy" | "setHolidays" | "liftSuppression" | "releaseSending" => {
             Needs::All(WriteContactRules)
         }
-        "consent"
-        | "consents"
-        | "exportConsents"
-        | "consentGroups"
-        | "suppression"
-        | "suppressions"
-        | "exportSuppressions"
-        | "suppressionGroups"
-        | "contactPolicy"
-        | "explainMessage"
-        | "segment"
-        | "segments"
-        | "exportSegments"
-        | "segmentMember"
-        | "segmentMembers"
-        | "exportSegmentMembers" => Needs::All(ReadCustomers),
+        "consent" | "consents" | "exportConsents" | "consentGroups" | "suppression"
+        | "suppressions" | "exportSuppressions" | "suppressionGroups" | "contactPolicy"
+        | "explainMessage" => Needs::All(ReadCustomers),
         "customerChanged" | "customer360" | "note" | "notes" | "exportNotes" | "customer"
         | "customers" | "customerGroups" | "customerDuplicates" | "duplicateCustomers"
         | "customField" | "customFields" | "exportCustomers" | "exportCustomFields" => {

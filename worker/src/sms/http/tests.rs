@@ -103,7 +103,7 @@ async fn an_answer_says_what_became_of_a_message() {
             "HTTP/1.1 400 Bad\r\n\r\nno +84901234567, no 84901234567",
             Outcome::Permanent { reply: reply("400 no +…, no …") },
         ),
-        ("HTTP/1.1 401 Who\r\n\r\n", Outcome::Permanent { reply: reply("401") }),
+        ("HTTP/1.1 401 Who\r\n\r\n", Outcome::Temporary { reply: reply("401") }),
         ("HTTP/1.1 302 There\r\nlocation: /\r\n\r\n", Outcome::Permanent { reply: reply("302") }),
         ("HTTP/1.1 500 Oops\r\n\r\n", Outcome::Unknown { reply: reply("500") }),
         ("HTTP/1.1 504 Late\r\n\r\n", Outcome::Unknown { reply: reply("504") }),

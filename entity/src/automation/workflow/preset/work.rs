@@ -151,7 +151,8 @@ pub(super) fn contract_renewal() -> Preset {
             trigger: Trigger::Date { field: field(), days, at, zone },
             condition: Value::Null,
             goal: Value::Null,
-            reentry: Reentry::AfterEnd,
+            // Another last day starts anew, beside what waits for the one before.
+            reentry: Reentry::Always,
             most_per_hour: None,
             steps: vec![
                 step("owner", tell(notification::To::Owner, "A contract ends in thirty days")),

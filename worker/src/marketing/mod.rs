@@ -1,0 +1,3 @@
+//! Who belongs to segments.
+
+pub mod segments;
