@@ -69,10 +69,10 @@ pub struct Relay {
 impl Relay {
     /// Relays until `shutdown`. A failure is logged and tried again at the next look.
     pub async fn run(self, shutdown: CancellationToken) {
-        let woken = || Some(self.signal.clone());
+        let signal = || Some(self.signal.clone());
         tokio::join!(
-            self.rounds(&shutdown, woken(), |relay| relay.follow_up().boxed()),
-            self.rounds(&shutdown, woken(), |relay| relay.publish().boxed()),
+            self.rounds(&shutdown, signal(), |relay| relay.follow_up().boxed()),
+            self.rounds(&shutdown, signal(), |relay| relay.publish().boxed()),
             self.rounds(&shutdown, None, |relay| relay.pass().boxed())
         );
     }

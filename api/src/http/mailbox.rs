@@ -25,6 +25,8 @@ use minijinja::{Environment, context};
 
 use letter::{Attachment, Letter};
 
+/// What the name of a mail ends with.
+const MAIL: &str = "eml";
 /// Mails in the list.
 const NEWEST: usize = 200;
 /// Read of each for the list: its headers and the beginning of its parts.
@@ -100,7 +102,7 @@ type Shown = Result<Response, Unreadable>;
 
 async fn list(State(mailbox): State<Arc<Mailbox>>) -> Shown {
     blocking(move || {
-        let found = names(&mailbox.directory)?;
+        let found = names(&mailbox.directory, MAIL)?;
         let count = found.len();
         let letters: Vec<_> = found
             .into_iter()
@@ -184,7 +186,7 @@ async fn open(
     show: impl FnOnce(&Mailbox, &str, &[u8]) -> Shown + Send + 'static,
 ) -> Shown {
     blocking(move || {
-        let listed = names(&mailbox.directory)?.into_iter().find(|listed| *listed == name);
+        let listed = names(&mailbox.directory, MAIL)?.into_iter().find(|listed| *listed == name);
         let name = listed.ok_or(Unreadable::Absent)?;
         let bytes = contents(&mailbox.directory, &name, WHOLE)?;
         show(&mailbox, &name, &bytes)
@@ -196,8 +198,8 @@ async fn blocking(work: impl FnOnce() -> Shown + Send + 'static) -> Shown {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Unreadable::Broken))
 }
 
-/// The mails of the directory, newest first; links and directories are none.
-fn names(directory: &FsPath) -> io::Result<Vec<String>> {
+/// The files of the directory that end with an extension, newest first; links and directories are none.
+fn names(directory: &FsPath, ending: &str) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(directory) {
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -207,7 +209,7 @@ fn names(directory: &FsPath) -> io::Result<Vec<String>> {
         let entry = entry?;
         let name = entry.file_name().into_string();
         if let Ok(name) = name
-            && FsPath::new(&name).extension().is_some_and(|extension| extension == "eml")
+            && FsPath::new(&name).extension().is_some_and(|extension| extension == ending)
             && entry.file_type()?.is_file()
         {
             let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
@@ -218,7 +220,7 @@ fn names(directory: &FsPath) -> io::Result<Vec<String>> {
     Ok(found.into_iter().map(|(_, name)| name).collect())
 }
 
-/// The first `limit` bytes of a mail that [`names`] has listed.
+/// The first `limit` bytes of a file that [`names`] has listed.
 fn contents(directory: &FsPath, listed: &str, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(directory.join(listed))?.take(limit).read_to_end(&mut bytes)?;

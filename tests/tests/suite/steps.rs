@@ -184,6 +184,21 @@ on_both_stacks! {
         assert_eq!(app.number("SELECT count(*) AS n FROM task WHERE look_at IS NOT NULL").await, 0);
     }
 
+    /// Two workflows that say at the same time that a task is done have done it once.
+    async fn a_task_is_done_once(app: App) {
+        let (chief, _) = app.user(Role::Administrator.id()).await;
+        let done = json!({
+            "record": "Task", "trigger": { "event": { "kinds": ["task.created"] } },
+            "steps": [{ "key": "done", "action": { "updateTask": { "becomes": "DONE" } } }],
+        });
+        for _ in 0..2 {
+            published(app, chief, &done).await;
+        }
+        task(app, chief).await;
+        app.drain().await;
+        assert_eq!(app.number("SELECT count(*) AS n FROM event WHERE kind = 'task.completed'").await, 1);
+    }
+
     /// What a workflow does starts it again only when a manager wants that, and even then not for ever.
     async fn a_workflow_that_starts_itself_ends(app: App) {
         let (chief, _) = app.user(Role::Administrator.id()).await;

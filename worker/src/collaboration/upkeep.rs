@@ -180,15 +180,23 @@ impl Upkeep {
             let keys = aged.iter().map(|path| path.as_ref().to_owned());
             let used = file::used(self.db.reader(), keys).await.map_err(entity::Error::from)?;
             let used: HashSet<String> = used.into_iter().collect();
-            for orphan in aged.into_iter().filter(|path| !used.contains(path.as_ref())) {
-                match self.files.delete(&orphan).await {
-                    Ok(()) => removed += 1,
-                    Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            let orphans = aged.into_iter().filter(|path| !used.contains(path.as_ref()));
+            removed += self.remove(orphans).await?;
             if !self.renew(fence).await? {
                 break;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes objects; gives how many of them were there.
+    async fn remove(&self, orphans: impl Iterator<Item = Path>) -> Result<u64, UpkeepError> {
+        let mut removed = 0;
+        for orphan in orphans {
+            match self.files.delete(&orphan).await {
+                Ok(()) => removed += 1,
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(removed)
@@ -210,13 +218,8 @@ impl Upkeep {
             let known =
                 printing::known(self.db.reader(), ids).await.map_err(entity::Error::from)?;
             let known = known.into_iter().collect::<HashSet<_>>();
-            for (_, orphan) in named.into_iter().filter(|(id, _)| !known.contains(id)) {
-                match self.files.delete(&orphan).await {
-                    Ok(()) => removed += 1,
-                    Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            let orphans = named.into_iter().filter(|(id, _)| !known.contains(id));
+            removed += self.remove(orphans.map(|(_, path)| path)).await?;
             if !self.renew(fence).await? {
                 break;
             }

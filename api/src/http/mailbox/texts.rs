@@ -1,8 +1,6 @@
 //! `/sms`: the text messages that development has written to a directory, for a browser to read.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,7 +11,7 @@ use axum::routing::get;
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 
-use super::{NEWEST, PAGE, Shown, blocking};
+use super::{NEWEST, PAGE, Shown, blocking, contents, names};
 
 /// Read of each.
 const WHOLE: u64 = 64 << 10;
@@ -40,40 +38,17 @@ pub fn router(directory: PathBuf) -> Result<Router, minijinja::Error> {
 
 async fn list(State(telephone): State<Arc<Telephone>>) -> Shown {
     blocking(move || {
-        let found = newest(&telephone.directory)?;
+        let found = names(&telephone.directory, "json")?;
         let count = found.len();
         // One may be deleted between listing and reading.
-        let texts = found.iter().take(NEWEST).filter_map(|path| read(path));
+        let texts = found.iter().take(NEWEST).filter_map(|name| {
+            let bytes = contents(&telephone.directory, name, WHOLE).ok()?;
+            serde_json::from_slice::<serde_json::Value>(&bytes).ok()
+        });
         let texts = Value::from(Serde(texts.collect::<Vec<_>>()));
         let page = telephone.pages.get_template("texts.html")?;
         let html = page.render(context! { texts, count, newest => NEWEST })?;
         Ok(([(CONTENT_SECURITY_POLICY, PAGE)], Html(html)).into_response())
     })
     .await
-}
-
-fn read(path: &Path) -> Option<serde_json::Value> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(WHOLE).read_to_end(&mut bytes).ok()?;
-    serde_json::from_slice(&bytes).ok()
-}
-
-/// The text messages of the directory, newest first; links and directories are none.
-fn newest(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(directory) {
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let path = entry.path();
-        let is_text = path.extension().is_some_and(|extension| extension == "json");
-        if is_text && entry.file_type()?.is_file() {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-            found.push((modified, path));
-        }
-    }
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    Ok(found.into_iter().map(|(_, path)| path).collect())
 }

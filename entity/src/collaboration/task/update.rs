@@ -38,8 +38,6 @@ pub struct ToUpdate {
     pub customer: Option<CustomerId>,
     /// What changes.
     pub change: TaskChange,
-    /// What the task is found by then, where that changes.
-    pub search_text: Option<String>,
     /// When it is made; days and hours are counted from here.
     pub at: DateTimeUtc,
     /// Who makes it.
@@ -216,7 +214,6 @@ fn plan(row: &Model, change: &TaskChange, turn: &Turn<'_>) -> Planned {
         task: row.id,
         customer: row.customer_id,
         change,
-        search_text: None,
         at: turn.now,
         actor: turn.actor(),
     };
@@ -234,28 +231,27 @@ pub(crate) async fn update_all(
 ) -> Result<(), Error> {
     let updates = current(txn, updates).await?;
     let mut events = Vec::with_capacity(updates.len());
-    let moved = updates.iter().filter(|update| update.change.moves()).map(|update| update.task);
-    let moved = moved.collect::<Vec<_>>();
-    let mut alike: Vec<(ToUpdate, HashSet<TaskId>)> = Vec::new();
-    for update in updates {
+    let moved = updates.iter().filter(|(update, _)| update.change.moves());
+    let moved = moved.map(|(update, _)| update.task).collect::<Vec<_>>();
+    let mut alike: Vec<(ToUpdate, Option<String>, HashSet<TaskId>)> = Vec::new();
+    for (update, search_text) in updates {
         let kind = match update.change.state {
             Some(State::Done) => event::Kind::TaskCompleted,
             _ => event::Kind::TaskUpdated,
         };
         events.push(event::new(kind, update.task.0, update.customer, update.actor, now));
-        let is_alike = |other: &ToUpdate| {
-            (&other.change, other.at, &other.search_text)
-                == (&update.change, update.at, &update.search_text)
-        };
-        if let Some((_, tasks)) = alike.iter_mut().find(|(other, _)| is_alike(other)) {
+        let same = alike.iter_mut().find(|(other, found_by, _)| {
+            (&other.change, other.at, found_by) == (&update.change, update.at, &search_text)
+        });
+        if let Some((.., tasks)) = same {
             tasks.insert(update.task);
         } else {
             let tasks = HashSet::from([update.task]);
-            alike.push((update, tasks));
+            alike.push((update, search_text, tasks));
         }
     }
-    for (update, tasks) in alike {
-        write(txn, update, tasks, now).await?;
+    for (update, search_text, tasks) in alike {
+        write(txn, update, search_text, tasks, now).await?;
     }
     if !moved.is_empty() {
         let tasks = Entity::find().filter(Column::Id.is_in(moved)).all(txn).await?;
@@ -268,13 +264,14 @@ pub(crate) async fn update_all(
     Ok(())
 }
 
-/// The changes of those tasks that are there, held from now on, and that nobody has ended meanwhile.
+/// The changes of those tasks that are there, held from now on, and that nobody has ended meanwhile, nor a change before;
+/// with what a task is found by then, where that changes.
 async fn current(
     txn: &impl ConnectionTrait,
     updates: Vec<ToUpdate>,
-) -> Result<Vec<ToUpdate>, Error> {
+) -> Result<Vec<(ToUpdate, Option<String>)>, Error> {
     if updates.is_empty() {
-        return Ok(updates);
+        return Ok(Vec::new());
     }
     let rows = Entity::find()
         .filter(Column::Id.is_in(updates.iter().map(|update| update.task)))
@@ -283,14 +280,17 @@ async fn current(
         .lock_exclusive()
         .all(txn)
         .await?;
-    let rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
     let current = updates.into_iter().filter_map(|update| {
-        let row = rows.get(&update.task)?;
-        let after = update.change.applied(row, update.at);
-        let search_text = (after.search_text != row.search_text).then_some(after.search_text);
-        let is_ended = update.change.state.is_some_and(|state| state != State::Open)
-            && row.state != State::Open;
-        (!is_ended).then_some(ToUpdate { search_text, ..update })
+        let row = rows.get_mut(&update.task)?;
+        let ends = update.change.state.is_some_and(|state| state != State::Open);
+        if ends && row.state != State::Open {
+            return None;
+        }
+        let before = std::mem::take(&mut row.search_text);
+        *row = update.change.applied(row, update.at);
+        let search_text = (row.search_text != before).then(|| row.search_text.clone());
+        Some((update, search_text))
     });
     Ok(current.collect())
 }
@@ -298,7 +298,8 @@ async fn current(
 /// Makes a change of tasks.
 async fn write(
     txn: &impl ConnectionTrait,
-    ToUpdate { change, search_text, at, .. }: ToUpdate,
+    ToUpdate { change, at, .. }: ToUpdate,
+    search_text: Option<String>,
     tasks: HashSet<TaskId>,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
