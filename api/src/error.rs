@@ -252,7 +252,10 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
         FinanceError::OtherCustomersInvoice { .. } | FinanceError::InvoiceTwice => {
             (ErrorCode::Invalid, &["input", "allocations"])
         }
+        FinanceError::TooManyPromises { .. } => (ErrorCode::InvalidState, &["input"]),
         FinanceError::InvoiceNotOpen { .. }
+        | FinanceError::DisputeOver
+        | FinanceError::PromiseOver
         | FinanceError::InvoiceHasPayments { .. }
         | FinanceError::PaymentReversed => (ErrorCode::InvalidState, &[]),
         FinanceError::ExceedsOpen { .. } | FinanceError::ExceedsUnapplied { .. } => {

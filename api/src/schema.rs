@@ -25,7 +25,8 @@ use crate::customers::{
     CustomerRemovalMutation, CustomerUpsertMutation, HistoryMutation, OverviewQuery,
 };
 use crate::finance::{
-    ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
+    DisputeMutation, DunningMutation, ImportMutation, InvoiceMutation, InvoiceQuery,
+    PaymentMutation, PromiseMutation, ReceiptMutation,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
@@ -94,7 +95,15 @@ struct CollaborationMutations(
 );
 
 #[derive(MergedObject, Default)]
-struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
+struct FinanceMutations(
+    InvoiceMutation,
+    PaymentMutation,
+    ReceiptMutation,
+    ImportMutation,
+    DisputeMutation,
+    PromiseMutation,
+    DunningMutation,
+);
 
 #[derive(MergedObject, Default)]
 struct AutomationMutations(

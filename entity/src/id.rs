@@ -168,6 +168,16 @@ ids! {
     CreditNoteId = "crn";
     /// A numbered receipt, or its cancellation.
     ReceiptId = "rcp";
+    /// What a customer disputes of an invoice.
+    DisputeId = "dsp";
+    /// A promise to pay.
+    PromiseId = "ptp";
+    /// An invoice that a promise to pay is about.
+    PromiseItemId = "pti";
+    /// A notice that something is to be paid.
+    DunningNoticeId = "dun";
+    /// A level that an invoice reached with a notice.
+    DunningItemId = "dni";
     /// One side of a posting.
     LedgerEntryId = "led";
     /// What happened: a row of the outbox.

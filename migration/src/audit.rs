@@ -12,7 +12,16 @@ use sea_orm_migration::sea_orm::{
 };
 
 /// Tables that are a ledger themselves, or that machines write as they work.
-const NOT_AUDITED: [&str; 5] = ["ledger_entry", "allocation", "message", "job", "upload"];
+const NOT_AUDITED: [&str; 8] = [
+    "ledger_entry",
+    "allocation",
+    "message",
+    "dunning_notice",
+    "dunning_item",
+    "promise_item",
+    "job",
+    "upload",
+];
 
 /// Columns that follow from others, count changes, or note that a record is used or was looked at; so do all whose name
 /// ends with `_key`.

@@ -1,5 +1,6 @@
 //! Letters: what messages say and where they go, whatever they are about.
 
+use chrono::{DateTime, Utc};
 use entity::access::password_reset::Purpose;
 use entity::automation::message::{self, Kind, Reason};
 use entity::automation::workflow::Definition;
@@ -13,7 +14,7 @@ use crate::access::reset;
 use crate::automation::written;
 use crate::collaboration::{meeting, notice};
 use crate::document::{DocumentError, Documents, Party, Rendered, TextMessage};
-use crate::finance::receipt;
+use crate::finance::{dunning, receipt};
 
 /// A letter.
 pub enum Letter {
@@ -37,6 +38,7 @@ impl Letter {
     pub async fn all(
         db: &impl ConnectionTrait,
         messages: Vec<message::Model>,
+        now: DateTime<Utc>,
     ) -> Result<Vec<(message::Model, Option<Self>)>, entity::Error> {
         let of = |message: &message::Model| match message.kind {
             Kind::PasswordReset | Kind::Invitation => 0,
@@ -44,12 +46,13 @@ impl Letter {
             Kind::Receipt | Kind::ReceiptCancellation => 2,
             Kind::Workflow => 3,
             Kind::Meeting => 4,
+            Kind::Dunning => 5,
         };
-        let mut kinds = [const { Vec::new() }; 5];
+        let mut kinds = [const { Vec::new() }; 6];
         for message in messages {
             kinds[of(&message)].push(message);
         }
-        let [resets, notices, receipts, texts, meetings] = kinds;
+        let [resets, notices, receipts, texts, meetings, asking] = kinds;
         let found = reset::letters(db, &resets).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Reset(Box::new(letter))));
         let mut all: Vec<_> = resets.into_iter().zip(found).collect();
@@ -62,6 +65,9 @@ impl Letter {
         let found = meeting::letters(db, &meetings).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Meeting(Box::new(letter))));
         all.extend(meetings.into_iter().zip(found));
+        let found = dunning::letters(db, &asking, now).await?.into_iter();
+        let found = found.map(|letter| letter.map(|letter| Self::Written(Box::new(letter))));
+        all.extend(asking.into_iter().zip(found));
         if !receipts.is_empty() {
             let found = receipt::letters(db, &receipts).await?.into_iter();
             let found = found.map(|letter| letter.map(|letter| Self::Receipt(Box::new(letter))));
@@ -79,14 +85,16 @@ impl Letter {
         definition: &Definition,
         messages: &[message::Model],
     ) -> Result<Vec<Option<Self>>, entity::Error> {
-        let is_written = |message: &&message::Model| message.kind == Kind::Workflow;
-        let (texts, receipts): (Vec<_>, Vec<_>) = messages.iter().partition(is_written);
-        let cloned =
-            |messages: Vec<&message::Model>| messages.into_iter().cloned().collect::<Vec<_>>();
-        let (texts, receipts) = (cloned(texts), cloned(receipts));
-        let version = texts.first().and_then(|message| message.version_id);
+        let of = |kind: &[Kind]| {
+            let these = messages.iter().filter(|message| kind.contains(&message.kind));
+            these.cloned().collect::<Vec<_>>()
+        };
+        let (texts, asking) = (of(&[Kind::Workflow]), of(&[Kind::Dunning]));
+        let receipts = of(&[Kind::Receipt, Kind::ReceiptCancellation]);
+        let version = messages.iter().find_map(|message| message.version_id);
         let version = version.map(|version| (version, definition));
         let mut texts = written::by(db, &texts, version).await?.into_iter();
+        let mut asking = dunning::foreseen(db, &asking, version).await?.into_iter();
         let mut receipts = match receipts.is_empty() {
             true => Vec::new(),
             false => receipt::letters(db, &receipts).await?,
@@ -94,6 +102,7 @@ impl Letter {
         .into_iter();
         let letter = |message: &message::Model| match message.kind {
             Kind::Workflow => Some(Self::Written(Box::new(texts.next()??))),
+            Kind::Dunning => Some(Self::Written(Box::new(asking.next()??))),
             _ => Some(Self::Receipt(Box::new(receipts.next()??))),
         };
         Ok(messages.iter().map(letter).collect())
@@ -109,6 +118,12 @@ impl Letter {
             Self::Written(letter) => &letter.facts.organisation,
             Self::Meeting(letter) => &letter.facts.organisation,
         }
+    }
+
+    /// Whether it asks for something that is owed.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        matches!(self, Self::Written(letter) if letter.facts.asked.is_some())
     }
 
     /// Whom it is addressed to.

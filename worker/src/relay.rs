@@ -7,12 +7,15 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use entity::access::Actor;
+use entity::access::audit::Origin;
 use entity::automation::webhook::delivery;
 use entity::automation::workflow::start;
 use entity::automation::{event, job, message};
 use entity::clock::Clock;
 use entity::collaboration::notification;
 use entity::db::{Db, which};
+use entity::finance::promise;
 use entity::marketing::segment;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -128,17 +131,19 @@ impl Relay {
         Ok((messages && self.publish_messages().await?) | (jobs && self.publish_jobs().await?))
     }
 
-    /// What comes with time: the clock is set, absences that have begun are told of, and messages given up that a dead
-    /// worker had on the wire, or whose time is over.
+    /// What comes with time: the clock is set, absences that have begun are told of, promises to pay whose time is over are
+    /// settled, and messages given up that a dead worker had on the wire, or whose time is over.
     async fn pass(&self) -> Result<bool, entity::Error> {
         if let Some(now) = self.db.clock().await? {
             self.clock.synchronise(now);
         }
         let now = self.clock.now();
-        let passed = self.db.write(move |txn| {
+        let origin = Origin::new(Actor::System, now);
+        let passed = self.db.write_as(&origin, move |txn| {
             async move {
                 let told = notification::deputies_begun(txn, now).await?;
-                Ok((told, message::expire_leases(txn, now).await?))
+                let settled = promise::settle_due(txn, now).await?;
+                Ok((told + settled, message::expire_leases(txn, now).await?))
             }
             .boxed()
         });

@@ -37,6 +37,8 @@ choice! {
         Workflow,
         /// When one meets, or that one does not.
         Meeting,
+        /// What is to be paid.
+        Dunning,
     }
 }
 
@@ -109,5 +111,23 @@ choice! {
         QuietHours,
         /// It is a holiday where the customer is.
         Holiday,
+        /// What it asks for is paid.
+        Paid,
+        /// What it asks for was taken back by credit notes, and what was paid of it is nothing.
+        Credited,
+        /// What it asks for was taken back as a whole.
+        Voided,
+        /// The customer disputes what it asks for.
+        Disputed,
+        /// The customer has promised to pay what it asks for.
+        Promised,
+        /// What is left of what it asks for is too little.
+        BelowMin,
+        /// Money came in that settles nothing yet, and is enough for what it asks for.
+        PendingReceipt,
+        /// The customer is asked for nothing.
+        Excluded,
+        /// The customer is asked for nothing for a while.
+        Paused,
     }
 }

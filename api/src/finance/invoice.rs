@@ -14,6 +14,18 @@ use crate::scalar::{Date, Money};
 pub use mutation::InvoiceMutation;
 
 choice! {
+    /// What an invoice is for.
+    InvoiceKind mirrors "entity::finance::invoice::Kind" {
+        /// What was sold.
+        Invoice,
+        /// A fee for another one that was not paid in time.
+        LateFee,
+        /// Interest for another one that was not paid in time.
+        Interest,
+    }
+}
+
+choice! {
     /// How far an invoice is settled.
     InvoiceState mirrors "entity::finance::invoice::State" {
         /// Something of it is still to be paid.

@@ -49,7 +49,7 @@ impl Role {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
-            Import, ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance,
+            Collect, Import, ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance,
             ReadProducts, ReadTasks, ReadWorkflows, WriteAppointments, WriteCalls, WriteCustomers,
             WriteInvoices, WritePayments, WriteProducts, WriteTasks,
         };
@@ -62,6 +62,7 @@ impl Role {
                     | ReadFinance
                     | WriteInvoices
                     | WritePayments
+                    | Collect
                     | ReadProducts
                     | WriteProducts
                     | ReadTasks

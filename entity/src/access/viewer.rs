@@ -34,6 +34,8 @@ pub enum Permission {
     WriteInvoices,
     /// Record, allocate and reverse payments, resend receipts, and print letters.
     WritePayments,
+    /// Collect what is owed: take down disputes and promises to pay, and say who gets no notices.
+    Collect,
     /// See products.
     ReadProducts,
     /// Create, change and delete products.

@@ -80,6 +80,24 @@ kinds! {
         InvoiceIssued = "invoice.issued",
         /// An invoice was taken back as a whole.
         InvoiceVoided = "invoice.voided",
+        /// An invoice was settled, by money or by credit notes.
+        InvoiceSettled = "invoice.settled",
+        /// An invoice that was settled is open again.
+        InvoiceReopened = "invoice.reopened",
+        /// A customer disputes an invoice, wholly or in part.
+        DisputeOpened = "dispute.opened",
+        /// A dispute has ended.
+        DisputeResolved = "dispute.resolved",
+        /// A customer promised to pay.
+        PromiseMade = "promise.made",
+        /// A customer has paid what it promised.
+        PromiseKept = "promise.kept",
+        /// A customer has not paid, or not all, by the day it promised to.
+        PromiseBroken = "promise.broken",
+        /// A promise to pay was called off.
+        PromiseCancelled = "promise.cancelled",
+        /// A customer is to get a notice of what is to be paid.
+        DunningNoticePlanned = "dunning_notice.planned",
         /// A credit note was issued.
         CreditNoteIssued = "credit_note.issued",
         /// Money came in.

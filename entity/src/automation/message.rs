@@ -16,6 +16,7 @@ use crate::id::{
     CustomerId, EventId, JobId, MessageId, ReceiptId, UserId, WorkflowRunId, WorkflowVersionId,
 };
 
+mod debt;
 mod fade;
 mod gated;
 mod outcome;
@@ -27,11 +28,14 @@ mod work;
 pub(crate) use fade::{SENT, fade};
 pub use outcome::{Outcome, expire_leases, settle};
 pub use perform::{Content, Send, SendMail, To};
+pub(crate) use plan::{
+    NoticeMessage, notified, plan_meetings, plan_notices, plan_outgoing, plan_receipts, subjects,
+};
 pub use plan::{
     NotificationMail, Outgoing, PlannedReceipt, plan_notifications, plan_resets, resend_receipt,
 };
-pub(crate) use plan::{notified, plan_meetings, plan_outgoing, plan_receipts, subjects};
 pub(super) use work::call_off_planned;
+pub(crate) use work::is_unwritten;
 pub use work::{
     Ready, any_due, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress,
 };
@@ -89,6 +93,8 @@ pub enum Kind {
     Workflow,
     /// When one meets, or that one does not.
     Meeting,
+    /// What is to be paid.
+    Dunning,
 }
 
 /// How far a message has come.
@@ -169,6 +175,24 @@ pub enum Reason {
     QuietHours,
     /// It is a holiday where the customer is.
     Holiday,
+    /// What it asks for is paid.
+    Paid,
+    /// What it asks for was taken back by credit notes, and what was paid of it is nothing.
+    Credited,
+    /// What it asks for was taken back as a whole.
+    Voided,
+    /// The customer disputes what it asks for.
+    Disputed,
+    /// The customer has promised to pay what it asks for.
+    Promised,
+    /// What is left of what it asks for is too little.
+    BelowMin,
+    /// Money came in that settles nothing yet, and is enough for what it asks for.
+    PendingReceipt,
+    /// The customer is asked for nothing.
+    Excluded,
+    /// The customer is asked for nothing for a while.
+    Paused,
 }
 
 /// A message.

@@ -18,14 +18,16 @@ use crate::collaboration::{
 use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
-use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
+use crate::finance::{
+    allocation, credit_note, dispute, dunning, invoice, invoice_line, payment, promise, receipt,
+};
 use crate::marketing::segment::member;
 use crate::marketing::{consent, segment, suppression};
 use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 49] {
+pub fn records() -> [&'static Record; 54] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -47,6 +49,11 @@ pub fn records() -> [&'static Record; 49] {
         payment::Entity::record(),
         allocation::Entity::record(),
         receipt::Entity::record(),
+        dispute::Entity::record(),
+        promise::Entity::record(),
+        promise::item::Entity::record(),
+        dunning::notice::Entity::record(),
+        dunning::item::Entity::record(),
         product::Entity::record(),
         message::Entity::record(),
         holiday::Entity::record(),

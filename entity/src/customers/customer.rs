@@ -17,7 +17,8 @@ use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::collaboration::{appointment, call, document, note, task};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
-use crate::finance::{invoice, ledger, payment};
+use crate::finance::dunning::notice;
+use crate::finance::{dispute, invoice, ledger, payment, promise};
 use crate::id::{CustomerId, JobId, UserId};
 use crate::marketing::segment::member;
 use crate::money::Currency;
@@ -154,6 +155,10 @@ pub struct Model {
     pub currency: Currency,
     /// Values of custom fields, by their keys.
     pub custom: Json,
+    /// Whether it is asked for nothing that it owes.
+    pub dunning_excluded: bool,
+    /// The last day on which it is asked for nothing that it owes.
+    pub dunning_paused_until: Option<Date>,
     /// The import it came by.
     pub import_job_id: Option<JobId>,
     /// Since when it is deleted; it can be restored.
@@ -229,6 +234,18 @@ catalog! {
     /// What it owes at the end of `asOf` (now when absent), one amount per currency it was ever
     /// invoiced in or paid in.
     balances: batch(true, vec![AS_OF], ledger::balances_field).guarded(Permission::ReadFinance),
+    /// Whether it is asked for nothing that it owes, by no ladder.
+    dunning_excluded: truth(Column::DunningExcluded).filtered().grouped()
+        .guarded(Permission::ReadFinance),
+    /// The last day on which it is asked for nothing that it owes; null when nobody said so.
+    dunning_paused_until: day(Column::DunningPausedUntil).filtered()
+        .guarded(Permission::ReadFinance),
+    /// What it has promised to pay.
+    promises: many::<promise::Entity>(promise::Column::CustomerId),
+    /// What it has disputed.
+    disputes: many::<dispute::Entity>(dispute::Column::CustomerId),
+    /// The notices that asked it to pay.
+    dunning_notices: many::<notice::Entity>(notice::Column::CustomerId),
     /// The people to talk to there.
     contacts: list::<contact::Entity, _>(contact::Column::CustomerId, contact::Column::Id, 5)
         .filtered(),

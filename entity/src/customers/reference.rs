@@ -79,6 +79,9 @@ pub const REFERENCES: &[Reference] = &[
         merge: Move::Leave,
         ..refer("segment_member", "customer_id", Tie::Belongs, Trace::Goes)
     },
+    refer("dispute", "customer_id", Tie::Kept, Trace::Stays),
+    refer("promise", "customer_id", Tie::Kept, Trace::Stays),
+    refer("dunning_notice", "customer_id", Tie::Kept, Trace::Stays),
     refer("credit_note", "customer_id", Tie::Kept, Trace::Stays),
     refer("payment", "customer_id", Tie::Kept, Trace::Stays),
     refer("invoice", "customer_id", Tie::Kept, Trace::Stays),

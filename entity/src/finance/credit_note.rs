@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{FromQueryResult, QuerySelect};
 
 use super::counter::{self, Series};
-use super::invoice::{self, Settlement};
+use super::invoice::{self, Settlement, follow};
 use super::ledger::{self, Account, Source};
 use super::totals;
 use crate::access::{Actor, Permission, organisation};
@@ -55,15 +55,15 @@ catalog! {
     /// Its id.
     id: id::<CreditNoteId>(),
     /// Its number, gapless in its year.
-    number: text(Column::Number),
+    number: text(Column::Number).filtered(),
     /// What it takes back, without tax.
     net: money(Column::Net),
     /// The tax in it.
     tax: money(Column::Tax),
     /// What it takes back, with tax.
-    total: money(Column::Total),
+    total: money(Column::Total).filtered(),
     /// Its date.
-    issued_on: day(Column::IssuedOn),
+    issued_on: day(Column::IssuedOn).filtered(),
     /// Why it was issued.
     reason: text(Column::Reason),
 }
@@ -111,8 +111,10 @@ pub(super) async fn issue_for(
     let issued_on = organisation::get(txn).await?.today(now);
     let id = CreditNoteId::new(now);
     let (currency, customer) = (invoice.currency, invoice.customer_id);
+    let before = [invoice.state];
     let changed = Settlement { credited: total, ..Settlement::of(invoice) };
     let mut invoices = invoice::settle(txn, vec![changed], actor, now).await?;
+    follow::changed(txn, &before, &invoices, issued_on, actor, now).await?;
     let invoice = invoices.pop().ok_or_else(Error::no_such::<invoice::Entity>)?;
     let row = ActiveModel {
         id: Set(id),

@@ -13,7 +13,7 @@ use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySele
 use super::counter::{self, Series};
 use super::ledger::{self, Account, Source};
 use super::totals::{self, Line};
-use super::{FinanceError, allocation, credit_note, invoice_line};
+use super::{FinanceError, allocation, credit_note, dispute, dunning, invoice_line};
 use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
@@ -24,6 +24,24 @@ use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
 use crate::money::{Currency, Money, basis_points};
 use crate::search::searched;
 use crate::text;
+
+pub mod follow;
+
+/// What an invoice is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Kind {
+    /// What was sold.
+    Invoice,
+    /// A fee for another one that was not paid in time.
+    LateFee,
+    /// Interest for another one that was not paid in time.
+    Interest,
+}
 
 /// How far an invoice is settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -50,6 +68,14 @@ pub struct Model {
     pub id: InvoiceId,
     /// Its number: gapless in its year, or another system's for an imported one.
     pub number: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// The invoice that was not paid in time, for a charge.
+    pub about_id: Option<InvoiceId>,
+    /// What makes a charge unique: the level that was reached, or the days of the interest.
+    pub charge_key: Option<String>,
+    /// Until when a charge is taken back if what it is about is paid.
+    pub waived_until: Option<Date>,
     /// Who owes it.
     pub customer_id: CustomerId,
     /// How far it is settled.
@@ -72,6 +98,18 @@ pub struct Model {
     pub due_on: Date,
     /// Whether the customer disputes it.
     pub disputed: bool,
+    /// How much of it the customer disputes.
+    pub disputed_amount: i64,
+    /// When it was last clear that something of it is owed that was disputed.
+    pub undisputed_at: Option<DateTimeUtc>,
+    /// Until when the customer has promised to pay it, days of grace included.
+    pub promised_until: Option<Date>,
+    /// When a promise to pay it was last broken.
+    pub broken_at: Option<DateTimeUtc>,
+    /// The highest level that a notice about it has.
+    pub dunning_level: i32,
+    /// When it reached that.
+    pub dunned_at: Option<DateTimeUtc>,
     /// The customer's order number or the like.
     pub reference: Option<String>,
     /// Folded number and reference, for searching.
@@ -101,6 +139,10 @@ catalog! {
     version: whole(Column::Version),
     /// Its number: gapless in its year, or another system's for an imported one.
     number: text(Column::Number).filtered().ordered().unique(),
+    /// What it is for: a charge is one, too, with a number of its own series.
+    kind: choice::<Kind>("InvoiceKind", Column::Kind).filtered().grouped(),
+    /// The invoice that was not paid in time, for a charge; null otherwise.
+    about: one::<Entity>(Column::AboutId),
     /// The id of who owes it.
     customer_id: uuid::<CustomerId>(Column::CustomerId).hidden(),
     /// Who owes it; null when you may not see them.
@@ -127,6 +169,14 @@ catalog! {
     due_on: day(Column::DueOn).filtered().ordered().grouped(),
     /// Whether the customer disputes it.
     disputed: truth(Column::Disputed).filtered().grouped(),
+    /// How much of it the customer disputes.
+    disputed_amount: money(Column::DisputedAmount).summed(),
+    /// The last day on which it is not asked for, since the customer has promised to pay it; null when it has not.
+    promised_until: day(Column::PromisedUntil).filtered(),
+    /// The highest level of a ladder that it reached, counted from 1; 0 before any.
+    dunning_level: whole(Column::DunningLevel).filtered().grouped(),
+    /// When it reached that; null before any.
+    dunned_at: instant(Column::DunnedAt).filtered().ordered(),
     /// The customer's order number or the like; null when there is none.
     reference: text(Column::Reference).filtered(),
     /// What it is for, in the order of the document.
@@ -141,6 +191,12 @@ catalog! {
     credit_notes: list::<credit_note::Entity, _>(
         credit_note::Column::InvoiceId, credit_note::Column::Id, 2,
     ),
+    /// What the customer disputes of it, and has disputed.
+    disputes: list::<dispute::Entity, _>(dispute::Column::InvoiceId, dispute::Column::Id, 1),
+    /// The notices about it, each with the level that it reached.
+    notices: list::<dunning::item::Entity, _>(
+        dunning::item::Column::InvoiceId, dunning::item::Column::Id, 2,
+    ),
     /// What is kept with it.
     documents: many::<document::Entity>(document::Column::InvoiceId),
     /// When it was added.
@@ -152,6 +208,14 @@ impl Model {
     #[must_use]
     pub fn open(&self) -> Money {
         Money::new(self.total - self.paid - self.credited, self.currency)
+    }
+
+    /// What of it may be asked for: what is open and not disputed.
+    #[must_use]
+    pub fn collectable(&self) -> Money {
+        let open = self.open().minor;
+        let asked = if self.state == State::Open { open - self.disputed_amount } else { 0 };
+        Money::new(Ord::max(asked, 0), self.currency)
     }
 
     /// What the invoice is found by.
@@ -238,27 +302,15 @@ pub async fn issue(
         tax_rate_bp: line.tax_rate_bp,
     }))?;
     let row = Model {
-        id,
-        number: counter::draw(txn, Series::Invoice, issued_on).await?,
-        customer_id: customer.id,
-        state: State::Open,
-        currency,
-        net,
-        tax,
-        total: net + tax,
-        paid: 0,
-        credited: 0,
-        issued_on,
-        due_on: new.due_on,
-        disputed: false,
         reference: parse_text("reference", new.reference, 200)?,
-        search_text: String::new(),
-        import_job_id: None,
-        created_at: now,
-        created_by: actor.user(),
-        updated_at: now,
-        updated_by: actor.user(),
-        version: 1,
+        ..Model::open_for(
+            (id, customer.id),
+            counter::draw(txn, Series::Invoice, issued_on).await?,
+            (currency, net, tax),
+            (issued_on, new.due_on),
+            actor,
+            now,
+        )
     };
     let row = Model { search_text: row.searched(), ..row };
     let row = row.into_active_model().reset_all().insert(txn).await?;
@@ -277,6 +329,50 @@ pub async fn issue(
 }
 
 impl Model {
+    /// An invoice of which nothing was paid yet.
+    pub(super) fn open_for(
+        (id, customer_id): (InvoiceId, CustomerId),
+        number: String,
+        (currency, net, tax): (Currency, i64, i64),
+        (issued_on, due_on): (Date, Date),
+        actor: Actor,
+        now: DateTimeUtc,
+    ) -> Self {
+        Self {
+            id,
+            search_text: searched([Some(&number), None]),
+            number,
+            kind: Kind::Invoice,
+            about_id: None,
+            charge_key: None,
+            waived_until: None,
+            customer_id,
+            state: State::Open,
+            currency,
+            net,
+            tax,
+            total: net + tax,
+            paid: 0,
+            credited: 0,
+            issued_on,
+            due_on,
+            disputed: false,
+            disputed_amount: 0,
+            undisputed_at: None,
+            promised_until: None,
+            broken_at: None,
+            dunning_level: 0,
+            dunned_at: None,
+            reference: None,
+            import_job_id: None,
+            created_at: now,
+            created_by: actor.user(),
+            updated_at: now,
+            updated_by: actor.user(),
+            version: 1,
+        }
+    }
+
     /// How an issued invoice is posted.
     pub(super) fn sides(&self) -> [ledger::Side; 3] {
         let about = Some(self.id);

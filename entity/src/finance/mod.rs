@@ -3,11 +3,14 @@
 pub mod allocation;
 pub mod counter;
 pub mod credit_note;
+pub mod dispute;
+pub mod dunning;
 pub mod import;
 pub mod invoice;
 pub mod invoice_line;
 pub mod ledger;
 pub mod payment;
+pub mod promise;
 pub mod receipt;
 mod totals;
 
@@ -65,6 +68,20 @@ pub enum FinanceError {
     ExceedsUnapplied {
         /// What is left.
         unapplied: Money,
+    },
+    /// It has ended already.
+    #[error("the dispute has ended; open a new one")]
+    DisputeOver,
+    /// It has ended already.
+    #[error("it is clear already what came of the promise; take a new one down")]
+    PromiseOver,
+    /// Enough is promised, or enough was not kept.
+    #[error("the customer has {open} open promises, and {broken} broken ones; take no more down")]
+    TooManyPromises {
+        /// How many are open.
+        open: u64,
+        /// How many were broken of late.
+        broken: u64,
     },
     /// Nothing was issued for the payment.
     #[error("the payment has no receipt; it was imported without one")]

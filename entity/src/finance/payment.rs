@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, QuerySelect};
 
-use super::invoice::{self, Settlement};
+use super::invoice::{self, Settlement, follow};
 use super::ledger::{self, Account, Source};
 use super::{FinanceError, allocation, receipt};
 use crate::access::{Actor, Permission, organisation};
@@ -245,7 +245,7 @@ pub async fn record(
     let row = row.into_active_model().reset_all().insert(txn).await?;
     let mut sides =
         vec![(Account::Cash, None, amount), (Account::Unapplied, None, allocated - amount)];
-    sides.extend(settle(txn, &row, settlements, received_on, actor, now).await?);
+    sides.extend(settle(txn, &row, settlements, (received_on, today), actor, now).await?);
     ledger::post(txn, row.source(received_on), &sides, actor, now).await?;
     receipt::issue(txn, row.id, None, today, actor, now).await?;
     event::emit(txn, event::Kind::PaymentRecorded, row.id.0, Some(customer.id), actor, now).await?;
@@ -282,7 +282,7 @@ pub async fn allocate(
     row.allocated += more;
     let row = save(txn, row, actor, now).await?;
     let mut sides = vec![(Account::Unapplied, None, more)];
-    sides.extend(settle(txn, &row, settlements, today, actor, now).await?);
+    sides.extend(settle(txn, &row, settlements, (today, today), actor, now).await?);
     ledger::post(txn, row.source(today), &sides, actor, now).await?;
     event::emit(txn, event::Kind::PaymentAllocated, row.id.0, Some(row.customer_id), actor, now)
         .await?;
@@ -317,7 +317,7 @@ pub async fn reverse(
         })
         .collect();
     let mirror = ledger::mirror(txn, id).await?;
-    settle(txn, &row, settlements, today, actor, now).await?;
+    settle(txn, &row, settlements, (today, today), actor, now).await?;
     ledger::post(txn, row.source(today), &mirror, actor, now).await?;
     row.state = State::Reversed;
     row.allocated = 0;
@@ -397,14 +397,15 @@ async fn settle(
     txn: &impl ConnectionTrait,
     payment: &Model,
     settlements: Vec<Settlement>,
-    on: Date,
+    (on, today): (Date, Date),
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Vec<ledger::Side>, Error> {
     let amounts: Vec<_> = settlements.iter().map(|settlement| settlement.paid).collect();
+    let before: Vec<_> = settlements.iter().map(|settlement| settlement.invoice.state).collect();
     let invoices = invoice::settle(txn, settlements, actor, now).await?;
     let (mut rows, mut sides) = (Vec::new(), Vec::new());
-    for (invoice, amount) in invoices.into_iter().zip(amounts) {
+    for (invoice, amount) in invoices.iter().zip(amounts) {
         sides.push((Account::Receivable, Some(invoice.id), -amount));
         let row = allocation::Model {
             id: AllocationId::new(now),
@@ -421,6 +422,7 @@ async fn settle(
     if !rows.is_empty() {
         allocation::Entity::insert_many(rows).exec(txn).await?;
     }
+    follow::changed(txn, &before, &invoices, today, actor, now).await?;
     Ok(sides)
 }
 

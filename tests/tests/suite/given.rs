@@ -192,6 +192,8 @@ pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
         time_zone: "UTC".to_owned(),
         currency: Currency::VND,
         custom: json!({}),
+        dunning_excluded: false,
+        dunning_paused_until: None,
         import_job_id: None,
         deleted_at: None,
         merged_into_id: None,

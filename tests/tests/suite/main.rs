@@ -12,6 +12,7 @@ mod customers;
 mod cut_off;
 mod days;
 mod digests;
+mod dunning;
 mod erasure;
 mod everything;
 mod faults;

@@ -10,7 +10,7 @@ use entity::automation::workflow::definition::Action;
 use entity::automation::workflow::version::versions;
 use entity::catalog::{Cell, Record, Value, by_name, values};
 use entity::customers::customer::Channel;
-use entity::customers::reach::{Addressee, reach};
+use entity::customers::reach::{Addressee, Reach, reach};
 use entity::id::WorkflowVersionId;
 use sea_orm::ConnectionTrait;
 use serde::Deserialize;
@@ -80,35 +80,60 @@ pub async fn by(
     let letter = |message: &message::Model| {
         let (record, send) = step_of(&steps, message)?;
         let reach = reached.get(&message.customer_id?)?;
-        let customer = &reach.customer;
-        let Addressee { name, address } = reach.addressee(message.channel, send.to == To::Billing);
-        let content = send.content(&customer.language)?;
-        let record = known.get(record.name)?.get(&message.subject_id)?;
-        let facts = LetterFacts {
-            language: content.language.clone(),
-            subject: content.subject.clone(),
-            text: content.text.clone(),
-            plain: send.plain,
-            addressee: name.to_owned(),
-            written_on: message.created_at.with_timezone(&customer.zone()).date_naive(),
-            time_zone: customer.time_zone.clone(),
-            number: customer.number.clone(),
-            organisation: ours.clone(),
-            customer: Party {
-                name: customer.display_name.clone(),
-                address_lines: match message.channel {
-                    Channel::Letter => reach.letter_lines(),
-                    _ => Vec::new(),
-                },
-                tax_number: customer.tax_number.clone(),
-                email: customer.email.clone(),
-                phone: customer.phone.clone(),
-            },
-            record: said(record),
-        };
-        Some(Letter { facts, channel: message.channel, address })
+        let content = Content::among(&send.contents, &reach.customer.language)?;
+        let record = said(known.get(record.name)?.get(&message.subject_id)?);
+        let about_money = send.to == To::Billing;
+        let written = Written { content, plain: send.plain, about_money, record };
+        Some(facts(message, reach, written, &ours))
     };
     Ok(messages.iter().map(letter).collect())
+}
+
+/// What was written for somebody.
+pub(crate) struct Written<'a> {
+    /// In their language.
+    pub content: &'a Content,
+    /// Whether it goes without diacritics as a text message.
+    pub plain: bool,
+    /// Whether it goes to who gets the bills.
+    pub about_money: bool,
+    /// The fields of the record that it can name.
+    pub record: BTreeMap<String, Said>,
+}
+
+/// What a message says to a customer, with where it goes.
+pub(crate) fn facts(
+    message: &message::Model,
+    reach: &Reach,
+    written: Written<'_>,
+    ours: &Party,
+) -> Letter {
+    let customer = &reach.customer;
+    let Addressee { name, address } = reach.addressee(message.channel, written.about_money);
+    let facts = LetterFacts {
+        language: written.content.language.clone(),
+        subject: written.content.subject.clone(),
+        text: written.content.text.clone(),
+        plain: written.plain,
+        addressee: name.to_owned(),
+        written_on: message.created_at.with_timezone(&customer.zone()).date_naive(),
+        time_zone: customer.time_zone.clone(),
+        number: customer.number.clone(),
+        organisation: ours.clone(),
+        customer: Party {
+            name: customer.display_name.clone(),
+            address_lines: match message.channel {
+                Channel::Letter => reach.letter_lines(),
+                _ => Vec::new(),
+            },
+            tax_number: customer.tax_number.clone(),
+            email: customer.email.clone(),
+            phone: customer.phone.clone(),
+        },
+        record: written.record,
+        asked: None,
+    };
+    Letter { facts, channel: message.channel, address }
 }
 
 /// What the step of a message sends.

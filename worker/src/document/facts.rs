@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use entity::access::organisation;
 use entity::collaboration::notification::Notice;
+use entity::finance::dunning::Asked;
 use entity::money::Money;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,9 @@ pub struct LetterFacts {
     pub customer: Party,
     /// The fields that it names of the record that it is about.
     pub record: BTreeMap<String, Said>,
+    /// What it asks for, if it is a notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
 }
 
 /// A value that a letter names.

@@ -3,13 +3,18 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta};
 use entity::access::password_reset::{INVITED, LIFETIME};
 use entity::collaboration::notification::Notice;
+use entity::customers::customer::Channel;
+use entity::finance::dunning::{Asked, Owed};
+use entity::id::InvoiceId;
 use entity::money::{Currency, Money};
 use rust_decimal::Decimal;
+use uuid::Uuid;
 
 use super::{
     Cancelled, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, Payment,
     ReceiptFacts, ResetFacts, Said,
 };
+use crate::finance::dunning;
 
 /// Every sample by name, in `language`.
 #[must_use]
@@ -127,6 +132,55 @@ pub fn letter(language: &str) -> LetterFacts {
         organisation,
         customer,
         record: record.map(|(name, said)| (name.to_owned(), said)).into(),
+        asked: None,
+    }
+}
+
+/// A notice that asks for several invoices, one of them disputed in part, and a fee.
+#[must_use]
+pub fn notice(language: &str) -> LetterFacts {
+    let facts = letter(language);
+    let (subject, text) = match language {
+        "vi" => (
+            "Nhắc thanh toán: {{ record.total }}",
+            "Kính gửi {{ addressee }},\n\nTính đến hôm nay, các hóa đơn dưới đây đã quá hạn, hóa đơn cũ nhất từ ngày \
+             {{ record.firstDueOn }}. Kính đề nghị Quý khách thanh toán {{ record.total }} trong vòng bảy ngày.\n\n\
+             Trân trọng,\n{{ organisation.name }}",
+        ),
+        _ => (
+            "Payment reminder: {{ record.total }}",
+            "Dear {{ addressee }},\n\nThe invoices below are overdue today, the oldest since {{ record.firstDueOn }}. \
+             Please pay {{ record.total }} within seven days.\n\nKind regards\n{{ organisation.name }}",
+        ),
+    };
+    let money = |minor| Money::new(minor, Currency::VND);
+    let owed = |number: &str, due, level, total, open, disputed| Owed {
+        invoice: InvoiceId(Uuid::nil()),
+        number: number.to_owned(),
+        issued_on: day(1),
+        due_on: day(due),
+        days_late: i64::from(22 - due),
+        level,
+        total: money(total),
+        open: money(open),
+        disputed: money(disputed),
+        charge: false,
+    };
+    let fee = owed("FEE-2026-000007", 20, 0, 50_000, 50_000, 0);
+    let items = vec![
+        owed("HD-2026-00118", 2, 3, 4_950_000, 4_950_000, 0),
+        owed("HD-2026-00125", 12, 1, 112_345_678, 100_345_678, 12_000_000),
+        Owed { charge: true, ..fee },
+    ];
+    let total = money(items.iter().map(|item| item.open.minor).sum());
+    let asked = Asked { level: 3, items, total, unapplied: money(200_000) };
+    LetterFacts {
+        subject: Some(subject.to_owned()),
+        text: text.to_owned(),
+        addressee: facts.customer.name.clone(),
+        record: dunning::said(&asked, Channel::Email, DateTime::UNIX_EPOCH),
+        asked: Some(asked),
+        ..facts
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: every string is NFC, on one line, and free of control characters and of the characters that
 //! reverse the direction of text, so that no name can break a line, a header or the reading order.
 
+mod owed;
 mod paper;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use super::facts::{
     Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, ReceiptFacts, ResetFacts, Said,
 };
 use super::locale::Locale;
+pub(super) use owed::OwedView;
 pub(super) use paper::PaperView;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
@@ -213,6 +215,8 @@ pub(super) struct LetterView {
     /// The lines of each.
     paragraphs: Vec<Vec<String>>,
     organisation: PartyView,
+    /// What is asked for, in a notice.
+    pub owed: Option<OwedView>,
 }
 
 impl LetterView {
@@ -225,6 +229,7 @@ impl LetterView {
             subject: unbroken(subject),
             paragraphs: paragraphs.map(<[String]>::to_vec).collect(),
             organisation: party(organisation),
+            owed: None,
         }
     }
 

@@ -5,8 +5,8 @@ use entity::text::plain;
 
 use super::facts::LetterFacts;
 use super::library::path;
-use super::view::{LetterView, WordingView};
-use super::{DocumentError, Documents, Rendered};
+use super::view::{LetterView, OwedView, WordingView};
+use super::{Attachment, DocumentError, Documents, Rendered, portable};
 use crate::sms::segments::{self, segments};
 
 /// A text message as it is sent, apart from the numbers.
@@ -21,7 +21,7 @@ pub struct TextMessage {
 }
 
 impl Documents {
-    /// The mail of a letter that people have written.
+    /// The mail of a letter that people have written; a notice has itself attached as it would go by post.
     ///
     /// # Errors
     /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
@@ -29,11 +29,19 @@ impl Documents {
         let library = &self.0.library;
         let (language, _) = library.language(&facts.language);
         let view = self.laid_out(facts)?;
+        let mut attachments = Vec::new();
+        if facts.asked.is_some() {
+            attachments.push(Attachment {
+                file_name: format!("{}.pdf", portable(&view.subject)),
+                media_type: "application/pdf",
+                bytes: self.paper(facts)?.pdf,
+            });
+        }
         Ok(Rendered {
             language: facts.language.clone(),
             html: library.render(&path(language, "letter.mjml")?, &view)?,
             text: library.render(&path(language, "letter.txt")?, &view)?,
-            attachments: Vec::new(),
+            attachments,
             subject: view.subject,
         })
     }
@@ -67,7 +75,8 @@ impl Documents {
         let subject = facts.subject.as_deref().map(written).transpose()?;
         let text = written(&facts.text)?;
         let shown = subject.as_deref().unwrap_or_default();
-        let view = LetterView::new(&facts.organisation, &facts.language, shown, &text);
+        let mut view = LetterView::new(&facts.organisation, &facts.language, shown, &text);
+        view.owed = facts.asked.as_ref().map(|asked| OwedView::new(asked, locale));
         if view.is_empty() || subject.is_some() && view.subject.is_empty() {
             return Err(DocumentError::Wording { problem: "nothing is left of it".to_owned() });
         }

@@ -1,4 +1,5 @@
 //! What finance does later: receipts and imports.
 
+pub mod dunning;
 pub mod import;
 pub mod receipt;

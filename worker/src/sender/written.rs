@@ -1,7 +1,7 @@
 //! From messages to their bytes.
 
 use entity::automation::lease::Leased;
-use entity::automation::message::{self, Ready, Reason};
+use entity::automation::message::{self, Kind, Ready, Reason};
 use entity::customers::customer::Channel;
 use entity::id::MessageId;
 use entity::text::hex;
@@ -47,7 +47,7 @@ impl Sender {
         if new.is_empty() {
             return Ok(written);
         }
-        let letters = Letter::all(self.db.reader(), new).await?;
+        let letters = Letter::all(self.db.reader(), new, self.clock.now()).await?;
         let sender = self.clone();
         let rendering = tokio::task::spawn_blocking(move || {
             let letters = letters.into_iter();
@@ -96,6 +96,10 @@ impl Sender {
             }
             Err(reason) => return Err((reason, None)),
         };
+        if message.kind == Kind::Dunning && !letter.asks() {
+            // Nothing of it may be asked for now: the gate says why, and puts it off or settles it.
+            return Ok((to, Content { subject: None, body: Vec::new() }));
+        }
         let content = match message.channel {
             Channel::Email => self.mail(message, letter, &to)?,
             Channel::Sms => self.text_message(letter)?,

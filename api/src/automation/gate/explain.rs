@@ -32,6 +32,8 @@ choice! {
         Holiday,
         /// Whether they have not got too much already.
         Cap,
+        /// Whether what it asks for is still owed.
+        Debt,
     }
 }
 

@@ -17,6 +17,7 @@ use self::doing::{
     AssignStepInput, CreateTaskStepInput, NotifyInput, OtherWorkflowInput, UpdateTaskStepInput,
     WebhookStepInput, update_customer,
 };
+use self::dunning::DunInput;
 use self::planning::{CreateAppointmentStepInput, CreateCallStepInput};
 use self::sending::SendInput;
 use self::starting::WorkflowTriggerInput;
@@ -27,6 +28,7 @@ use crate::read::FilterOf;
 use crate::scalar::LocalTime;
 
 mod doing;
+mod dunning;
 mod planning;
 mod sending;
 mod starting;
@@ -140,6 +142,8 @@ pub enum WorkflowActionInput {
     Send(SendInput),
     /// The customer is sent the payment's receipt, or the cancellation of it. Always true.
     SendReceipt(bool),
+    /// The customer is asked for the invoice that the workflow is carried out for, level by level, until it is settled.
+    Dun(DunInput),
     /// A task is added, for the customer if the record has one.
     CreateTask(CreateTaskStepInput),
     /// The task that the workflow is carried out for is changed.
@@ -247,6 +251,7 @@ impl WorkflowStepInput {
             WorkflowActionInput::SendReceipt(_) => {
                 Action::Do { what: "sendReceipt".to_owned(), with: json!({}) }
             }
+            WorkflowActionInput::Dun(ladder) => ladder.parse(&at("dun"), wrong),
             WorkflowActionInput::CreateTask(task) => task.parse(),
             WorkflowActionInput::UpdateTask(change) => change.parse(),
             WorkflowActionInput::CreateCall(call) => call.parse(),

@@ -17,7 +17,10 @@ use crate::collaboration::{
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
-use crate::finance::{InvoiceState, PaymentMethod, PaymentState, ReceiptKind};
+use crate::finance::{
+    DisputeCause, DisputeState, InvoiceKind, InvoiceState, PaymentMethod, PaymentState,
+    PromiseState, ReceiptKind,
+};
 use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
 
@@ -48,7 +51,11 @@ pub(super) fn register(registry: &mut Registry) {
         <AddressKind as OutputType>::create_type_info,
         <CustomFieldType as OutputType>::create_type_info,
         <Sensitivity as OutputType>::create_type_info,
+        <InvoiceKind as OutputType>::create_type_info,
         <InvoiceState as OutputType>::create_type_info,
+        <DisputeState as OutputType>::create_type_info,
+        <DisputeCause as OutputType>::create_type_info,
+        <PromiseState as OutputType>::create_type_info,
         <PaymentState as OutputType>::create_type_info,
         <PaymentMethod as OutputType>::create_type_info,
         <ReceiptKind as OutputType>::create_type_info,

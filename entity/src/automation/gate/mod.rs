@@ -124,6 +124,8 @@ pub enum Rule {
     Holiday,
     /// Whether they have not got too much already.
     Cap,
+    /// Whether what it asks for is still owed.
+    Debt,
 }
 
 /// What came of looking at a rule.
@@ -167,6 +169,22 @@ pub struct Looked {
 }
 
 impl Looked {
+    /// That what it asks for is still owed, or why nothing of it may be asked for.
+    pub(super) fn debt(finding: Finding, reason: Option<Reason>) -> Self {
+        let detail = match finding {
+            Finding::Passed => "what it asks for is still owed",
+            _ => "nothing of what it asks for may be asked for",
+        };
+        Self {
+            rule: Rule::Debt,
+            finding,
+            reason: reason.map(Code),
+            until: None,
+            detail: detail.to_owned(),
+            pack: None,
+        }
+    }
+
     /// That there is no address, or none that something can be sent to.
     fn missing(reason: Code) -> Self {
         let detail = match reason.0 {

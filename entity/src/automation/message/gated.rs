@@ -5,11 +5,15 @@ use std::collections::HashMap;
 use sea_orm::ActiveEnum;
 use sea_orm::entity::prelude::*;
 
+use serde_json::json;
+
+use super::debt::{self, Debt};
 use super::work::{by_id, held};
 use super::{Column, Entity, Model, Ready, Reason, State};
 use crate::automation::gate::{Decision, Recipient, Recipients, Sending, Verdict, hold};
 use crate::automation::lease::Leased;
 use crate::error::Error;
+use crate::finance::dunning;
 use crate::id::MessageId;
 
 /// What the gate has looked at, and by which policy.
@@ -53,17 +57,40 @@ pub(super) async fn passed(
         hold(txn, recipients.iter().map(|to| to.customer)).await?;
         Recipients::load(txn, &recipients, now).await?
     };
-    let mut all_held = Vec::new();
+    let mut debts =
+        debt::look(txn, ready, concerned.iter().map(|(.., message)| message), now).await?;
+    let (mut all_held, mut asked, mut stale) = (Vec::new(), Vec::new(), Vec::new());
     for (leased, to, message) in concerned {
+        let debt = debts.remove(&message.id);
+        match &debt {
+            Some(Debt::Stale) => {
+                passed.remove(&leased.id);
+                stale.push(leased);
+                continue;
+            }
+            Some(Debt::Held { until, reason, looked }) => {
+                passed.remove(&leased.id);
+                let trace = (recipients.policy.number, json!([looked]));
+                all_held.push(Held { leased, until: *until, reason: *reason, trace });
+                continue;
+            }
+            Some(Debt::Owed { .. }) | None => {}
+        }
         let sending = message.sending();
-        let Some(Decision { verdict, trace }) = recipients.decide(&to, sending, now) else {
+        let Some(Decision { verdict, mut trace }) = recipients.decide(&to, sending, now) else {
             continue;
         };
+        if let Some(Debt::Owed { looked, .. }) = &debt {
+            trace.insert(0, looked.clone());
+        }
         let trace = serde_json::to_value(trace).map_err(|cause| DbErr::Json(cause.to_string()))?;
         let trace = (recipients.policy.number, trace);
         let (until, reason) = match verdict {
             Verdict::Send => {
                 passed.insert(leased.id, Some(trace));
+                if let Some(Debt::Owed { notice, asked: now, .. }) = debt {
+                    asked.push((notice, now));
+                }
                 continue;
             }
             Verdict::Defer { until, reason } => (Some(until), reason),
@@ -73,6 +100,8 @@ pub(super) async fn passed(
         all_held.push(Held { leased, until, reason, trace });
     }
     hold_back(txn, &all_held, now).await?;
+    write_again(txn, &stale, now).await?;
+    dunning::sent(txn, &asked).await?;
     Ok(passed)
 }
 
@@ -82,6 +111,29 @@ impl Model {
     pub fn sending(&self) -> Sending<'_> {
         Sending { class: self.class, channel: self.channel, topic: self.topic.as_deref() }
     }
+}
+
+/// Lets messages be written again, since what they are about has changed.
+async fn write_again(
+    txn: &impl ConnectionTrait,
+    leased: &[Leased<MessageId>],
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if leased.is_empty() {
+        return Ok(());
+    }
+    Entity::update_many()
+        .col_expr(Column::State, Expr::val(State::Planned.to_value()))
+        .col_expr(Column::DueAt, Expr::val(now))
+        .col_expr(Column::Facts, Expr::val(None::<Json>))
+        .col_expr(Column::Body, Expr::val(None::<Vec<u8>>))
+        .col_expr(Column::BodySha256, Expr::val(None::<String>))
+        .col_expr(Column::LeaseUntil, Expr::val(None::<DateTimeUtc>))
+        .col_expr(Column::EnqueuedAt, Expr::val(None::<DateTimeUtc>))
+        .filter(held(leased, &[State::Claimed]))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// Puts messages off, or settles them.

@@ -78,17 +78,14 @@ impl Content {
     }
 }
 
-impl Send {
+impl Content {
     /// What is said to somebody who reads a language: in that, or in one of its family, or in the first one.
     #[must_use]
-    pub fn content(&self, language: &str) -> Option<&Content> {
+    pub fn among<'a>(contents: &'a [Self], language: &str) -> Option<&'a Self> {
         let family = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
-        let same = self.contents.iter().find(|content| content.language == language);
-        let near = || {
-            let mut contents = self.contents.iter();
-            contents.find(|content| family(&content.language) == family(language))
-        };
-        same.or_else(near).or_else(|| self.contents.first())
+        let same = contents.iter().find(|content| content.language == language);
+        let near = || contents.iter().find(|content| family(&content.language) == family(language));
+        same.or_else(near).or_else(|| contents.first())
     }
 }
 
@@ -160,7 +157,8 @@ impl Performer for SendMail {
 }
 
 impl Content {
-    fn check(&self, record: &Record, is_text: bool, check: &mut Check) {
+    /// Notes what is wrong with it for a kind of record.
+    pub(crate) fn check(&self, record: &Record, is_text: bool, check: &mut Check) {
         let tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
         let is_tag = (2..=35).contains(&self.language.len()) && self.language.chars().all(tag);
         check.that(is_tag, "language", "a language is a tag such as vi or en-GB");

@@ -16,8 +16,8 @@ use crate::customers::customer::Channel;
 use crate::error::Error;
 use crate::finance::receipt;
 use crate::id::{
-    AttendeeId, CustomerId, EventId, Id, MessageId, ReceiptId, UserId, WorkflowRunId,
-    WorkflowVersionId,
+    AttendeeId, CustomerId, DunningNoticeId, EventId, Id, MessageId, ReceiptId, UserId,
+    WorkflowRunId, WorkflowVersionId,
 };
 
 /// How long a receipt is worth sending.
@@ -332,6 +332,67 @@ pub(crate) async fn plan_outgoing(
         return Ok(());
     }
     insert(txn, outgoing.into_iter().map(|one| one.row(now))).await
+}
+
+/// A notice that a customer is to get.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NoticeMessage {
+    /// Which.
+    pub notice: DunningNoticeId,
+    /// The run that planned it.
+    pub run: WorkflowRunId,
+    /// The version that says what is in it.
+    pub version: WorkflowVersionId,
+    /// In which step.
+    pub step: String,
+    /// Whom it is for.
+    pub customer: CustomerId,
+    /// The way it goes.
+    pub channel: Channel,
+    /// When it may leave.
+    pub due_at: DateTimeUtc,
+    /// After which it is not worth sending.
+    pub expires_at: DateTimeUtc,
+    /// What it would be about, where there is no notice.
+    pub facts: Option<Json>,
+}
+
+impl NoticeMessage {
+    /// The message that it would be.
+    pub fn message(self, now: DateTimeUtc) -> Option<Model> {
+        self.row(now).try_into_model().ok()
+    }
+
+    fn row(self, now: DateTimeUtc) -> ActiveModel {
+        let key = format!("dunning:{}", self.notice.0);
+        ActiveModel {
+            class: Set(Class::Collection),
+            channel: Set(self.channel),
+            customer_id: Set(Some(self.customer)),
+            run_id: Set(Some(self.run)),
+            version_id: Set(Some(self.version)),
+            step: Set(Some(self.step)),
+            facts: Set(self.facts),
+            due_at: Set(self.due_at),
+            expires_at: Set(self.expires_at),
+            ..planned(key, Kind::Dunning, self.notice.0, Actor::System, now)
+        }
+    }
+}
+
+/// Plans notices; those that were planned already are left as they are.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn plan_notices(
+    txn: &impl ConnectionTrait,
+    notices: Vec<NoticeMessage>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if notices.is_empty() {
+        return Ok(());
+    }
+    insert(txn, notices.into_iter().map(|one| one.row(now))).await
 }
 
 /// Plans mails about an appointment for those of a customer's people who take part, by who they are among the attendees,

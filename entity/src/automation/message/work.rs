@@ -25,6 +25,14 @@ fn is_due(now: DateTimeUtc) -> Condition {
         .add(Expr::exists(sending::held()).not())
 }
 
+/// That nothing is written of a message yet, as a condition: what it is about may still change.
+pub(crate) fn is_unwritten() -> Condition {
+    Condition::all()
+        .add(Column::SettledAt.is_null())
+        .add(Column::State.is_in(WAITING))
+        .add(Column::Body.is_null())
+}
+
 /// Whether a message is due that the conveyor was not given since `since`, as a condition.
 #[must_use]
 pub fn any_due(since: DateTimeUtc, now: DateTimeUtc) -> Expr {

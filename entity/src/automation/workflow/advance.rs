@@ -242,6 +242,7 @@ impl Batch<'_> {
                         }
                         walk.place = Place { step: to, waiting: None };
                         walk.facts = Facts::default();
+                        walk.run.memory = None;
                         walk.gone += 1;
                         if walk.gone <= definition.steps.len() {
                             continue;
@@ -348,14 +349,19 @@ impl Batch<'_> {
             listens: None,
             met: false,
             due_at: Some(self.now),
+            memory: None,
             ..run
         });
     }
 
     fn sleep(&mut self, walk: Walk, definition: &Definition, until: DateTime<Utc>) {
         let Some(step) = definition.steps.get(walk.place.step) else { return };
-        if walk.run.until_at != Some(until) {
-            self.note(walk.run.id, &step.key, step::Outcome::Waiting, None);
+        let (why, memory) = match walk.facts.done {
+            Some(Done::Later(later)) => (Some(later.why), Some(later.memory)),
+            _ => (None, None),
+        };
+        if walk.run.until_at != Some(until) || walk.run.memory != memory {
+            self.note(walk.run.id, &step.key, step::Outcome::Waiting, why);
         }
         let listens = match &step.action {
             Action::WaitForEvent { kinds, .. } => Some(run::listening(kinds.iter().copied())),
@@ -374,6 +380,7 @@ impl Batch<'_> {
             listens,
             met: false,
             due_at: Some(due),
+            memory,
             ..walk.run
         });
     }
@@ -387,6 +394,7 @@ impl Batch<'_> {
             listens: None,
             due_at: None,
             ended_at: Some(self.now),
+            memory: None,
             ..run
         });
     }

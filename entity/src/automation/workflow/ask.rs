@@ -11,7 +11,7 @@ use sea_orm::{DatabaseTransaction, QuerySelect};
 use super::advance::{Ask, Batch, Question};
 use super::day::day;
 use super::definition::{Action, Wait, Zone};
-use super::interpreter::Facts;
+use super::interpreter::{Done, Facts};
 use super::performer::{Effect, Planned, Turn};
 use super::{moment, run, start};
 use crate::automation::event;
@@ -106,6 +106,9 @@ impl Batch<'_> {
                 for walk in walks {
                     let planned = planned.next();
                     let planned = planned.unwrap_or_else(|| Planned::failed("it gave no answer"));
+                    if planned.effects.is_empty() && matches!(planned.done, Done::Later(_)) {
+                        self.give_back(*walk);
+                    }
                     self.walks[*walk].changes = planned.effects.iter().any(Effect::changes_records);
                     self.done.effects.extend(planned.effects);
                     self.walks[*walk].facts.done = Some(planned.done);
@@ -132,6 +135,15 @@ impl Batch<'_> {
             }
         }
         within
+    }
+
+    /// Lets others do what a run has not done yet.
+    fn give_back(&mut self, walk: usize) {
+        let workflow = self.walks[walk].run.workflow_id;
+        if let Some(left) = self.left.get_mut(&workflow) {
+            *left += 1;
+            *self.done.taken.entry(workflow).or_default() -= 1;
+        }
     }
 
     pub(super) fn learn(&mut self, walks: &[usize], mut fact: impl FnMut(&mut Facts, &run::Model)) {

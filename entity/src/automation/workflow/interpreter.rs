@@ -5,6 +5,7 @@
 //! steps as the workflow has.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -52,8 +53,21 @@ pub enum Done {
     Yes,
     /// There was nothing to do; why.
     Skipped(&'static str),
+    /// It goes on, or begins, at an instant, or when somebody lets it look again before.
+    Later(Later),
     /// It cannot be done; what has to be put right.
     Failed(String),
+}
+
+/// That a step goes on later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// When, at the latest.
+    pub until: DateTime<Utc>,
+    /// What it waits for.
+    pub why: String,
+    /// What it has to remember of itself until then.
+    pub memory: Json,
 }
 
 /// What comes next.
@@ -162,6 +176,7 @@ pub fn next(
         Action::Do { .. } => match &facts.done {
             None => Next::Do,
             Some(Done::Yes | Done::Skipped(_)) => on(),
+            Some(Done::Later(later)) => Next::Sleep(later.until),
             Some(Done::Failed(why)) => Next::End(End::Failed(why.clone())),
         },
         Action::End => Next::End(End::Completed),

@@ -9,7 +9,7 @@ use sea_orm::prelude::*;
 use serde_json::Value as Json;
 
 use super::definition::{Action, Definition};
-use super::interpreter::Done;
+use super::interpreter::{Done, Later};
 use super::{others, run};
 use crate::access::{Actor, Cause};
 use crate::automation::message::{self, Outgoing, PlannedReceipt};
@@ -18,10 +18,10 @@ use crate::catalog::{Record, Scope};
 use crate::check::Check;
 use crate::collaboration::notification::{self, Told};
 use crate::collaboration::{appointment, call, task};
-use crate::customers::customer;
+use crate::customers::customer::{self, Channel};
 use crate::error::Error;
-use crate::finance::receipt;
-use crate::id::{CustomerId, Id, TaskId, UserId};
+use crate::finance::{dunning, receipt};
+use crate::id::{CustomerId, Id, InvoiceId, TaskId, UserId};
 
 /// What is written for a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Effect {
     Send(Outgoing),
     /// A customer is sent a receipt.
     Receipt(PlannedReceipt),
+    /// A customer is asked for an invoice.
+    Dun(Box<dunning::Reached>),
     /// A task is added.
     CreateTask(task::ToCreate),
     /// A call is planned.
@@ -75,6 +77,7 @@ impl Effect {
             Self::Tell(_)
             | Self::Send(_)
             | Self::Receipt(_)
+            | Self::Dun(_)
             | Self::Post(_)
             | Self::Start(_)
             | Self::Stop(_) => false,
@@ -90,7 +93,11 @@ impl Effect {
     /// Whether it is something for a customer.
     #[must_use]
     pub fn is_for_a_customer(&self) -> bool {
-        matches!(self, Self::Send(_) | Self::Receipt(_))
+        match self {
+            Self::Send(_) | Self::Receipt(_) => true,
+            Self::Dun(reached) => reached.channel != Channel::Phone,
+            _ => false,
+        }
     }
 
     /// As it is shown; `None` for what goes to a customer, of which the gate says what would come.
@@ -98,6 +105,14 @@ impl Effect {
     pub fn shown(self) -> Option<Shown> {
         Some(match self {
             Self::Send(_) | Self::Receipt(_) => return None,
+            Self::Dun(reached) if reached.channel != Channel::Phone => return None,
+            Self::Dun(reached) => Shown {
+                what: dunning::Dun.name(),
+                user: None,
+                kind: InvoiceId::PREFIX,
+                subject: reached.invoice.0,
+                text: format!("level {}", reached.level),
+            },
             Self::Tell(Told { user, kind, subject, text, .. }) => {
                 Shown { what: notification::Notify.name(), user: Some(user), kind, subject, text }
             }
@@ -184,6 +199,12 @@ impl Planned {
         Self { done: Done::Failed(why.to_owned()), effects: Vec::new() }
     }
 
+    /// That it goes on later, and what was done by now.
+    #[must_use]
+    pub fn later(later: Later, effects: Vec<Effect>) -> Self {
+        Self { done: Done::Later(later), effects }
+    }
+
     /// That there was nothing to do; why.
     #[must_use]
     pub fn skipped(why: &'static str) -> Self {
@@ -245,11 +266,12 @@ pub trait Performer: Sync {
 
 /// All that steps do.
 #[must_use]
-pub fn performers() -> [&'static dyn Performer; 12] {
+pub fn performers() -> [&'static dyn Performer; 13] {
     [
         &notification::Notify,
         &message::SendMail,
         &receipt::SendReceipt,
+        &dunning::Dun,
         &task::CreateTask,
         &task::UpdateTask,
         &call::CreateCall,
@@ -286,12 +308,13 @@ pub async fn carry_out(
     let (mut calls, mut appointments) = (Vec::new(), Vec::new());
     let (mut tasks, mut customers, mut assigned) = (Vec::new(), Vec::new(), Vec::new());
     let (mut posted, mut started, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut outgoing, mut receipts) = (Vec::new(), Vec::new());
+    let (mut outgoing, mut receipts, mut dunned) = (Vec::new(), Vec::new(), Vec::new());
     for effect in effects {
         match effect {
             Effect::Tell(one) => told.push(one),
             Effect::Send(one) => outgoing.push(one),
             Effect::Receipt(one) => receipts.push(one),
+            Effect::Dun(one) => dunned.push(*one),
             Effect::CreateTask(one) => created.push(one),
             Effect::CreateCall(one) => calls.push(*one),
             Effect::CreateAppointment(one) => appointments.push(*one),
@@ -314,5 +337,6 @@ pub async fn carry_out(
     others::start(txn, started, scope, now).await?;
     message::plan_receipts(txn, &receipts, now).await?;
     message::plan_outgoing(txn, outgoing, now).await?;
+    dunning::carry_out(txn, dunned, now).await?;
     notification::told(txn, told, now).await
 }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: nothing is written; the gate is the one that decides for real.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::DatabaseTransaction;
@@ -14,6 +14,7 @@ use crate::automation::message::{self, Class, Reason, To};
 use crate::customers::customer::Channel;
 use crate::customers::reach::reach;
 use crate::error::Error;
+use crate::finance::dunning::{self, Bundle};
 use crate::id::CustomerId;
 
 /// How many messages are shown that would go, and how many that would not.
@@ -40,6 +41,8 @@ pub(super) struct Letter {
     topic: Option<String>,
     /// After which it is not worth sending; always when absent.
     expires: Option<DateTime<Utc>>,
+    /// With which others it goes together, while these wait.
+    bundle: Option<Bundle>,
     /// What it is planned as.
     effect: Effect,
 }
@@ -49,6 +52,8 @@ pub(super) struct Letter {
 pub(super) struct Post {
     recipients: Recipients,
     put_off: BTreeMap<DateTime<Utc>, Vec<(Letter, Recipient)>>,
+    /// What others of the same kind go together with.
+    waiting: HashSet<Bundle>,
     /// How much would go to each customer.
     pub reached: HashMap<CustomerId, u64>,
     /// How much would not go, and why.
@@ -62,6 +67,7 @@ pub(super) struct Post {
 impl Letter {
     /// What an effect is for a customer, if it is something for one.
     pub fn of(effect: Effect, now: DateTime<Utc>) -> Option<Self> {
+        let mut bundle = None;
         let (customer, to, channel, class, topic, expires) = match &effect {
             Effect::Send(outgoing) => (
                 outgoing.customer,
@@ -74,9 +80,14 @@ impl Letter {
             Effect::Receipt(receipt) => {
                 (receipt.customer, To::Billing, Channel::Email, Class::Receipt, None, None)
             }
+            Effect::Dun(reached) => {
+                bundle = reached.bundle();
+                let expires = Some(now + dunning::LIFETIME);
+                (reached.customer, To::Billing, reached.channel, Class::Collection, None, expires)
+            }
             _ => return None,
         };
-        Some(Self { customer, to, channel, class, topic, expires, effect })
+        Some(Self { customer, to, channel, class, topic, expires, bundle, effect })
     }
 
     /// The message that would be planned.
@@ -84,6 +95,7 @@ impl Letter {
         match &self.effect {
             Effect::Send(outgoing) => outgoing.message(now),
             Effect::Receipt(receipt) => receipt.message(now),
+            Effect::Dun(reached) => reached.message(now),
             _ => None,
         }
     }
@@ -118,7 +130,15 @@ impl Post {
         }
         let recipients: Vec<_> = addressed.iter().map(|(_, to)| to.clone()).collect();
         self.recipients.learn(db, &recipients, now).await?;
-        Ok(self.decide(addressed, now))
+        let (bundled, others): (Vec<_>, Vec<_>) =
+            addressed.into_iter().partition(|(letter, _)| letter.bundle.is_some());
+        for (letter, to) in bundled {
+            // What goes together waits for what comes a moment later, and what comes meanwhile joins it.
+            if letter.bundle.is_none_or(|bundle| self.waiting.insert(bundle)) {
+                self.put_off.entry(now + dunning::GATHERED).or_default().push((letter, to));
+            }
+        }
+        Ok(self.decide(others, now))
     }
 
     /// When something that was put off comes back.
@@ -138,6 +158,11 @@ impl Post {
             let topic = letter.topic.as_deref();
             let sending = Sending { class: letter.class, channel: letter.channel, topic };
             let Some(decision) = self.recipients.decide(&to, sending, now) else { continue };
+            if let (Some(bundle), Verdict::Send | Verdict::Suppress { .. }) =
+                (letter.bundle, decision.verdict)
+            {
+                self.waiting.remove(&bundle);
+            }
             match decision.verdict {
                 Verdict::Send => {
                     gone += 1;

@@ -18,6 +18,7 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::id::{Id, WorkflowId};
 
+mod collection;
 mod letters;
 mod work;
 
@@ -83,7 +84,7 @@ async fn add(txn: &impl ConnectionTrait, preset: Preset, now: DateTimeUtc) -> Re
     Ok(())
 }
 
-fn presets() -> [Preset; 8] {
+fn presets() -> [Preset; 10] {
     [
         letters::receipt(),
         letters::welcome(),
@@ -93,6 +94,8 @@ fn presets() -> [Preset; 8] {
         work::overdue_task(),
         work::forgotten_call(),
         work::contract_renewal(),
+        collection::viet_nam(),
+        collection::european_union(),
     ]
 }
 

@@ -83,6 +83,8 @@ pub struct Model {
     pub ended_at: Option<DateTimeUtc>,
     /// How many runs came before it, each started by what the one before it did.
     pub depth: i32,
+    /// What the step that it is in remembers of itself, if it was put off.
+    pub memory: Option<Json>,
 }
 
 catalog! {
@@ -224,6 +226,7 @@ pub(super) async fn save(txn: &impl ConnectionTrait, runs: Vec<Model>) -> Result
         Column::DueAt,
         Column::Detail,
         Column::EndedAt,
+        Column::Memory,
     ];
     let there = OnConflict::column(Column::Id).update_columns(changed).to_owned();
     let rows = runs.into_iter().map(|run| run.into_active_model().reset_all());
@@ -273,6 +276,32 @@ pub async fn wake(
         .filter(Column::RecordId.is_in(whose.flatten()))
         .filter(Column::Listens.is_not_null())
         .filter(Expr::exists(happened))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Lets the runs for records look again now whose step was put off.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn look_again(
+    txn: &impl ConnectionTrait,
+    records: Vec<Uuid>,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    // Who is just advanced is skipped, not waited for: whoever advances it may wait for the records.
+    let waiting = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::RecordId.is_in(records))
+        .and_where(Column::Memory.is_not_null())
+        .and_where(Column::DueAt.gt(now))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .take();
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::val(now))
+        .filter(Column::Id.in_subquery(waiting))
         .exec(txn)
         .await?;
     Ok(())

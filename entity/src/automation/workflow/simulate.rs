@@ -3,7 +3,7 @@
 //! Invariant: nothing is written. What is to be written for a run is a value, which only [`super::advance::due`]
 //! writes; here it is counted. Records stay as they are meanwhile, and nothing happens that a step waits for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
@@ -146,6 +146,10 @@ struct Simulation<'a> {
     until: DateTime<Utc>,
     /// Who goes on when.
     ahead: BTreeMap<DateTime<Utc>, Vec<run::Model>>,
+    /// When a schedule comes that begins runs for whom none is under way.
+    times: BTreeSet<DateTime<Utc>>,
+    /// For whom that is, once it was looked.
+    population: Option<Vec<(Uuid, Option<CustomerId>)>>,
     /// What customers would be sent.
     post: Post,
     /// How often which has come of a step.
@@ -217,6 +221,8 @@ impl<'a> Simulation<'a> {
             versions: vec![(version, what)],
             until,
             ahead: BTreeMap::new(),
+            times: BTreeSet::new(),
+            population: None,
             post: Post::default(),
             came: HashMap::new(),
             used: HashMap::new(),
@@ -239,9 +245,17 @@ impl<'a> Simulation<'a> {
                 let cron = schedule::parse(&cron).map_err(|why| Error::invalid("trigger", why))?;
                 let zone = schedule::zone(zone.as_deref(), self.engine.zone);
                 for instant in schedule::between(&cron, zone, from, self.until) {
-                    self.begin_at(instant, Condition::all()).await?;
-                    // Whoever began is left out from then on.
-                    if self.active.what.definition.reentry == Reentry::Once || self.forecast.more {
+                    match self.active.what.definition.reentry {
+                        // Who ends before the next time begins again then.
+                        Reentry::AfterEnd => drop(self.times.insert(instant)),
+                        Reentry::Always => self.begin_at(instant, Condition::all()).await?,
+                        // Whoever began is left out from then on.
+                        Reentry::Once => {
+                            self.begin_at(instant, Condition::all()).await?;
+                            break;
+                        }
+                    }
+                    if self.forecast.more {
                         break;
                     }
                 }
@@ -298,24 +312,60 @@ impl<'a> Simulation<'a> {
         Ok(known)
     }
 
+    /// The runs that a schedule begins for whom none is under way.
+    async fn begin_again(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
+        if self.population.is_none() {
+            self.population = Some(self.records(Condition::all(), MOST_RUNS).await?);
+        }
+        let all = self.population.as_ref().map_or(0, Vec::len);
+        if self.ahead.values().map(Vec::len).sum::<usize>() >= all {
+            return Ok(());
+        }
+        let under_way = self.ahead.values().flatten().map(|run| run.record_id);
+        let under_way = under_way.collect::<HashSet<_>>();
+        let idle = self.population.iter().flatten();
+        let idle = idle.filter(|(record, _)| !under_way.contains(record)).copied();
+        self.add(idle.collect(), now);
+        Ok(())
+    }
+
     async fn begin_at(&mut self, at: DateTime<Utc>, which: Condition) -> Result<(), Error> {
         let left = MOST_RUNS - usize::try_from(self.forecast.runs).unwrap_or(MOST_RUNS);
+        let records = self.records(which, left).await?;
+        self.add(records, at);
+        Ok(())
+    }
+
+    /// Up to `most` records that meet a condition, and one more if there are more.
+    async fn records(
+        &self,
+        which: Condition,
+        most: usize,
+    ) -> Result<Vec<(Uuid, Option<CustomerId>)>, Error> {
         let record = self.active.what.record;
         let mut begun = population(&self.active, self.engine.scope)?;
         begun
             .expr(record.column("id"))
             .expr(customer_of(record))
             .cond_where(which)
-            .limit(left as u64 + 1);
+            .limit(most as u64 + 1);
         let rows = self.db.query_all(&begun).await?;
-        self.forecast.more |= rows.len() > left;
-        for row in rows.into_iter().take(left) {
+        let of = |row: sea_orm::QueryResult| {
             let customer: Option<Uuid> = row.try_get_by_index(1)?;
-            let run = self.run(row.try_get_by_index(0)?, customer.map(CustomerId), at);
+            Ok((row.try_get_by_index(0)?, customer.map(CustomerId)))
+        };
+        rows.into_iter().map(of).collect()
+    }
+
+    /// Begins runs for records, as many as are simulated at most.
+    fn add(&mut self, records: Vec<(Uuid, Option<CustomerId>)>, at: DateTime<Utc>) {
+        let left = MOST_RUNS - usize::try_from(self.forecast.runs).unwrap_or(MOST_RUNS);
+        self.forecast.more |= records.len() > left;
+        for (record, customer) in records.into_iter().take(left) {
+            let run = self.run(record, customer, at);
             self.forecast.runs += 1;
             self.ahead.entry(at).or_default().push(run);
         }
-        Ok(())
     }
 
     fn run(&self, record: Uuid, customer: Option<CustomerId>, at: DateTime<Utc>) -> run::Model {
@@ -338,13 +388,15 @@ impl<'a> Simulation<'a> {
             started_at: at,
             ended_at: None,
             depth: 0,
+            memory: None,
         }
     }
 
     /// When something happens next.
     fn next(&self) -> Option<DateTime<Utc>> {
         let run = self.ahead.keys().next().copied();
-        run.into_iter().chain(self.post.next()).min()
+        let time = self.times.first().copied();
+        run.into_iter().chain(self.post.next()).chain(time).min()
     }
 
     /// Counts what would go to customers at `now`.
@@ -361,6 +413,9 @@ impl<'a> Simulation<'a> {
         while let Some(now) = self.next().filter(|now| *now <= self.until) {
             let gone = self.post.due(now);
             self.count_sent(gone, now);
+            if self.times.remove(&now) {
+                self.begin_again(now).await?;
+            }
             let mut runs = self.ahead.remove(&now).unwrap_or_default();
             while !runs.is_empty() {
                 let rest = runs.split_off(runs.len().min(usize::try_from(BATCH).unwrap_or(500)));

@@ -145,6 +145,8 @@ impl Model {
             time_zone: organisation.time_zone.clone(),
             currency: organisation.currency,
             custom: serde_json::json!({}),
+            dunning_excluded: false,
+            dunning_paused_until: None,
             import_job_id: None,
             deleted_at: None,
             merged_into_id: None,

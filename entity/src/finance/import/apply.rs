@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::finance::counter::{self, Series};
 use crate::finance::invoice::{self, Settlement};
 use crate::finance::ledger::{self, Account, Source};
-use crate::finance::{allocation, invoice_line, payment, receipt};
-use crate::id::{AllocationId, Id, InvoiceLineId, ReceiptId};
+use crate::finance::{allocation, dispute, invoice_line, payment, promise, receipt};
+use crate::id::{AllocationId, DisputeId, Id, InvoiceLineId, ReceiptId};
 use crate::text::fold;
 
 /// How many values one statement binds at most: the limit of SQLite, the lower one.
@@ -60,14 +60,20 @@ pub async fn write(
         };
         entries.extend(ledger::entries(source, &invoice.sides(), actor, now));
     }
+    let disputed = plan.invoices.iter().filter(|invoice| invoice.disputed_amount > 0);
+    let disputes = disputed.map(|invoice| dispute(invoice, terms, now)).collect::<Vec<_>>();
     insert(txn, plan.invoices).await?;
     insert(txn, lines).await?;
+    insert(txn, disputes).await?;
 
     let settlements = plan
         .settled
         .into_iter()
         .map(|(invoice, paid)| Settlement { paid, ..Settlement::of(invoice) });
-    invoice::settle(txn, settlements.collect(), actor, now).await?;
+    let settled = invoice::settle(txn, settlements.collect(), actor, now).await?;
+    let settled = settled.iter().map(|invoice| invoice.id).collect::<Vec<_>>();
+    promise::paid(txn, &settled, terms.organisation.today(now), actor, now).await?;
+    invoice::follow::look_again(txn, &settled, now).await?;
     insert(txn, plan.payments.iter().map(|paying| paying.payment(terms, now))).await?;
     insert(txn, plan.payments.iter().map(|paying| paying.allocation(terms, now))).await?;
     for paying in &plan.payments {
@@ -89,6 +95,29 @@ pub async fn write(
         issue_receipts(txn, terms, &plan.payments, now).await?;
     }
     Ok(())
+}
+
+/// That the customer disputes all of an invoice.
+fn dispute(invoice: &invoice::Model, terms: &Terms, now: DateTime<Utc>) -> dispute::Model {
+    dispute::Model {
+        id: DisputeId::new(now),
+        invoice_id: invoice.id,
+        customer_id: invoice.customer_id,
+        state: dispute::State::Open,
+        cause: dispute::Cause::Other,
+        currency: invoice.currency,
+        amount: invoice.disputed_amount,
+        detail: None,
+        opened_on: terms.organisation.today(now),
+        resolved_on: None,
+        resolution: None,
+        credit_note_id: None,
+        created_at: now,
+        created_by: terms.actor().user(),
+        updated_at: now,
+        updated_by: terms.actor().user(),
+        version: 1,
+    }
 }
 
 impl Paying {

@@ -20,7 +20,6 @@ use crate::error::Error;
 use crate::finance::invoice;
 use crate::id::{AddressId, CustomerId, Id, InvoiceId, JobId, PaymentId};
 use crate::money::Money;
-use crate::text::fold;
 
 /// What applies to a whole import.
 pub struct Terms {
@@ -195,28 +194,22 @@ impl Plan {
         let id = InvoiceId::new(now);
         let paid = row.settled_on.map_or(0, |_| row.total);
         let total = Money::new(row.total, row.currency);
+        let open = invoice::Model::open_for(
+            (id, customer),
+            row.number.clone(),
+            (row.currency, row.total, 0),
+            (row.issued_on, row.due_on),
+            terms.actor(),
+            now,
+        );
+        let disputed = row.disputed.unwrap_or_default();
         self.invoices.push(invoice::Model {
-            id,
-            number: row.number.clone(),
-            customer_id: customer,
             state: if paid > 0 { invoice::State::Paid } else { invoice::State::Open },
-            currency: row.currency,
-            net: row.total,
-            tax: 0,
-            total: row.total,
             paid,
-            credited: 0,
-            issued_on: row.issued_on,
-            due_on: row.due_on,
-            disputed: row.disputed.unwrap_or_default(),
-            reference: None,
-            search_text: fold(&row.number),
+            disputed,
+            disputed_amount: if disputed { row.total - paid } else { 0 },
             import_job_id: terms.job(),
-            created_at: now,
-            created_by: terms.actor().user(),
-            updated_at: now,
-            updated_by: terms.actor().user(),
-            version: 1,
+            ..open
         });
         self.outcome.counts.invoices_created += 1;
         self.outcome.sums.push((total, paid));
@@ -348,6 +341,8 @@ fn new_customer(terms: &Terms, row: &Row, now: DateTime<Utc>) -> customer::Model
         time_zone: organisation.time_zone.clone(),
         currency: row.currency,
         custom: serde_json::Value::Object(serde_json::Map::new()),
+        dunning_excluded: false,
+        dunning_paused_until: None,
         import_job_id: terms.job(),
         deleted_at: None,
         merged_into_id: None,

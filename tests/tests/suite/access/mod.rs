@@ -50,8 +50,12 @@ enum Needs {
 const GUARDED: &[(&str, &str, Permission)] = &[
     ("Customer", "balance", Permission::ReadFinance),
     ("Customer", "balances", Permission::ReadFinance),
+    ("Customer", "dunningExcluded", Permission::ReadFinance),
+    ("Customer", "dunningPausedUntil", Permission::ReadFinance),
     ("Customer", "history", Permission::ReadAudit),
     ("Invoice", "history", Permission::ReadAudit),
+    ("Dispute", "history", Permission::ReadAudit),
+    ("PromiseToPay", "history", Permission::ReadAudit),
     ("Product", "history", Permission::ReadAudit),
     ("Segment", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
@@ -78,10 +82,11 @@ const FOR_KEYS: &[(&str, &str)] = &[
 #[expect(clippy::too_many_lines, reason = "each field has its line")]
 fn needed(name: &str) -> Needs {
     use Permission::{
-        DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers, ReadAppointments,
-        ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts, ReadTasks, ReadWorkflows,
-        RunWorkflows, WriteAppointments, WriteCalls, WriteContactRules, WriteCustomers,
-        WriteInvoices, WritePayments, WriteProducts, WriteSegments, WriteTasks, WriteWorkflows,
+        Collect, DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers,
+        ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts,
+        ReadTasks, ReadWorkflows, RunWorkflows, WriteAppointments, WriteCalls, WriteContactRules,
+        WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteSegments, WriteTasks,
+        WriteWorkflows,
     };
     match name {
         "login"
@@ -266,10 +271,38 @@ fn needed(name: &str) -> Needs {
         | "unshareCustomer" => Needs::All(WriteCustomers),
         "purgeCustomer" | "anonymiseCustomer" | "eraseHistory" => Needs::All(PurgeCustomers),
         "auditEntry" | "auditEntries" | "exportAuditEntries" => Needs::All(ReadAudit),
-        "invoice" | "invoices" | "invoiceGroups" | "payment" | "payments" | "paymentGroups"
-        | "receipt" | "receipts" | "receiptGroups" | "message" | "messages" | "messageGroups"
-        | "exportInvoices" | "exportPayments" | "exportReceipts" | "exportMessages"
-        | "openReceivables" => Needs::All(ReadFinance),
+        "invoice"
+        | "invoices"
+        | "invoiceGroups"
+        | "payment"
+        | "payments"
+        | "paymentGroups"
+        | "receipt"
+        | "receipts"
+        | "receiptGroups"
+        | "message"
+        | "messages"
+        | "messageGroups"
+        | "exportInvoices"
+        | "exportPayments"
+        | "exportReceipts"
+        | "exportMessages"
+        | "openReceivables"
+        | "dispute"
+        | "disputes"
+        | "exportDisputes"
+        | "disputeGroups"
+        | "promiseToPay"
+        | "promisesToPay"
+        | "exportPromisesToPay"
+        | "promiseToPayGroups"
+        | "dunningNotice"
+        | "dunningNotices"
+        | "exportDunningNotices"
+        | "dunningNoticeGroups" => Needs::All(ReadFinance),
+        "openDispute" | "resolveDispute" | "recordPromise" | "cancelPromise" | "setDunning" => {
+            Needs::All(Collect)
+        }
         "issueInvoice" | "voidInvoice" | "issueCreditNote" => Needs::All(WriteInvoices),
         "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt"
         | "printLetters" => Needs::All(WritePayments),

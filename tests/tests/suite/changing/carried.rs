@@ -100,6 +100,19 @@ async fn referred(app: &App) -> String {
     let void = invoice(app, &id, "50", "VND").await;
     app.make("invoice", VOID, json!({ "id": void["id"], "reason": "Wrong" })).await;
     app.make("payment", RECORD_PAYMENT, payment(&id, "100", "VND", "paid")).await;
+    let owed = invoice(app, &id, "500", "VND").await;
+    let dispute = "mutation ($id: ID!) { openDispute(input: { invoiceId: $id, cause: PRICE,
+      amount: { amount: \"20\", currency: \"VND\" } }) { dispute { id } userErrors { code } } }";
+    app.make("dispute", dispute, json!({ "id": owed["id"] })).await;
+    let promise =
+        "mutation ($id: ID!) { recordPromise(input: { customerId: $id, promisedOn: \"2026-11-20\",
+      amount: { amount: \"100\", currency: \"VND\" } }) { promise { id } userErrors { code } } }";
+    app.make("promise", promise, json!({ "id": id })).await;
+    app.execute(
+        "INSERT INTO dunning_notice (id, customer_id, workflow_id, currency, channel, scope, level, created_at)
+         SELECT i.id, i.customer_id, w.id, 'VND', 'EMAIL', 'CUSTOMER', 1, i.created_at FROM invoice AS i, workflow AS w LIMIT 1",
+    )
+    .await;
     let part = customer(app, "Part", "vi", "VND").await;
     app.make("customer", MERGE, json!({ "input": { "keepId": id, "mergeIds": [part] } })).await;
     id

@@ -3,7 +3,7 @@
 use chrono::Datelike;
 use serde::Serialize;
 
-use super::{Figures, LetterView, PartyView, line, party};
+use super::{Figures, LetterView, OwedView, PartyView, line, party};
 use crate::document::facts::LetterFacts;
 use crate::document::locale::Locale;
 
@@ -18,6 +18,8 @@ pub(in crate::document) struct PaperView {
     /// The lines of each.
     paragraphs: Vec<Vec<String>>,
     organisation: PartyView,
+    /// What is asked for, in a notice.
+    owed: Option<OwedView>,
     /// Where the letter comes from, on one line.
     from: String,
     /// The lines of the window: the name, and where they are.
@@ -33,12 +35,13 @@ impl PaperView {
         let ours = party(&facts.organisation);
         let from = [&ours.name].into_iter().chain(&ours.address_lines);
         let from = from.map(String::as_str).collect::<Vec<_>>().join(" · ");
-        let LetterView { language, subject, paragraphs, organisation } = letter;
+        let LetterView { language, subject, paragraphs, organisation, owed } = letter;
         Self {
             language,
             subject,
             paragraphs,
             organisation,
+            owed,
             from,
             address: window(&facts.addressee, &facts.customer.address_lines),
             written_on: locale.date(facts.written_on),

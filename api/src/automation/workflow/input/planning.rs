@@ -99,7 +99,12 @@ impl From<PlannedInput> for Later {
 
 impl CreateCallStepInput {
     pub(super) fn parse(self) -> Action {
-        let wanted = call::Wanted {
+        Action::Do { what: "createCall".to_owned(), with: json!(self.wanted()) }
+    }
+
+    /// The call that is meant.
+    pub(super) fn wanted(self) -> call::Wanted {
+        call::Wanted {
             subject: self.subject,
             purpose: self.purpose.into(),
             planned: self.planned.into(),
@@ -111,8 +116,7 @@ impl CreateCallStepInput {
             avoid: self.avoid,
             offer: self.offer,
             remind_s: seconds(&self.reminders),
-        };
-        Action::Do { what: "createCall".to_owned(), with: json!(wanted) }
+        }
     }
 }
 

@@ -62,14 +62,16 @@ pub struct ContentInput {
     pub text: String,
 }
 
+impl From<ContentInput> for message::Content {
+    fn from(given: ContentInput) -> Self {
+        Self { language: given.language, subject: given.subject, text: given.text }
+    }
+}
+
 impl SendInput {
     /// The step that is meant.
     pub(super) fn action(self) -> Action {
-        let contents = self.contents.into_iter().map(|content| message::Content {
-            language: content.language,
-            subject: content.subject,
-            text: content.text,
-        });
+        let contents = self.contents.into_iter().map(message::Content::from);
         let send = message::Send {
             channel: self.channel.into(),
             class: self.class.into(),

@@ -1,0 +1,84 @@
+//! Whom ladders ask for what is owed. What is read of notices is in the catalogue; ladders are steps of workflows.
+
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use entity::access::Permission;
+use entity::customers::customer;
+use entity::finance::dunning::setting::{self, Change};
+use entity::id::CustomerId;
+use futures::FutureExt;
+
+use crate::choice::choice;
+use crate::context::{Can, Once, write};
+use crate::error::Fault;
+use crate::id::parse;
+use crate::payload::{change, payload};
+use crate::scalar::Date;
+
+choice! {
+    /// What a ladder asks for together.
+    DunningScope mirrors "entity::finance::dunning::ladder::Scope" {
+        /// Each invoice by itself.
+        Invoice,
+        /// All that a customer owes in a currency.
+        Customer,
+    }
+}
+
+/// Whether a customer is asked for what it owes. What is absent stays.
+#[derive(Clone, Debug, InputObject)]
+pub struct SetDunningInput {
+    /// Whether it is asked for nothing, by no ladder.
+    pub excluded: Option<bool>,
+    /// The last day on which it is asked for nothing, within a year from today; null to ask again.
+    pub paused_until: MaybeUndefined<Date>,
+}
+
+payload! {
+    /// What came of saying whether a customer is asked for what it owes.
+    SetDunningPayload {
+        /// The customer as it is now; null when it was refused.
+        customer: customer::Entity
+    }
+}
+
+/// Whom ladders ask.
+#[derive(Default)]
+pub struct DunningMutation;
+
+/// Whom ladders ask.
+#[Object]
+impl DunningMutation {
+    /// Says whether a customer is asked for what it owes: not at all, not until a day, or, as usual, by the ladders.
+    #[graphql(guard = "Can(Permission::Collect)")]
+    async fn set_dunning(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The customer's id.")] customer_id: ID,
+        #[graphql(desc = "What changes.")] input: SetDunningInput,
+        #[graphql(
+            desc = "The version that the change was made on; another one is refused with STALE_VERSION. Not checked when absent."
+        )]
+        expected_version: Option<i32>,
+    ) -> Result<SetDunningPayload, Fault> {
+        let once = Once::new(None, "setDunning", &input).about(&customer_id);
+        let once = once.within(Permission::Collect, &customer_id, &["customerId"]);
+        let change = Change {
+            excluded: input.excluded,
+            paused_until: change(input.paused_until).map(|day| day.map(|day| day.0)),
+        };
+        let outcome = match parse::<CustomerId>(&customer_id, &["customerId"]) {
+            Ok(id) => {
+                write(ctx, once, move |txn, actor, now| {
+                    async move {
+                        let version = expected_version;
+                        Ok(setting::set(txn, id, change, version, actor, now).await?.id.into())
+                    }
+                    .boxed()
+                })
+                .await?
+            }
+            Err(errors) => Err(errors),
+        };
+        Ok(outcome.into())
+    }
+}
