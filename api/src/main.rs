@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use api::access::hashing::Hashing;
 use api::access::token::Tokens;
-use api::cli::{audit, demo, import, seed};
+use api::cli::{audit, demo, import, replay, seed};
 use api::config::Server;
 use api::context::Shared;
 use api::http::server::{Patience, serve};
@@ -44,6 +44,7 @@ const AFTER_HELP: &str = "Examples:
   DATABASE_URL=postgres://… rapport migrate      bring the schema up to date
   rapport seed admin --email you@example.com     the first administrator
   rapport import receivables open-items.csv      customers, invoices and payments from a file
+  rapport replay receivables paid-late.csv       what a ladder would have asked for, day by day
   rapport schema > schema.graphql                the API's schema";
 
 #[derive(Subcommand)]
@@ -56,6 +57,8 @@ enum Command {
     Seed(seed::SeedArgs),
     /// Import customers, invoices and payments from a file.
     Import(import::ImportArgs),
+    /// Replay receivables from a file, to see what a ladder would have asked for.
+    Replay(replay::ReplayArgs),
     /// Verify the log of who changed what.
     Audit(audit::AuditArgs),
     /// Print the GraphQL schema.
@@ -80,6 +83,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         print!("{}", api::schema::sdl());
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(Command::Replay(args)) = cli.command {
+        return replay::run(args, cli.stack).await;
+    }
     cli.stack.check()?;
     start_log(&cli.stack)?;
     let clock = Clock::system();
@@ -96,7 +102,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
             println!("{text}");
             Ok(ExitCode::from(status))
         }
-        Some(Command::Migrate | Command::Schema) => {
+        Some(Command::Migrate | Command::Schema | Command::Replay(_)) => {
             println!("The schema is up to date.");
             Ok(ExitCode::SUCCESS)
         }

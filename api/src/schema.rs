@@ -25,8 +25,8 @@ use crate::customers::{
     CustomerRemovalMutation, CustomerUpsertMutation, HistoryMutation, OverviewQuery,
 };
 use crate::finance::{
-    DisputeMutation, DunningMutation, ImportMutation, InvoiceMutation, InvoiceQuery,
-    PaymentMutation, PromiseMutation, ReceiptMutation,
+    AgeingQuery, CreditProfileQuery, DisputeMutation, DunningMutation, ImportMutation,
+    InvoiceMutation, InvoiceQuery, PaymentMutation, PromiseMutation, ReceiptMutation,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
@@ -128,6 +128,8 @@ pub struct Query(
     CustomerDuplicateQuery,
     OverviewQuery,
     InvoiceQuery,
+    AgeingQuery,
+    CreditProfileQuery,
     DownloadQuery,
     NotificationQuery,
     CalendarQuery,

@@ -110,7 +110,7 @@ impl Relay {
     }
 
     /// What follows from what happened. True when there was something, so that another round may find more.
-    async fn follow_up(&self) -> Result<bool, entity::Error> {
+    pub(crate) async fn follow_up(&self) -> Result<bool, entity::Error> {
         // Looking takes no writer's place.
         let waiting = [event::is_pending(), notification::is_pending()];
         let [events, notifications] = which(self.db.reader(), waiting).await?;
@@ -133,7 +133,7 @@ impl Relay {
 
     /// What comes with time: the clock is set, absences that have begun are told of, promises to pay whose time is over are
     /// settled, and messages given up that a dead worker had on the wire, or whose time is over.
-    async fn pass(&self) -> Result<bool, entity::Error> {
+    pub(crate) async fn pass(&self) -> Result<bool, entity::Error> {
         if let Some(now) = self.db.clock().await? {
             self.clock.synchronise(now);
         }

@@ -78,6 +78,9 @@ struct Jobs {
 /// How many jobs a process works on at once.
 const JOBS: usize = 2;
 
+/// How many messages are sent at once by whoever has all to themselves.
+const SENT_AT_ONCE: u64 = 50;
+
 /// How many customers are indexed in one transaction.
 const INDEXED: u64 = 500;
 
@@ -135,6 +138,33 @@ impl Runtime {
             job_feed,
             senders: usize::from(stack.senders),
         })
+    }
+
+    /// Does all that is due by the clock, and what follows from it, for whoever turns the clock by hand and has all to
+    /// themselves.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn settle(&self) -> Result<(), entity::Error> {
+        loop {
+            let mut moved = self.relay.follow_up().await?;
+            self.relay.pass().await?;
+            moved |= self.engine.tick().await? > 0;
+            moved |= self.send_due().await?;
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends what is due, without the feed. True when there was something.
+    async fn send_due(&self) -> Result<bool, entity::Error> {
+        let now = self.relay.clock.now();
+        let due = self.relay.db.write(move |txn| message::due(txn, SENT_AT_ONCE, now, now).boxed());
+        let due = due.await?;
+        let moved = !due.is_empty();
+        self.sender.send(due).await?;
+        Ok(moved)
     }
 
     /// Works until `shutdown`, then finishes what is under way, within half a minute.

@@ -3,4 +3,5 @@
 pub mod audit;
 pub mod demo;
 pub mod import;
+pub mod replay;
 pub mod seed;

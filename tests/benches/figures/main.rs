@@ -25,6 +25,7 @@
 
 mod client;
 mod customers;
+mod dunning;
 mod figure;
 mod given;
 mod house;
@@ -77,6 +78,8 @@ fn all() -> Vec<Figure> {
         workflows::EMBEDDED,
         workflows::PRODUCTION,
         workflows::FORECAST,
+        dunning::FORECAST,
+        dunning::NIGHT,
         latency::FIGURE,
         memory::FIGURE,
     ];

@@ -120,6 +120,7 @@ impl Sleeping {
             started_at: now,
             ended_at: None,
             depth: 0,
+            memory: None,
         };
         let first = customers.first().ok_or("no customer was imported")?;
         let asleep = at("asleep".to_owned(), first, now + TimeDelta::days(365));
@@ -224,7 +225,7 @@ async fn forecast(house: &House, scale: Scale) -> Result<Reading, Failure> {
 }
 
 /// The most memory that this process had.
-fn peak_mb() -> Result<f64, Failure> {
+pub fn peak_mb() -> Result<f64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmHWM in /proc")?;

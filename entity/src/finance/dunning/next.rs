@@ -114,3 +114,139 @@ fn following(ladder: &Ladder, item: &Item, today: NaiveDate) -> Option<(i32, i32
 fn day_of(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
     at.with_timezone(&zone).date_naive()
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveTime;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::automation::workflow::definition::Zone;
+    use crate::finance::dunning::ladder::{Level, Scope};
+    use crate::money::Currency;
+
+    fn ladder(days: &[i32], between_days: u32) -> Ladder {
+        let level = |days| Level { days, minimum: Vec::new(), notices: Vec::new(), call: None };
+        Ladder {
+            scope: Scope::Customer,
+            at: NaiveTime::from_hms_opt(9, 0, 0).unwrap(),
+            zone: Zone::Customer,
+            between_days,
+            minimum: Vec::new(),
+            levels: days.iter().copied().map(level).collect(),
+        }
+    }
+
+    fn item(due_on: &str) -> Item {
+        Item {
+            open: true,
+            collectable: Money::new(100, Currency::VND),
+            due_on: due_on.parse().unwrap(),
+            had: 0,
+            had_at: None,
+            promised_until: None,
+            broken_at: None,
+            undisputed_at: None,
+            excluded: false,
+            paused_until: None,
+            zone: Tz::Asia__Ho_Chi_Minh,
+        }
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        format!("{text}:00+07:00").parse().unwrap()
+    }
+
+    #[test]
+    fn a_level_comes_on_its_day_when_the_clock_shows_its_time() {
+        let ladder = ladder(&[-3, 5], 1);
+        let comes = |now| next(&ladder, &item("2026-11-10"), at(now));
+        assert!(
+            matches!(comes("2026-11-07T08:59"), Next::Later(then, _) if then == at("2026-11-07T09:00"))
+        );
+        assert_eq!(comes("2026-11-07T09:00"), Next::Reach(1));
+        assert_eq!(comes("2026-11-10T09:00"), Next::Reach(1), "it is not late yet");
+        // Who is late already is not told that payment is about to fall due.
+        assert!(
+            matches!(comes("2026-11-11T09:00"), Next::Later(then, _) if then == at("2026-11-15T09:00"))
+        );
+        assert_eq!(comes("2027-03-01T10:00"), Next::Reach(2));
+    }
+
+    #[test]
+    fn a_broken_promise_brings_the_next_level_on_and_no_other() {
+        let ladder = ladder(&[5, 30, 60], 3);
+        let had = Item { had: 1, had_at: Some(at("2026-11-15T09:00")), ..item("2026-11-10") };
+        let broken = Item { broken_at: Some(at("2026-11-19T00:01")), ..had };
+        assert_eq!(next(&ladder, &broken, at("2026-11-19T00:01")), Next::Reach(2));
+        let again = Item { had: 2, had_at: Some(at("2026-11-19T00:01")), ..broken };
+        assert!(
+            matches!(next(&ladder, &again, at("2026-11-25T00:00")), Next::Later(then, _) if then == at("2027-01-09T09:00"))
+        );
+        // As soon as it may come, and not before.
+        let soon = Item { broken_at: Some(at("2026-11-16T00:01")), ..had };
+        assert!(
+            matches!(next(&ladder, &soon, at("2026-11-16T00:01")), Next::Later(then, _) if then == at("2026-11-18T09:00"))
+        );
+    }
+
+    proptest! {
+        /// Whoever looks whenever it is said that something comes next sees each level once, in their order, with the days
+        /// between them, and none before its day, while nothing may be asked for, or after the end.
+        #[test]
+        fn levels_come_once_in_order_and_apart(
+            gaps in prop::collection::vec(1_i32..40, 1..6),
+            first in -20_i32..20,
+            between in 1_u32..15,
+            begun in 0_i64..200,
+            looks in prop::collection::vec(1_i64..20_000, 0..40),
+            promised in prop::option::of(0_i64..120),
+            paused in prop::option::of(0_i64..120),
+            settled in prop::option::of(0_i64..300),
+        ) {
+            let days = gaps.iter().scan(first, |day, gap| { *day += gap; Some(*day) }).collect::<Vec<_>>();
+            let ladder = ladder(&days, between);
+            let due = item("2026-03-01").due_on;
+            let day = |after: i64| due + TimeDelta::days(after - 30);
+            let mut item = Item {
+                promised_until: promised.map(day),
+                paused_until: paused.map(day),
+                ..item("2026-03-01")
+            };
+            let mut now = at("2026-01-20T00:00") + TimeDelta::days(begun);
+            let end = settled.map(|after| at("2026-01-20T00:00") + TimeDelta::days(after));
+            let mut looks = looks.into_iter();
+            let mut reached = Vec::<(i32, DateTime<Utc>)>::new();
+            for _ in 0..200 {
+                item.open = end.is_none_or(|end| now < end);
+                let local = |at: DateTime<Utc>| at.with_timezone(&item.zone).date_naive();
+                match next(&ladder, &item, now) {
+                    Next::Over => break,
+                    Next::Reach(level) => {
+                        prop_assert!(item.open);
+                        prop_assert!(item.promised_until.is_none_or(|until| until < local(now)));
+                        prop_assert!(item.paused_until.is_none_or(|until| until < local(now)));
+                        let planned = due + TimeDelta::days(ladder.levels[level as usize - 1].days.into());
+                        prop_assert!(local(now) >= planned);
+                        if let Some((before, had)) = reached.last() {
+                            prop_assert!(level > *before);
+                            prop_assert!((local(now) - local(*had)).num_days() >= i64::from(between));
+                        }
+                        reached.push((level, now));
+                        (item.had, item.had_at) = (level, Some(now));
+                    }
+                    Next::Later(then, why) => {
+                        prop_assert!(then > now, "{why}");
+                        // Somebody may let it look again before.
+                        let early = looks.next().map(|minutes| now + TimeDelta::minutes(minutes));
+                        now = early.filter(|early| *early < then).unwrap_or(then);
+                    }
+                }
+            }
+            // Who is not settled in the end has had the last level.
+            if end.is_none() {
+                prop_assert_eq!(reached.last().map(|(level, _)| *level), Some(days.len() as i32).filter(|_| days.last().is_some_and(|last| *last > 0) || reached.last().is_some()));
+            }
+        }
+    }
+}

@@ -30,9 +30,10 @@ pub use format::{Basis, DateOrder, DecimalMark, UnknownFormat};
 pub use input::{ImportInput, Options, Unreadable};
 pub use mapping::{ColumnMapping, Field, MappingError};
 pub use report::{BadRow, Counts, Formats, Report, Sums};
+pub use rows::{Party, Place, Row};
 
 use self::plan::{Fate, Outcome, Terms};
-use self::rows::{Read as Taken, Row};
+use self::rows::Read as Taken;
 use self::survey::{Defaults, Survey};
 use crate::access::audit::Origin;
 use crate::access::{Actor, organisation};
@@ -42,6 +43,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
 use crate::id::JobId;
+use crate::money::Currency;
 
 /// How many rows are taken in one transaction. The widest table has 20 columns and the ledger gets
 /// four rows of 12 for each, so a chunk keeps to the 32,766 values that SQLite binds at once.
@@ -225,6 +227,30 @@ where
         }
     });
     receiver
+}
+
+/// All rows of a file, whatever day it is, and how many cannot be read.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn rows<R: Read + Seek>(
+    mut source: R,
+    options: &Options,
+) -> Result<(Vec<Row>, usize), Unreadable> {
+    let defaults = Defaults {
+        language: "en".to_owned(),
+        currency: options.currency.unwrap_or(Currency::USD),
+        today: chrono::NaiveDate::MAX,
+    };
+    let survey = Survey::of(&mut source, options, &defaults)?;
+    let taken = std::cell::RefCell::new((Vec::new(), 0));
+    read_chunks(&survey, source, defaults.today, |chunk| {
+        let (rows, bad) = &mut *taken.borrow_mut();
+        rows.extend(chunk.rows.into_iter().map(|(_, row)| row));
+        *bad += chunk.bad.len();
+        true
+    })?;
+    Ok(taken.into_inner())
 }
 
 /// Hands the file's rows to `send` until it does not want any more.

@@ -22,34 +22,51 @@ use crate::text;
 /// A row that can be taken, unless the database knows otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
+    /// Who owes it.
     pub customer: Party,
+    /// The invoice's number.
     pub number: String,
+    /// Its date.
     pub issued_on: NaiveDate,
+    /// When it is due.
     pub due_on: NaiveDate,
+    /// What it comes to, in minor units.
     pub total: i64,
+    /// In what.
     pub currency: Currency,
-    /// Absent when the file has no such column.
+    /// Whether the customer disputes it; absent when the file has no such column.
     pub disputed: Option<bool>,
+    /// The day on which it was paid, if it was.
     pub settled_on: Option<NaiveDate>,
 }
 
 /// What a row says about its customer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Party {
+    /// The number that another system knows it by.
     pub number: String,
+    /// What it is called.
     pub name: Option<String>,
+    /// Where mail reaches it.
     pub email: Option<String>,
+    /// Where calls reach it.
     pub phone: Option<String>,
+    /// Its tax number.
     pub tax_number: Option<String>,
+    /// The language that it reads.
     pub language: Option<String>,
+    /// Where it is.
     pub country: Option<Place>,
+    /// How it likes to be reached.
     pub channel: Option<Channel>,
 }
 
 /// Where a customer is: in a country, or in what another system calls a region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
+    /// A country, as ISO 3166-1 alpha-2.
     Country(String),
+    /// A region, by another system's name.
     Region(String),
 }
 
