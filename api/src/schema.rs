@@ -25,8 +25,9 @@ use crate::customers::{
     CustomerRemovalMutation, CustomerUpsertMutation, HistoryMutation, OverviewQuery,
 };
 use crate::finance::{
-    AgeingQuery, CreditProfileQuery, DisputeMutation, DunningMutation, ImportMutation,
-    InvoiceMutation, InvoiceQuery, PaymentMutation, PromiseMutation, ReceiptMutation,
+    AgeingQuery, CreditProfileQuery, DisputeMutation, DunningMutation, DunningQuery,
+    ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, PromiseMutation,
+    ReceiptMutation, WorklistQuery,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
@@ -129,6 +130,8 @@ pub struct Query(
     OverviewQuery,
     InvoiceQuery,
     AgeingQuery,
+    DunningQuery,
+    WorklistQuery,
     CreditProfileQuery,
     DownloadQuery,
     NotificationQuery,

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use entity::access::Actor;
+use entity::access::audit::Origin;
 use entity::automation::AutomationError;
 use entity::automation::lease::Leased;
 use entity::automation::message::{self, Reason, State};
@@ -88,7 +90,8 @@ impl Sender {
         }
         let (ready, messages) = (Arc::new(ready), Arc::<[message::Model]>::from(messages));
         let (now, lease) = (self.clock.now(), self.lease());
-        let ours = self.db.write(|txn| {
+        let origin = Origin::new(Actor::System, now);
+        let ours = self.db.write_as(&origin, |txn| {
             let (ready, messages) = (Arc::clone(&ready), Arc::clone(&messages));
             let noted = Arc::clone(&noted);
             async move {

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, InputType, Object};
 use chrono::{DateTime, Utc};
 use entity::access::Permission;
 use entity::collaboration::call::{self, Ended};
-use entity::id::CallId;
+use entity::id::{CallId, InvoiceId};
 use futures::FutureExt;
 use sea_orm::ActiveValue::Set;
 
@@ -139,8 +139,12 @@ pub struct CompleteCallInput {
     pub callback_at: Option<DateTime<Utc>>,
     /// How much they promised to pay, more than nothing; with `PROMISE_TO_PAY` alone.
     pub promised: Option<MoneyInput>,
-    /// The day by which they promised to pay; with `PROMISE_TO_PAY` alone.
+    /// The day by which they promised to pay; with `PROMISE_TO_PAY` alone. With both, a call of purpose `COLLECTION` takes a
+    /// promise to pay down, for all that is open in the currency and not disputed.
     pub promised_on: Option<Date>,
+    /// The id of the invoice that they do not owe, as they say; with `DISPUTE` alone. A dispute about all that is open of it is
+    /// taken down.
+    pub disputed_invoice_id: Option<ID>,
 }
 
 impl CompleteCallInput {
@@ -156,6 +160,10 @@ impl CompleteCallInput {
             callback_at: self.callback_at,
             promised,
             promised_on: self.promised_on.map(|day| day.0),
+            disputed: self
+                .disputed_invoice_id
+                .map(|id| parse::<InvoiceId>(&id, &["input", "disputedInvoiceId"]))
+                .transpose()?,
         })
     }
 }

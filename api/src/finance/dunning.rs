@@ -1,9 +1,10 @@
 //! Whom ladders ask for what is owed. What is read of notices is in the catalogue; ladders are steps of workflows.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use entity::access::Permission;
 use entity::customers::customer;
 use entity::finance::dunning::setting::{self, Change};
+use entity::finance::interest;
 use entity::id::CustomerId;
 use futures::FutureExt;
 
@@ -12,7 +13,7 @@ use crate::context::{Can, Once, write};
 use crate::error::Fault;
 use crate::id::parse;
 use crate::payload::{change, payload};
-use crate::scalar::Date;
+use crate::scalar::{Date, Decimal};
 
 choice! {
     /// What a ladder asks for together.
@@ -38,6 +39,68 @@ payload! {
     SetDunningPayload {
         /// The customer as it is now; null when it was refused.
         customer: customer::Entity
+    }
+}
+
+/// A rate of interest from a day on.
+#[derive(SimpleObject)]
+pub struct InterestRate {
+    /// From which day on.
+    from: Date,
+    /// The yearly rate as a fraction: 0.1 is 10 %.
+    rate: Decimal,
+}
+
+/// The rates of interest of a law: what somebody has read up, not legal advice.
+#[derive(SimpleObject)]
+pub struct InterestRates {
+    /// What ladders call them, such as `eu-late-payment`.
+    key: String,
+    /// Of when they are, such as `2026-07`.
+    version: String,
+    /// What people call them.
+    title: String,
+    /// Where they count, as ISO 3166-1 alpha-2.
+    countries: Vec<String>,
+    /// Where they stand.
+    sources: Vec<String>,
+    /// The most that may be agreed on there, as a fraction a year; null where there is no limit.
+    most: Option<Decimal>,
+    /// The rates, the oldest first.
+    rates: Vec<InterestRate>,
+}
+
+/// What ladders charge by.
+#[derive(Default)]
+pub struct DunningQuery;
+
+/// What ladders charge by.
+#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
+#[Object]
+impl DunningQuery {
+    /// The rates of interest for late payment that Rapport knows, by law.
+    #[graphql(guard = "Can(Permission::ReadFinance)")]
+    async fn interest_rates(&self) -> Vec<InterestRates> {
+        let fraction = |basis_points: i32| {
+            Decimal(rust_decimal::Decimal::new(basis_points.into(), 4).normalize())
+        };
+        let rates = interest::all().iter().map(|rates| InterestRates {
+            key: rates.key.clone(),
+            version: rates.version.clone(),
+            title: rates.title.clone(),
+            countries: rates.countries.clone(),
+            sources: rates.sources.clone(),
+            most: rates.most_basis_points.map(fraction),
+            rates: rates
+                .rates
+                .iter()
+                .map(|rate| InterestRate {
+                    from: Date(rate.from),
+                    rate: fraction(rate.basis_points),
+                })
+                .collect(),
+        });
+        rates.collect()
     }
 }
 

@@ -9,6 +9,7 @@ mod invoice;
 mod payment;
 mod promise;
 mod receipt;
+mod worklist;
 
 use async_graphql::Context;
 use chrono::NaiveDate;
@@ -20,12 +21,13 @@ use crate::error::{Fault, fault};
 pub use ageing::AgeingQuery;
 pub use credit_profile::CreditProfileQuery;
 pub use dispute::{DisputeCause, DisputeMutation, DisputeState};
-pub use dunning::{DunningMutation, DunningScope};
+pub use dunning::{DunningMutation, DunningQuery, DunningScope};
 pub use import::{ColumnMappingInput, ImportMutation};
 pub use invoice::{InvoiceKind, InvoiceMutation, InvoiceQuery, InvoiceState};
 pub use payment::{PaymentMethod, PaymentMutation, PaymentState};
 pub use promise::{PromiseMutation, PromiseState};
 pub use receipt::{ReceiptKind, ReceiptMutation};
+pub use worklist::WorklistQuery;
 
 /// The day it is by the organisation's calendar.
 ///

@@ -25,6 +25,8 @@ pub enum Series {
     Receipt,
     /// Cancellations of receipts.
     Cancellation,
+    /// Charges for paying late.
+    LateCharge,
 }
 
 impl Series {
@@ -34,6 +36,7 @@ impl Series {
             Self::CreditNote => "CRN",
             Self::Receipt => "REC",
             Self::Cancellation => "RCN",
+            Self::LateCharge => "LPC",
         }
     }
 

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, ExprTrait};
 use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 
 use super::counter::{self, Series};
 use super::ledger::{self, Account, Source};
@@ -28,7 +29,8 @@ use crate::text;
 pub mod follow;
 
 /// What an invoice is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(
     rs_type = "String",
     db_type = "String(StringLen::N(16))",
@@ -191,6 +193,8 @@ catalog! {
     credit_notes: list::<credit_note::Entity, _>(
         credit_note::Column::InvoiceId, credit_note::Column::Id, 2,
     ),
+    /// What was charged because it was not paid in time.
+    charges: list::<Entity, _>(Column::AboutId, Column::Id, 1),
     /// What the customer disputes of it, and has disputed.
     disputes: list::<dispute::Entity, _>(dispute::Column::InvoiceId, dispute::Column::Id, 1),
     /// The notices about it, each with the level that it reached.

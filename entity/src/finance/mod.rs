@@ -2,6 +2,7 @@
 
 pub mod ageing;
 pub mod allocation;
+pub mod charge;
 pub mod counter;
 pub mod credit_note;
 pub mod credit_profile;
@@ -9,6 +10,7 @@ pub mod dispute;
 pub mod dunning;
 pub mod figures;
 pub mod import;
+pub mod interest;
 pub mod invoice;
 pub mod invoice_line;
 pub mod ledger;
@@ -17,6 +19,7 @@ pub mod promise;
 pub mod receipt;
 mod receivables;
 mod totals;
+pub mod worklist;
 
 use crate::money::{AmountError, Currency, Money};
 

@@ -44,7 +44,7 @@ pub fn share(amount: i64, part: i64, whole: i64) -> i64 {
 }
 
 /// `dividend / divisor`, rounded half to even; `divisor` is positive.
-fn divide(dividend: i128, divisor: i128) -> i128 {
+pub(super) fn divide(dividend: i128, divisor: i128) -> i128 {
     let (quotient, remainder) = (dividend.div_euclid(divisor), dividend.rem_euclid(divisor));
     match (remainder * 2).cmp(&divisor) {
         std::cmp::Ordering::Less => quotient,

@@ -401,6 +401,79 @@ on_both_stacks! {
         assert_eq!(notices(app).await.len(), 2);
     }
 
+    /// A fee is an invoice of its own, once for a level, and falls away for who pays in time.
+    async fn a_fee_is_charged_once_with_its_notice(app: App) {
+        let charging = |days, name| {
+            let mut level = level(days, name);
+            level["fee"] = json!([{ "amount": "50000", "currency": "VND" }, { "amount": "40", "currency": "EUR" }]);
+            level["waivedDays"] = json!(5);
+            level
+        };
+        publish(app, &ladder(json!([charging(3, "Reminder"), charging(10, "Second")]))).await;
+        let soon = given::customer(app, "Soon", "en", "VND").await;
+        let late = given::customer(app, "Late", "en", "EUR").await;
+        let gone = given::customer(app, "Gone", "en", "VND").await;
+        invoice(app, &soon, "1000000", "VND", "2026-11-06").await;
+        invoice(app, &late, "99.95", "EUR", "2026-11-06").await;
+        invoice(app, &gone, "1000000", "VND", "2026-11-06").await;
+        at(app, "2026-11-09T09:00").await;
+        pay(app, &gone, "1000000", "VND").await;
+        app.advance(TimeDelta::minutes(3));
+        app.drain().await;
+        at(app, "2026-11-09T23:00").await;
+        let mut sent = subjects(app);
+        sent.sort();
+        assert_eq!(sent, ["Reminder: ₫1,050,000", "Reminder: €139.95"]);
+        let charges = "{ invoices(filter: { kind: { eq: LATE_FEE } }, orderBy: [{ field: NUMBER }]) { nodes {
+          number state total { amount } customer { displayName } about { charges { number } } } } }";
+        let charged = ask(app, charges, json!({})).await["invoices"]["nodes"].as_array().expect("charges").clone();
+        assert_eq!(charged.len(), 2, "nothing for who has paid: {charged:?}");
+        assert!(charged.iter().all(|one| one["about"]["charges"][0]["number"] == one["number"] && one["state"] == "OPEN"));
+        assert_eq!(charged[0]["number"], "LPC-2026-000001");
+        for notice in notices(app).await.iter().filter(|notice| !notice["total"].is_null()) {
+            let fee = if notice["currency"] == "EUR" { "40.00" } else { "50000" };
+            assert_eq!(notice["charged"]["amount"], fee);
+        }
+
+        at(app, "2026-11-12T10:00").await;
+        pay(app, &soon, "1000000", "VND").await;
+        on(app, "2026-11-16").await;
+        pay(app, &late, "99.95", "EUR").await;
+        let charged = ask(app, charges, json!({})).await["invoices"]["nodes"].as_array().expect("charges").clone();
+        let mut states = charged.iter().map(|one| format!("{} {}", one["customer"]["displayName"], one["state"])).collect::<Vec<_>>();
+        states.sort();
+        assert_eq!(states, [r#""Late" "OPEN""#, r#""Late" "VOID""#, r#""Soon" "VOID""#], "the first one was charged too long ago");
+        assert!(subjects(app).contains(&"Second: €179.95".to_owned()), "{:?}", subjects(app));
+    }
+
+    /// Interest is simple and by days, on what was open, and stays when that is paid.
+    async fn interest_is_charged_for_the_days_that_have_none_yet(app: App) {
+        let charging = |days, name| {
+            let mut level = level(days, name);
+            level["interest"] = json!({ "agreed": "0.1" });
+            level
+        };
+        publish(app, &ladder(json!([charging(3, "Reminder"), charging(10, "Second")]))).await;
+        let lan = given::customer(app, "Lan", "en", "VND").await;
+        let owed = invoice(app, &lan, "3650000", "VND", "2026-11-06").await;
+        on(app, "2026-11-09").await;
+        assert_eq!(subjects(app), ["Reminder: ₫3,653,000"], "three days at a thousand");
+        pay(app, &lan, "1825000", "VND").await;
+        on(app, "2026-11-16").await;
+        // Seven days at five hundred.
+        assert_eq!(subjects(app)[1..], ["Second: ₫1,831,500"]);
+        let allocation = json!([{ "invoiceId": owed["id"], "amount": "1825000" }]);
+        let amount = json!({ "amount": "1825000", "currency": "VND" });
+        let input = json!({ "customerId": lan, "amount": amount, "allocations": allocation });
+        make(app, "payment", RECORD_PAYMENT, json!({ "input": input, "key": "rest" })).await;
+        let open = ask(app, "query ($id: ID!) { customer(id: $id) { balance { amount } } }", json!({ "id": lan })).await;
+        assert_eq!(open["customer"]["balance"]["amount"], "6500");
+        assert_eq!(app.number("SELECT count(*) AS n FROM invoice WHERE kind = 'INTEREST'").await, 2);
+        let rates = ask(app, "{ interestRates { key most sources rates { from rate } } }", json!({})).await;
+        let law = &rates["interestRates"][1];
+        assert_eq!((&law["key"], &law["most"], &law["rates"][0]["rate"]), (&json!("vn-civil-code"), &json!("0.2"), &json!("0.1")));
+    }
+
     /// What a forecast says is what comes when the clock is turned.
     async fn a_ladder_is_foreseen_as_it_comes(app: App) {
         for (name, due) in [("Lan", "2026-11-06"), ("Lan", "2026-11-06"), ("Minh", "2026-11-12"), ("Đạt", "2026-12-30")] {
@@ -427,6 +500,56 @@ on_both_stacks! {
             on(app, &format!("2026-11-{day:02}")).await;
         }
         assert_eq!(subjects(app).len(), 9);
+    }
+
+    /// Who wants to be called comes first, then who has broken a promise, then for whom a call is due.
+    async fn a_collector_calls_the_most_urgent_first(app: App) {
+        let mut ids = std::collections::HashMap::new();
+        let days = ["Fresh", "Longer", "Broken", "Due", "Callback", "Promised", "Disputed", "Excluded", "Not due"];
+        for name in days {
+            let customer = given::customer(app, name, "en", "VND").await;
+            let due = match name { "Not due" => "2026-12-20", "Longer" => "2026-11-03", _ => "2026-11-04" };
+            let owed = invoice(app, &customer, "1000000", "VND", due).await;
+            ids.insert(name, (customer, owed["id"].clone()));
+        }
+        let call = async |name: &str| {
+            let input = json!({ "subject": "Unpaid", "purpose": "COLLECTION", "plannedAt": "2026-11-09T03:00:00Z" });
+            let made = make(app, "call", given::CREATE_CALL, json!({ "customer": ids[name].0, "input": input }));
+            made.await["id"].clone()
+        };
+        let complete = async |id: &Value, input: Value| {
+            make(app, "call", given::COMPLETE_CALL, json!({ "id": id, "input": input })).await
+        };
+        promise(app, &ids["Broken"].0, "1000000", "2026-11-05").await;
+        call("Due").await;
+        let first = call("Callback").await;
+        complete(&first, json!({ "outcome": "CALLBACK", "callbackAt": "2026-11-09T04:00:00Z" })).await;
+        at(app, "2026-11-09T12:00").await;
+        let promised = call("Promised").await;
+        let amount = json!({ "amount": "600000", "currency": "VND" });
+        complete(&promised, json!({ "outcome": "PROMISE_TO_PAY", "promised": amount, "promisedOn": "2026-11-20" })).await;
+        let disputed = call("Disputed").await;
+        let input = json!({ "outcome": "DISPUTE", "disputedInvoiceId": ids["Disputed"].1, "note": "Two are missing" });
+        complete(&disputed, input).await;
+        make(app, "customer", SET_DUNNING, json!({ "id": ids["Excluded"].0, "input": { "excluded": true } })).await;
+
+        let list = "query ($first: Int, $after: String) { collectionWorklist(first: $first, after: $after) {
+          nodes { reason firstDueOn invoices level customer { displayName } call { subject } } pageInfo { hasNextPage endCursor } } }";
+        let (mut after, mut all) = (Value::Null, Vec::new());
+        loop {
+            let page = ask(app, list, json!({ "first": 2, "after": after })).await["collectionWorklist"].clone();
+            all.extend(page["nodes"].as_array().expect("nodes").clone());
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        let shown = all.iter().map(|one| format!("{} {}", one["customer"]["displayName"], one["reason"])).collect::<Vec<_>>();
+        assert_eq!(shown, [r#""Callback" "CALLBACK""#, r#""Broken" "BROKEN_PROMISE""#, r#""Due" "OVERDUE""#, r#""Longer" "FRESH""#, r#""Fresh" "FRESH""#]);
+        assert_eq!((&all[0]["call"]["subject"], &all[1]["call"]), (&json!("Unpaid"), &Value::Null));
+        let said = ask(app, "{ promisesToPay(filter: { state: { eq: OPEN } }) { nodes { amount { amount } call { id } } } disputes { nodes { detail } } }", json!({})).await;
+        assert_eq!(said["promisesToPay"]["nodes"], json!([{ "amount": { "amount": "600000" }, "call": { "id": promised } }]));
+        assert_eq!(said["disputes"]["nodes"], json!([{ "detail": "Two are missing" }]));
     }
 
     /// What cannot be a ladder is refused with what to do.

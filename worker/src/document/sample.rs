@@ -5,6 +5,7 @@ use entity::access::password_reset::{INVITED, LIFETIME};
 use entity::collaboration::notification::Notice;
 use entity::customers::customer::Channel;
 use entity::finance::dunning::{Asked, Owed};
+use entity::finance::invoice;
 use entity::id::InvoiceId;
 use entity::money::{Currency, Money};
 use rust_decimal::Decimal;
@@ -164,16 +165,17 @@ pub fn notice(language: &str) -> LetterFacts {
         total: money(total),
         open: money(open),
         disputed: money(disputed),
-        charge: false,
+        charge: None,
     };
     let fee = owed("FEE-2026-000007", 20, 0, 50_000, 50_000, 0);
     let items = vec![
         owed("HD-2026-00118", 2, 3, 4_950_000, 4_950_000, 0),
         owed("HD-2026-00125", 12, 1, 112_345_678, 100_345_678, 12_000_000),
-        Owed { charge: true, ..fee },
+        Owed { charge: Some(invoice::Kind::LateFee), ..fee },
     ];
     let total = money(items.iter().map(|item| item.open.minor).sum());
-    let asked = Asked { level: 3, items, total, unapplied: money(200_000) };
+    let unapplied = money(200_000);
+    let asked = Asked { level: 3, items, total, unapplied, charges: Vec::new() };
     LetterFacts {
         subject: Some(subject.to_owned()),
         text: text.to_owned(),

@@ -105,7 +105,7 @@ pub(crate) fn said(
     channel: Channel,
     planned_at: DateTime<Utc>,
 ) -> BTreeMap<String, Said> {
-    let charges = asked.items.iter().filter(|item| item.charge);
+    let charges = asked.items.iter().filter(|item| item.charge.is_some());
     let charged = Money::new(charges.map(|item| item.open.minor).sum(), asked.total.currency);
     let first_due = asked.items.iter().map(|item| item.due_on).min();
     let fields = [

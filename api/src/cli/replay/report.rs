@@ -279,7 +279,15 @@ mod tests {
     use super::*;
 
     fn ladder() -> Ladder {
-        let level = |days| Level { days, minimum: Vec::new(), notices: Vec::new(), call: None };
+        let level = |days| Level {
+            days,
+            minimum: Vec::new(),
+            notices: Vec::new(),
+            call: None,
+            fee: Vec::new(),
+            waived_days: 0,
+            interest: None,
+        };
         let (at, zone) = (NaiveTime::MIN, Zone::Organisation);
         let levels = [-3, 5, 15].map(level).into();
         Ladder { scope: Scope::Invoice, at, zone, between_days: 7, minimum: Vec::new(), levels }

@@ -184,7 +184,10 @@ pub(crate) async fn free_days(
 }
 
 /// The countries of customers: where bills go, or else any that is known.
-async fn countries(
+///
+/// # Errors
+/// The database.
+pub(crate) async fn countries(
     db: &impl ConnectionTrait,
     customers: &[CustomerId],
 ) -> Result<HashMap<CustomerId, String>, DbErr> {

@@ -22,9 +22,8 @@ pub mod pack;
 pub mod policy;
 mod time;
 
-pub(crate) use facts::free_days;
-pub(crate) use facts::hold;
 pub use facts::{Recipient, Recipients};
+pub(crate) use facts::{countries, free_days, hold};
 pub use policy::Policy;
 use policy::{Origin, Terms};
 use time::Timed;

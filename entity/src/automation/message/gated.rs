@@ -101,7 +101,7 @@ pub(super) async fn passed(
     }
     hold_back(txn, &all_held, now).await?;
     write_again(txn, &stale, now).await?;
-    dunning::sent(txn, &asked).await?;
+    dunning::sent(txn, &asked, now).await?;
     Ok(passed)
 }
 

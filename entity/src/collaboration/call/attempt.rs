@@ -8,7 +8,7 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{Condition, QuerySelect};
 
 use super::follow::follow;
-use super::{Column, Entity, Model, Outcome, State};
+use super::{Column, Entity, Model, Outcome, Purpose, State};
 use crate::access::Actor;
 use crate::automation::event;
 use crate::check::Check;
@@ -16,7 +16,10 @@ use crate::collaboration::CollaborationError;
 use crate::customers::customer;
 use crate::edit;
 use crate::error::Error;
-use crate::id::CallId;
+use crate::finance::dispute::{self, Cause, NewDispute};
+use crate::finance::invoice;
+use crate::finance::promise::{self, NewPromise};
+use crate::id::{CallId, InvoiceId};
 use crate::money::Money;
 
 /// How long nobody else calls a person after a call was started, unless its outcome is written down before. Starting it
@@ -40,6 +43,8 @@ pub struct Ended {
     pub promised: Option<Money>,
     /// By when, with [`Outcome::PromiseToPay`].
     pub promised_on: Option<Date>,
+    /// Which invoice they do not owe, as they say, with [`Outcome::Dispute`].
+    pub disputed: Option<InvoiceId>,
 }
 
 impl Ended {
@@ -59,6 +64,8 @@ impl Ended {
         let message = "this goes with PROMISE_TO_PAY alone";
         check.that(promise || self.promised.is_none(), "promised", message);
         check.that(promise || self.promised_on.is_none(), "promisedOn", message);
+        let disputes = self.disputed.is_none() || is(Outcome::Dispute);
+        check.that(disputes, "disputedInvoiceId", "this goes with DISPUTE alone");
     }
 }
 
@@ -160,13 +167,49 @@ pub async fn complete(
     row.ensure_open(actor, now)?;
     let mut check = Check::default();
     ended.check(&mut check, now);
-    let asked = ended.callback_at;
+    let (asked, disputed) = (ended.callback_at, ended.disputed);
     row.take(ended, actor, now);
     row.check(&mut check);
     check.end()?;
     edit::note(txn, event::Kind::CallCompleted, &row, actor, now).await?;
     follow(txn, &mut row, asked, actor, now).await?;
-    edit::save::<Entity>(txn, row, actor, now).await
+    let row = edit::save::<Entity>(txn, row, actor, now).await?;
+    collect(txn, &row, disputed, actor, now).await?;
+    Ok(row)
+}
+
+/// Takes down what a customer has said about what it owes in a call for that.
+async fn collect(
+    txn: &impl ConnectionTrait,
+    row: &Model,
+    disputed: Option<InvoiceId>,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if let Some(invoice) = disputed {
+        let detail = row.note.clone();
+        let new = NewDispute { invoice, cause: Cause::Other, amount: None, detail };
+        let made = dispute::open(txn, new, actor, now).await?;
+        if made.customer_id != row.customer_id {
+            return Err(Error::no_such::<invoice::Entity>().at(&["input", "disputedInvoiceId"]));
+        }
+    }
+    let money = row.promised.zip(row.promised_currency);
+    if let (Purpose::Collection, Some((minor, currency)), Some(promised_on)) =
+        (row.purpose, money, row.promised_on)
+    {
+        let new = NewPromise {
+            customer: row.customer_id,
+            amount: Money::new(minor, currency),
+            promised_on,
+            grace_days: None,
+            invoices: None,
+            call: Some(row.id),
+            detail: row.note.clone(),
+        };
+        promise::make(txn, new, actor, now).await?;
+    }
+    Ok(())
 }
 
 /// Calls a call off: nobody has to make it any more. Doing so again changes nothing.

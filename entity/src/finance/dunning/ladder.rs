@@ -13,6 +13,7 @@ use crate::check::Check;
 use crate::collaboration::call;
 use crate::customers::customer::Channel;
 use crate::error::Error;
+use crate::finance::interest;
 use crate::money::{Currency, Money};
 
 /// How many levels there are at most.
@@ -75,6 +76,15 @@ pub struct Level {
     /// The call that is planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<call::Wanted>,
+    /// What each invoice that reaches it is charged, in each of these currencies, when its notice leaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fee: Vec<Money>,
+    /// Within how many days after that the fee is taken back if the invoice is paid.
+    #[serde(default)]
+    pub waived_days: u32,
+    /// The interest that is charged until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest: Option<interest::Which>,
 }
 
 /// What a notice says on a channel.
@@ -109,7 +119,7 @@ impl Ladder {
         check.that(number, "levels", format!("a ladder has 1 to {MOST_LEVELS} levels"));
         let between = (1..=MOST_BETWEEN).contains(&self.between_days);
         check.that(between, "betweenDays", format!("1 to {MOST_BETWEEN} days"));
-        amounts(&self.minimum, check);
+        amounts("minimum", &self.minimum, check);
         let mut before = None;
         for (index, level) in self.levels.iter().enumerate() {
             check.within("levels", index, |check| {
@@ -125,6 +135,11 @@ impl Ladder {
 }
 
 impl Level {
+    /// Whether something is charged.
+    pub(super) fn charges(&self) -> bool {
+        !self.fee.is_empty() || self.interest.is_some()
+    }
+
     /// The channels on which it asks for something.
     pub(super) fn channels(&self) -> impl Iterator<Item = Channel> {
         let call = self.call.as_ref().map(|_| Channel::Phone);
@@ -134,7 +149,16 @@ impl Level {
     fn check(&self, check: &mut Check) {
         let something = !self.notices.is_empty() || self.call.is_some();
         check.that(something, "notices", "a level sends a notice, or plans a call");
-        amounts(&self.minimum, check);
+        amounts("minimum", &self.minimum, check);
+        amounts("fee", &self.fee, check);
+        let leaves = !self.charges() || !self.notices.is_empty();
+        check.that(leaves, "notices", "what is charged is charged with a notice");
+        let late = !self.charges() || self.days > 0;
+        check.that(late, "days", "nothing is charged before an invoice is late");
+        let near = self.waived_days <= MOST_BETWEEN;
+        check.that(near, "waivedDays", format!("0 to {MOST_BETWEEN} days"));
+        let known = self.interest.as_ref().is_none_or(interest::Which::is_known);
+        check.that(known, "interest", "there is no such rate; `interestRates` has them");
         for (index, wording) in self.notices.iter().enumerate() {
             check.within("notices", index, |check| {
                 let is_sent =
@@ -158,9 +182,9 @@ impl Level {
 }
 
 /// Notes what is wrong with amounts, of which there is one in a currency.
-fn amounts(amounts: &[Money], check: &mut Check) {
+fn amounts(at: &'static str, amounts: &[Money], check: &mut Check) {
     for (index, amount) in amounts.iter().enumerate() {
-        check.within("minimum", index, |check| {
+        check.within(at, index, |check| {
             check.that(amount.minor >= 0, "amount", "nothing, or more");
             let mut others = amounts[..index].iter();
             let first = others.all(|other| other.currency != amount.currency);

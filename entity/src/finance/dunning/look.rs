@@ -12,11 +12,11 @@ use sea_orm::sea_query::{CaseStatement, ExprTrait, LockType};
 use sea_orm::{QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
-use super::ladder::{self, Ladder, Scope, amount_in};
+use super::ladder::{self, Ladder, Level, Scope, amount_in};
 use super::plan::Reached;
 use super::{item, notice};
-use crate::access::organisation;
-use crate::automation::gate::free_days;
+use crate::access::{Actor, organisation};
+use crate::automation::gate::{countries, free_days};
 use crate::automation::message::{self, Reason};
 use crate::automation::workflow::definition::{Action, Definition, Zone};
 use crate::automation::workflow::moment;
@@ -24,6 +24,7 @@ use crate::automation::workflow::version::versions;
 use crate::customers::customer;
 use crate::db::sum;
 use crate::error::Error;
+use crate::finance::charge::{self, Charge, Charged};
 use crate::finance::{invoice, payment};
 use crate::id::{CustomerId, DunningNoticeId, InvoiceId, MessageId, WorkflowVersionId};
 use crate::money::{Currency, Money};
@@ -39,6 +40,9 @@ pub struct Asked {
     pub total: Money,
     /// Money of the customer that settles nothing yet.
     pub unapplied: Money,
+    /// What of it is charged when it leaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charges: Vec<Charge>,
 }
 
 /// An invoice that is asked for.
@@ -62,8 +66,8 @@ pub struct Owed {
     pub open: Money,
     /// What of it is disputed.
     pub disputed: Money,
-    /// Whether it is a charge for being late.
-    pub charge: bool,
+    /// What it is, for a charge; none for what was sold.
+    pub charge: Option<invoice::Kind>,
 }
 
 /// What came of the look.
@@ -84,8 +88,8 @@ struct Notice {
     currency: Currency,
     scope: Scope,
     level: i32,
-    /// The invoices that reach a level with it.
-    own: Vec<InvoiceId>,
+    /// The invoices that reach a level with it, and which.
+    own: Vec<(InvoiceId, i32)>,
 }
 
 /// What is known of the customers of notices.
@@ -95,6 +99,8 @@ struct Known {
     invoices: HashMap<(CustomerId, Currency), Vec<invoice::Model>>,
     unapplied: HashMap<(CustomerId, Currency), i64>,
     free: HashMap<CustomerId, Vec<NaiveDate>>,
+    charged: Charged,
+    countries: HashMap<CustomerId, String>,
 }
 
 /// The ladder of each of the steps of versions that have one.
@@ -165,8 +171,9 @@ pub async fn look_by(
     now: DateTimeUtc,
 ) -> Result<HashMap<MessageId, Look>, Error> {
     let notices = notices(db, messages).await?;
-    let known = Known::load(db, &notices, now).await?;
     let by_id: HashMap<_, _> = messages.iter().map(|message| (message.id, *message)).collect();
+    let charge = ladders.values().flat_map(|ladder| &ladder.levels).any(Level::charges);
+    let known = Known::load(db, &notices, charge, now).await?;
     let looked = notices.iter().filter_map(|notice| {
         let message = by_id.get(&notice.message)?;
         let ladder = ladders.get(&(message.version_id?, message.step.clone()?))?;
@@ -188,7 +195,7 @@ async fn notices(
             currency: reached.currency,
             scope: reached.scope,
             level: reached.level,
-            own: vec![reached.invoice],
+            own: vec![(reached.invoice, reached.level)],
         })
     });
     let foreseen = foreseen.collect::<Vec<_>>();
@@ -198,16 +205,16 @@ async fn notices(
     let ids = messages.iter().map(|message| DunningNoticeId(message.subject_id));
     let ids = ids.collect::<Vec<_>>();
     let rows = notice::Entity::find().filter(notice::Column::Id.is_in(ids.iter().copied()));
-    let items: Vec<(DunningNoticeId, InvoiceId)> = item::Entity::find()
+    let items: Vec<(DunningNoticeId, InvoiceId, i32)> = item::Entity::find()
         .select_only()
-        .columns([item::Column::NoticeId, item::Column::InvoiceId])
+        .columns([item::Column::NoticeId, item::Column::InvoiceId, item::Column::Level])
         .filter(item::Column::NoticeId.is_in(ids))
         .into_tuple()
         .all(db)
         .await?;
     let mut own = HashMap::<_, Vec<_>>::new();
-    for (notice, invoice) in items {
-        own.entry(notice).or_default().push(invoice);
+    for (notice, invoice, level) in items {
+        own.entry(notice).or_default().push((invoice, level));
     }
     let rows: HashMap<_, _> = rows.all(db).await?.into_iter().map(|row| (row.id, row)).collect();
     let stored = messages.iter().filter_map(|message| {
@@ -228,15 +235,17 @@ impl Known {
     async fn load(
         db: &impl ConnectionTrait,
         notices: &[Notice],
+        charge: bool,
         now: DateTimeUtc,
     ) -> Result<Self, Error> {
         let ids = notices.iter().map(|notice| notice.customer).collect::<HashSet<_>>();
-        let own = notices.iter().flat_map(|notice| notice.own.iter().copied());
+        let own = notices.iter().flat_map(|notice| notice.own.iter().map(|(id, _)| *id));
+        let own = own.collect::<Vec<_>>();
         let theirs = invoice::Column::CustomerId
             .is_in(ids.iter().copied())
             .and(invoice::Column::State.eq(invoice::State::Open));
         let concerned = invoice::Entity::find()
-            .filter(invoice::Column::Id.is_in(own).or(theirs))
+            .filter(invoice::Column::Id.is_in(own.iter().copied()).or(theirs))
             .order_by_asc(invoice::Column::DueOn)
             .order_by_asc(invoice::Column::Id);
         let mut invoices = HashMap::<_, Vec<_>>::new();
@@ -256,8 +265,15 @@ impl Known {
             true => HashMap::new(),
             false => free_days(db, &waits, since).await?,
         };
+        // What is known of charges is asked for only where something is charged.
+        let (charged, countries) = match charge {
+            true => (Charged::load(db, &own).await?, countries(db, &ids).await?),
+            false => (Charged::default(), HashMap::new()),
+        };
         Ok(Self {
             zone: organisation::get(db).await?.zone(),
+            charged,
+            countries,
             customers: customers.into_iter().map(|row| (row.id, row)).collect(),
             invoices,
             unapplied,
@@ -281,16 +297,20 @@ impl Known {
         }
         let key = (notice.customer, notice.currency);
         let rows = self.invoices.get(&key).map_or(&[][..], Vec::as_slice);
-        let own = |row: &&invoice::Model| notice.own.contains(&row.id);
+        let own = |row: &&invoice::Model| notice.own.iter().any(|(id, _)| *id == row.id);
         if !rows.iter().filter(own).any(|row| is_asked_for(row, today)) {
             let first = rows.iter().find(own);
             return Some(Look::Suppress(first.map_or(Reason::Voided, |row| why_not(row, today))));
         }
         let listed = rows.iter().filter(|row| {
-            let also = notice.scope == Scope::Customer && row.due_on < today;
+            // A charge is due on its day.
+            let is_late = row.due_on < today || row.kind != invoice::Kind::Invoice;
+            let also = notice.scope == Scope::Customer && is_late;
             is_asked_for(row, today) && (own(row) || also)
         });
-        let items = listed.map(|row| owed(row, today)).collect::<Vec<_>>();
+        let mut items = listed.map(|row| owed(row, today)).collect::<Vec<_>>();
+        let charges = self.charges(notice, ladder, rows, today);
+        items.extend(charges.iter().map(Owed::charged));
         let total = items.iter().map(|item| item.open.minor).sum();
         if total < amount_in(&ladder.minimum, notice.currency) {
             return Some(Look::Suppress(Reason::BelowMin));
@@ -308,7 +328,48 @@ impl Known {
             items,
             total: money(total),
             unapplied: money(unapplied),
+            charges,
         }))
+    }
+
+    /// What is charged for the invoices that reach a level with a notice.
+    fn charges(
+        &self,
+        notice: &Notice,
+        ladder: &Ladder,
+        rows: &[invoice::Model],
+        today: NaiveDate,
+    ) -> Vec<Charge> {
+        let country = self.countries.get(&notice.customer).map(String::as_str);
+        let mut charges = Vec::new();
+        for (id, number) in &notice.own {
+            let row = rows.iter().find(|row| row.id == *id && is_asked_for(row, today));
+            let (Some(row), Some(level)) = (row, ladder.level(*number)) else { continue };
+            let fee = (amount_in(&level.fee, notice.currency), level.waived_days);
+            charges.extend(self.charged.fee(row, *number, fee, today));
+            if let Some(which) = &level.interest {
+                charges.extend(self.charged.interest(row, which, country, today));
+            }
+        }
+        charges
+    }
+}
+
+impl Owed {
+    /// What a charge adds to what is asked for.
+    fn charged(charge: &Charge) -> Self {
+        Self {
+            invoice: charge.about,
+            number: charge.number.clone(),
+            issued_on: charge.on,
+            due_on: charge.on,
+            days_late: 0,
+            level: 0,
+            total: charge.amount,
+            open: charge.amount,
+            disputed: Money::new(0, charge.amount.currency),
+            charge: Some(charge.kind),
+        }
     }
 }
 
@@ -341,7 +402,7 @@ fn owed(row: &invoice::Model, today: NaiveDate) -> Owed {
         total: Money::new(row.total, row.currency),
         open: row.collectable(),
         disputed: Money::new(Ord::min(row.disputed_amount, row.open().minor), row.currency),
-        charge: row.kind != invoice::Kind::Invoice,
+        charge: (row.kind != invoice::Kind::Invoice).then_some(row.kind),
     }
 }
 
@@ -368,13 +429,14 @@ async fn unapplied(
     Ok(rows.into_iter().map(of).collect())
 }
 
-/// Writes down what notices ask for that leave now.
+/// Writes down what notices ask for that leave now, and charges what they say is charged.
 ///
 /// # Errors
 /// The database.
 pub(crate) async fn sent(
     txn: &impl ConnectionTrait,
     asked: &[(DunningNoticeId, Asked)],
+    now: DateTimeUtc,
 ) -> Result<(), Error> {
     if asked.is_empty() {
         return Ok(());
@@ -388,7 +450,7 @@ pub(crate) async fn sent(
         case.into()
     };
     let charges = |asked: &Asked| {
-        let charges = asked.items.iter().filter(|item| item.charge);
+        let charges = asked.items.iter().filter(|item| item.charge.is_some());
         charges.map(|item| item.open.minor).sum::<i64>().into()
     };
     notice::Entity::update_many()
@@ -402,7 +464,8 @@ pub(crate) async fn sent(
         .filter(Column::Id.is_in(asked.iter().map(|(id, _)| *id)))
         .exec(txn)
         .await?;
-    Ok(())
+    let charges = asked.iter().flat_map(|(_, asked)| asked.charges.iter().cloned()).collect();
+    charge::post(txn, charges, Actor::System, now).await
 }
 
 /// When the first of the invoices was or is due.

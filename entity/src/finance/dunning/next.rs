@@ -126,7 +126,15 @@ mod tests {
     use crate::money::Currency;
 
     fn ladder(days: &[i32], between_days: u32) -> Ladder {
-        let level = |days| Level { days, minimum: Vec::new(), notices: Vec::new(), call: None };
+        let level = |days| Level {
+            days,
+            minimum: Vec::new(),
+            notices: Vec::new(),
+            call: None,
+            fee: Vec::new(),
+            waived_days: 0,
+            interest: None,
+        };
         Ladder {
             scope: Scope::Customer,
             at: NaiveTime::from_hms_opt(9, 0, 0).unwrap(),

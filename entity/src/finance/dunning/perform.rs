@@ -82,6 +82,10 @@ impl Performer for Dun {
                     planned.push(Planned::skipped("the invoice is gone"));
                     continue;
                 };
+                if invoice.kind != invoice::Kind::Invoice {
+                    planned.push(Planned::skipped("a charge is asked for with what it is for"));
+                    continue;
+                }
                 let step = match next(&ladder, &item, turn.now) {
                     Next::Reach(level) => {
                         if let Some(call) = ladder.level(level).and_then(|one| one.call.as_ref()) {

@@ -2,16 +2,16 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Model, State};
+use super::{Kind, Model, State};
 use crate::access::Actor;
-use crate::automation::event::{self, Kind};
+use crate::automation::event::{self, Kind as Happened};
 use crate::automation::workflow::run;
 use crate::error::Error;
-use crate::finance::promise;
+use crate::finance::{charge, promise};
 use crate::id::InvoiceId;
 
 /// What follows when money or credit notes have changed invoices: `before` has their states in the same order. Promises to
-/// pay them may be kept, and whoever waits for it goes on.
+/// pay them may be kept, what was charged for them may fall away, and whoever waits for it goes on.
 ///
 /// # Errors
 /// The database.
@@ -28,8 +28,8 @@ pub(in crate::finance) async fn changed(
     }
     let turned = before.iter().zip(invoices).filter_map(|(before, invoice)| {
         let kind = match (before, invoice.state) {
-            (State::Open, State::Paid | State::Void) => Kind::InvoiceSettled,
-            (State::Paid | State::Void, State::Open) => Kind::InvoiceReopened,
+            (State::Open, State::Paid | State::Void) => Happened::InvoiceSettled,
+            (State::Paid | State::Void, State::Open) => Happened::InvoiceReopened,
             _ => return None,
         };
         Some(event::new(kind, invoice.id.0, Some(invoice.customer_id), actor, now))
@@ -37,6 +37,13 @@ pub(in crate::finance) async fn changed(
     let turned = turned.collect::<Vec<_>>();
     if !turned.is_empty() {
         event::Entity::insert_many(turned).exec_without_returning(txn).await?;
+    }
+    let settled = before.iter().zip(invoices).filter(|(before, invoice)| {
+        **before == State::Open && invoice.state != State::Open && invoice.kind == Kind::Invoice
+    });
+    let settled = settled.map(|(_, invoice)| invoice.id).collect::<Vec<_>>();
+    if !settled.is_empty() {
+        charge::waive(txn, settled, today, actor, now).await?;
     }
     let ids = invoices.iter().map(|invoice| invoice.id).collect::<Vec<_>>();
     promise::paid(txn, &ids, today, actor, now).await?;

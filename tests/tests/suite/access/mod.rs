@@ -289,6 +289,8 @@ fn needed(name: &str) -> Needs {
         | "exportMessages"
         | "openReceivables"
         | "ageing"
+        | "interestRates"
+        | "collectionWorklist"
         | "receivablesFigures"
         | "creditProfile"
         | "dispute"

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use entity::finance::dunning::{Asked, Owed};
+use entity::finance::invoice::Kind;
 use serde::Serialize;
 
 use super::{LINES_IN_MAIL, line, some_money};
@@ -71,7 +72,13 @@ fn owed(item: &Owed, more: bool, locale: &Locale) -> OwedLine {
         total: locale.money(item.total),
         open: locale.money(item.open),
         disputed: some_money(item.disputed).map(|money| locale.money(money)),
-        charge: item.charge.then(|| locale.label["charge"].clone()),
+        charge: item.charge.map(|kind| {
+            let label = match kind {
+                Kind::Interest => "late_interest",
+                Kind::Invoice | Kind::LateFee => "late_fee",
+            };
+            locale.label[label].clone()
+        }),
         more,
     }
 }

@@ -1,9 +1,11 @@
 //! Ladders, as they are given.
 
-use async_graphql::InputObject;
+use async_graphql::{InputObject, OneofObject};
 use entity::automation::message::Content;
 use entity::automation::workflow::definition::Action;
 use entity::finance::dunning::ladder::{Ladder, Level, Wording};
+use entity::finance::interest::Which;
+use entity::money::basis_points;
 use serde_json::json;
 
 use super::planning::CreateCallStepInput;
@@ -11,7 +13,7 @@ use super::sending::ContentInput;
 use super::{ClockOf, Wrong};
 use crate::customers::Channel;
 use crate::finance::DunningScope;
-use crate::scalar::{LocalTime, MoneyInput};
+use crate::scalar::{Decimal, LocalTime, MoneyInput};
 
 /// A ladder: levels that an invoice goes through until it is settled. Each comes once, and none while the invoice is disputed
 /// or promised, or its customer is asked for nothing.
@@ -51,6 +53,25 @@ pub struct DunningLevelInput {
     pub notices: Vec<DunningNoticeInput>,
     /// The call that is planned.
     pub call: Option<CreateCallStepInput>,
+    /// What each invoice that reaches it is charged, in each of these currencies, once its notice leaves.
+    #[graphql(default, validator(max_items = 20))]
+    pub fee: Vec<MoneyInput>,
+    /// Within how many days after that the fee is taken back by a credit note if the invoice is paid; 0 for never.
+    #[graphql(default)]
+    pub waived_days: u32,
+    /// The interest that is charged with the notice: simple, actual days of a year of 365, on what was open of the invoice and
+    /// not disputed, for the days since it was due that were not charged before.
+    pub interest: Option<InterestInput>,
+}
+
+/// Which rate of interest is charged.
+#[derive(Clone, Debug, OneofObject)]
+pub enum InterestInput {
+    /// That of a law, by its key, such as `eu-late-payment`; `interestRates` has them.
+    Law(String),
+    /// A yearly rate that was agreed on, as a fraction: 0.12 is 12 %. Where a law says the most that may be agreed on where the
+    /// customer is, it is that at most.
+    Agreed(Decimal),
 }
 
 /// What a notice says on a channel. A mail has the notice attached as a PDF; mails and letters show the table of what is to be
@@ -80,7 +101,7 @@ impl DunInput {
             at: self.at.0,
             zone: self.clock.into(),
             between_days: self.between_days,
-            minimum: amounts(self.minimum, at, wrong),
+            minimum: amounts(self.minimum, "minimum", at, wrong),
             levels,
         };
         Action::Do { what: "dun".to_owned(), with: json!(ladder) }
@@ -96,21 +117,35 @@ impl DunningLevelInput {
         });
         Level {
             days: self.days,
-            minimum: amounts(self.minimum, at, wrong),
+            minimum: amounts(self.minimum, "minimum", at, wrong),
             notices: notices.collect(),
             call: self.call.map(CreateCallStepInput::wanted),
+            fee: amounts(self.fee, "fee", at, wrong),
+            waived_days: self.waived_days,
+            interest: self.interest.map(|interest| match interest {
+                InterestInput::Law(key) => Which::Law(key),
+                // What is no rate is refused as one that there is not.
+                InterestInput::Agreed(rate) => {
+                    Which::Agreed(basis_points(rate.0).unwrap_or_default())
+                }
+            }),
         }
     }
 }
 
-fn amounts(given: Vec<MoneyInput>, at: &str, wrong: &mut Wrong) -> Vec<entity::money::Money> {
+fn amounts(
+    given: Vec<MoneyInput>,
+    field: &str,
+    at: &str,
+    wrong: &mut Wrong,
+) -> Vec<entity::money::Money> {
     let mut amounts = Vec::with_capacity(given.len());
     for (index, amount) in given.into_iter().enumerate() {
         match amount.parse() {
             Ok(amount) => amounts.push(amount),
             Err(error) => {
                 let error = entity::Error::from(error);
-                wrong.note(&format!("{at}.minimum.{index}"), error.to_string());
+                wrong.note(&format!("{at}.{field}.{index}"), error.to_string());
             }
         }
     }

@@ -63,7 +63,15 @@ fn ladder(key: &'static str, name: &'static str, levels: Vec<Level>, between_day
 }
 
 fn level(days: i32, notices: Vec<Wording>) -> Level {
-    Level { days, minimum: Vec::new(), notices, call: None }
+    Level {
+        days,
+        minimum: Vec::new(),
+        notices,
+        call: None,
+        fee: Vec::new(),
+        waived_days: 0,
+        interest: None,
+    }
 }
 
 fn mail(english: (&str, &str), vietnamese: (&str, &str)) -> Vec<Wording> {
