@@ -25,7 +25,8 @@ use crate::customers::{
     CustomerRemovalMutation, CustomerUpsertMutation, HistoryMutation, OverviewQuery,
 };
 use crate::finance::{
-    ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, ReceiptMutation,
+    AgeingQuery, CreditProfileQuery, ImportMutation, InvoiceMutation, InvoiceQuery,
+    PaymentMutation, ReceiptMutation,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
@@ -119,6 +120,8 @@ pub struct Query(
     CustomerDuplicateQuery,
     OverviewQuery,
     InvoiceQuery,
+    AgeingQuery,
+    CreditProfileQuery,
     DownloadQuery,
     NotificationQuery,
     CalendarQuery,

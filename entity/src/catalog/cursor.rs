@@ -81,7 +81,7 @@ impl Cursor {
     ///
     /// # Errors
     /// When it is no cursor, or one of another order.
-    pub(super) fn decode<'a>(
+    pub(crate) fn decode<'a>(
         text: &str,
         order: &str,
         scalars: impl ExactSizeIterator<Item = (&'a Scalar, bool)>,

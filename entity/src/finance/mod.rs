@@ -1,14 +1,18 @@
 //! Receivables: what customers owe, what they paid, which documents say so, and the ledger behind it.
 
+pub mod ageing;
 pub mod allocation;
 pub mod counter;
 pub mod credit_note;
+pub mod credit_profile;
+pub mod figures;
 pub mod import;
 pub mod invoice;
 pub mod invoice_line;
 pub mod ledger;
 pub mod payment;
 pub mod receipt;
+mod receivables;
 mod totals;
 
 use crate::money::{AmountError, Currency, Money};

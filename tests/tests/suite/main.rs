@@ -1,6 +1,7 @@
 //! The suite: what Rapport does, told by those who use it, on both stacks.
 
 mod access;
+mod ageing;
 mod api_keys;
 mod appointments;
 mod attacks;
@@ -23,6 +24,7 @@ mod gate;
 mod given;
 mod groups;
 mod guards;
+mod histories;
 mod hooks;
 mod hostile;
 mod imports;

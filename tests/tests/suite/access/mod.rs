@@ -269,7 +269,9 @@ fn needed(name: &str) -> Needs {
         "invoice" | "invoices" | "invoiceGroups" | "payment" | "payments" | "paymentGroups"
         | "receipt" | "receipts" | "receiptGroups" | "message" | "messages" | "messageGroups"
         | "exportInvoices" | "exportPayments" | "exportReceipts" | "exportMessages"
-        | "openReceivables" => Needs::All(ReadFinance),
+        | "openReceivables" | "ageing" | "receivablesFigures" | "creditProfile" => {
+            Needs::All(ReadFinance)
+        }
         "issueInvoice" | "voidInvoice" | "issueCreditNote" => Needs::All(WriteInvoices),
         "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt"
         | "printLetters" => Needs::All(WritePayments),
