@@ -252,6 +252,7 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
         FinanceError::OtherCustomersInvoice { .. } | FinanceError::InvoiceTwice => {
             (ErrorCode::Invalid, &["input", "allocations"])
         }
+        FinanceError::NothingPosted { .. } => (ErrorCode::InvalidState, &["input", "currency"]),
         FinanceError::InvoiceNotOpen { .. }
         | FinanceError::InvoiceHasPayments { .. }
         | FinanceError::PaymentReversed => (ErrorCode::InvalidState, &[]),

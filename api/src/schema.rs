@@ -26,7 +26,7 @@ use crate::customers::{
 };
 use crate::finance::{
     AgeingQuery, CreditProfileQuery, ImportMutation, InvoiceMutation, InvoiceQuery,
-    PaymentMutation, ReceiptMutation,
+    PaymentMutation, ReceiptMutation, StatementMutation,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
@@ -95,7 +95,13 @@ struct CollaborationMutations(
 );
 
 #[derive(MergedObject, Default)]
-struct FinanceMutations(InvoiceMutation, PaymentMutation, ReceiptMutation, ImportMutation);
+struct FinanceMutations(
+    InvoiceMutation,
+    PaymentMutation,
+    ReceiptMutation,
+    ImportMutation,
+    StatementMutation,
+);
 
 #[derive(MergedObject, Default)]
 struct AutomationMutations(

@@ -168,6 +168,8 @@ ids! {
     CreditNoteId = "crn";
     /// A numbered receipt, or its cancellation.
     ReceiptId = "rcp";
+    /// A statement of account.
+    StatementId = "stm";
     /// One side of a posting.
     LedgerEntryId = "led";
     /// What happened: a row of the outbox.

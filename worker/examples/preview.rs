@@ -51,6 +51,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{}: {took:.0?}, {} bytes", file.display(), paper.pdf.len());
             fs::write(file, paper.pdf)?;
         }
+        let statements = [
+            ("statement", sample::statement(language)),
+            ("open-items", sample::open_items(language, 40)),
+        ];
+        for (name, facts) in statements {
+            let start = Instant::now();
+            let pdf = documents.statement_file(&facts)?;
+            let (took, file) = (start.elapsed(), folder.join(name).with_extension("pdf"));
+            println!("{}: {took:.0?}, {} bytes", file.display(), pdf.bytes.len());
+            fs::write(&file, &pdf.bytes)?;
+            let mail = documents.statement(&facts, Some(pdf))?;
+            fs::write(file.with_extension("html"), &mail.html)?;
+            fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;
+        }
         let printed =
             letters.iter().map(|(_, facts)| documents.paper(facts).map(|paper| paper.pdf));
         let (batch, _) = documents.batch(printed.collect::<Result<_, _>>()?, true)?;

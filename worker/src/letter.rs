@@ -13,7 +13,7 @@ use crate::access::reset;
 use crate::automation::written;
 use crate::collaboration::{meeting, notice};
 use crate::document::{DocumentError, Documents, Party, Rendered, TextMessage};
-use crate::finance::receipt;
+use crate::finance::{receipt, statement};
 
 /// A letter.
 pub enum Letter {
@@ -27,6 +27,8 @@ pub enum Letter {
     Written(Box<written::Letter>),
     /// When one meets.
     Meeting(Box<meeting::Letter>),
+    /// A statement of account.
+    Statement(Box<statement::Letter>),
 }
 
 impl Letter {
@@ -44,12 +46,13 @@ impl Letter {
             Kind::Receipt | Kind::ReceiptCancellation => 2,
             Kind::Workflow => 3,
             Kind::Meeting => 4,
+            Kind::Statement => 5,
         };
-        let mut kinds = [const { Vec::new() }; 5];
+        let mut kinds = [const { Vec::new() }; 6];
         for message in messages {
             kinds[of(&message)].push(message);
         }
-        let [resets, notices, receipts, texts, meetings] = kinds;
+        let [resets, notices, receipts, texts, meetings, statements] = kinds;
         let found = reset::letters(db, &resets).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Reset(Box::new(letter))));
         let mut all: Vec<_> = resets.into_iter().zip(found).collect();
@@ -62,6 +65,9 @@ impl Letter {
         let found = meeting::letters(db, &meetings).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Meeting(Box::new(letter))));
         all.extend(meetings.into_iter().zip(found));
+        let found = statement::letters(db, &statements).await?.into_iter();
+        let found = found.map(|letter| letter.map(|letter| Self::Statement(Box::new(letter))));
+        all.extend(statements.into_iter().zip(found));
         if !receipts.is_empty() {
             let found = receipt::letters(db, &receipts).await?.into_iter();
             let found = found.map(|letter| letter.map(|letter| Self::Receipt(Box::new(letter))));
@@ -79,11 +85,12 @@ impl Letter {
         definition: &Definition,
         messages: &[message::Model],
     ) -> Result<Vec<Option<Self>>, entity::Error> {
-        let is_written = |message: &&message::Model| message.kind == Kind::Workflow;
-        let (texts, receipts): (Vec<_>, Vec<_>) = messages.iter().partition(is_written);
-        let cloned =
-            |messages: Vec<&message::Model>| messages.into_iter().cloned().collect::<Vec<_>>();
-        let (texts, receipts) = (cloned(texts), cloned(receipts));
+        let of = |kinds: &[Kind]| {
+            let those = messages.iter().filter(|message| kinds.contains(&message.kind));
+            those.cloned().collect::<Vec<_>>()
+        };
+        let (texts, statements) = (of(&[Kind::Workflow]), of(&[Kind::Statement]));
+        let receipts = of(&[Kind::Receipt, Kind::ReceiptCancellation]);
         let version = texts.first().and_then(|message| message.version_id);
         let version = version.map(|version| (version, definition));
         let mut texts = written::by(db, &texts, version).await?.into_iter();
@@ -92,8 +99,10 @@ impl Letter {
             false => receipt::letters(db, &receipts).await?,
         }
         .into_iter();
+        let mut statements = statement::letters(db, &statements).await?.into_iter();
         let letter = |message: &message::Model| match message.kind {
             Kind::Workflow => Some(Self::Written(Box::new(texts.next()??))),
+            Kind::Statement => Some(Self::Statement(Box::new(statements.next()??))),
             _ => Some(Self::Receipt(Box::new(receipts.next()??))),
         };
         Ok(messages.iter().map(letter).collect())
@@ -108,6 +117,7 @@ impl Letter {
             Self::Notice(letter) => &letter.facts.organisation,
             Self::Written(letter) => &letter.facts.organisation,
             Self::Meeting(letter) => &letter.facts.organisation,
+            Self::Statement(letter) => &letter.facts.organisation,
         }
     }
 
@@ -120,6 +130,7 @@ impl Letter {
             Self::Notice(letter) => &letter.facts.name,
             Self::Written(letter) => &letter.facts.addressee,
             Self::Meeting(letter) => &letter.facts.name,
+            Self::Statement(letter) => &letter.addressee,
         }
     }
 
@@ -134,6 +145,7 @@ impl Letter {
             Self::Notice(letter) => Some(&*letter.email),
             Self::Written(letter) => return letter.address.as_deref().map_err(|reason| *reason),
             Self::Meeting(letter) => letter.email.as_deref(),
+            Self::Statement(letter) => letter.email.as_deref(),
         };
         email.ok_or(Reason::NoAddress)
     }
@@ -147,6 +159,7 @@ impl Letter {
             Self::Notice(letter) => serde_json::to_value(&letter.facts),
             Self::Written(letter) => serde_json::to_value(&letter.facts),
             Self::Meeting(letter) => serde_json::to_value(&letter.facts),
+            Self::Statement(letter) => serde_json::to_value(&letter.facts),
         };
         facts.unwrap_or_default()
     }
@@ -155,7 +168,11 @@ impl Letter {
     #[must_use]
     pub fn token(&self) -> Option<(PasswordResetId, String)> {
         match self {
-            Self::Receipt(_) | Self::Notice(_) | Self::Written(_) | Self::Meeting(_) => None,
+            Self::Receipt(_)
+            | Self::Notice(_)
+            | Self::Written(_)
+            | Self::Meeting(_)
+            | Self::Statement(_) => None,
             Self::Reset(letter) => Some((letter.reset, letter.token.sha256())),
         }
     }
@@ -177,6 +194,7 @@ impl Letter {
             Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
             Self::Written(letter) => documents.letter(&letter.facts),
             Self::Meeting(letter) => documents.meeting(&letter.facts),
+            Self::Statement(letter) => documents.statement(&letter.facts, letter.file.clone()),
         }
     }
 
@@ -188,6 +206,9 @@ impl Letter {
         let letter = match self {
             Self::Receipt(letter) => {
                 return documents.receipt(&letter.facts).map(Shown::mail).map(Some);
+            }
+            Self::Statement(letter) => {
+                return documents.statement(&letter.facts, None).map(Shown::mail).map(Some);
             }
             Self::Written(letter) => letter,
             Self::Reset(_) | Self::Notice(_) | Self::Meeting(_) => return Ok(None),

@@ -37,6 +37,8 @@ choice! {
         Workflow,
         /// When one meets, or that one does not.
         Meeting,
+        /// A statement of account.
+        Statement,
     }
 }
 

@@ -6,6 +6,7 @@ mod import;
 mod invoice;
 mod payment;
 mod receipt;
+mod statement;
 
 use async_graphql::Context;
 use chrono::NaiveDate;
@@ -20,6 +21,7 @@ pub use import::{ColumnMappingInput, ImportMutation};
 pub use invoice::{InvoiceMutation, InvoiceQuery, InvoiceState};
 pub use payment::{PaymentMethod, PaymentMutation, PaymentState};
 pub use receipt::{ReceiptKind, ReceiptMutation};
+pub use statement::{SendStatementInput, StatementKind, StatementMutation};
 
 /// The day it is by the organisation's calendar.
 ///

@@ -28,9 +28,13 @@ pub(crate) use fade::{SENT, fade};
 pub use outcome::{Outcome, expire_leases, settle};
 pub use perform::{Content, Send, SendMail, To};
 pub use plan::{
-    NotificationMail, Outgoing, PlannedReceipt, plan_notifications, plan_resets, resend_receipt,
+    NotificationMail, Outgoing, PlannedReceipt, STATEMENT_LIFETIME, plan_notifications,
+    plan_resets, resend_receipt,
 };
-pub(crate) use plan::{notified, plan_meetings, plan_outgoing, plan_receipts, subjects};
+pub(crate) use plan::{
+    notified, plan_meetings, plan_outgoing, plan_receipts, plan_statement, statement_message,
+    subjects,
+};
 pub(super) use work::call_off_planned;
 pub use work::{
     Ready, any_due, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress,
@@ -89,6 +93,8 @@ pub enum Kind {
     Workflow,
     /// When one meets, or that one does not.
     Meeting,
+    /// What you owe, and how it came to that.
+    Statement,
 }
 
 /// How far a message has come.

@@ -18,14 +18,14 @@ use crate::collaboration::{
 use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
-use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt};
+use crate::finance::{allocation, credit_note, invoice, invoice_line, payment, receipt, statement};
 use crate::marketing::segment::member;
 use crate::marketing::{consent, segment, suppression};
 use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 49] {
+pub fn records() -> [&'static Record; 50] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -47,6 +47,7 @@ pub fn records() -> [&'static Record; 49] {
         payment::Entity::record(),
         allocation::Entity::record(),
         receipt::Entity::record(),
+        statement::Entity::record(),
         product::Entity::record(),
         message::Entity::record(),
         holiday::Entity::record(),

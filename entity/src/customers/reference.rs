@@ -79,6 +79,7 @@ pub const REFERENCES: &[Reference] = &[
         merge: Move::Leave,
         ..refer("segment_member", "customer_id", Tie::Belongs, Trace::Goes)
     },
+    refer("statement", "customer_id", Tie::Kept, Trace::Stays),
     refer("credit_note", "customer_id", Tie::Kept, Trace::Stays),
     refer("payment", "customer_id", Tie::Kept, Trace::Stays),
     refer("invoice", "customer_id", Tie::Kept, Trace::Stays),

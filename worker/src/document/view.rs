@@ -4,6 +4,7 @@
 //! reverse the direction of text, so that no name can break a line, a header or the reading order.
 
 mod paper;
+mod statement;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use super::facts::{
 };
 use super::locale::Locale;
 pub(super) use paper::PaperView;
+pub(super) use statement::StatementView;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
 const LINES_IN_MAIL: usize = 50;

@@ -1,4 +1,5 @@
-//! What finance does later: receipts and imports.
+//! What finance does later: receipts, statements and imports.
 
 pub mod import;
 pub mod receipt;
+pub mod statement;

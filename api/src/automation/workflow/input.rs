@@ -23,6 +23,7 @@ use self::starting::WorkflowTriggerInput;
 use self::waiting::{WaitForEventInput, WaitInput};
 use crate::choice::choice;
 use crate::customers::BulkCustomerChangeInput;
+use crate::finance::SendStatementInput;
 use crate::read::FilterOf;
 use crate::scalar::LocalTime;
 
@@ -140,6 +141,8 @@ pub enum WorkflowActionInput {
     Send(SendInput),
     /// The customer is sent the payment's receipt, or the cancellation of it. Always true.
     SendReceipt(bool),
+    /// The customer is sent a statement of account in each currency.
+    SendStatement(SendStatementInput),
     /// A task is added, for the customer if the record has one.
     CreateTask(CreateTaskStepInput),
     /// The task that the workflow is carried out for is changed.
@@ -247,6 +250,13 @@ impl WorkflowStepInput {
             WorkflowActionInput::SendReceipt(_) => {
                 Action::Do { what: "sendReceipt".to_owned(), with: json!({}) }
             }
+            WorkflowActionInput::SendStatement(statement) => match statement.action() {
+                Ok(action) => action,
+                Err(message) => {
+                    wrong.note(&at("sendStatement.minimum"), message);
+                    Action::End
+                }
+            },
             WorkflowActionInput::CreateTask(task) => task.parse(),
             WorkflowActionInput::UpdateTask(change) => change.parse(),
             WorkflowActionInput::CreateCall(call) => call.parse(),

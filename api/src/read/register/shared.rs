@@ -17,7 +17,7 @@ use crate::collaboration::{
 use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
-use crate::finance::{InvoiceState, PaymentMethod, PaymentState, ReceiptKind};
+use crate::finance::{InvoiceState, PaymentMethod, PaymentState, ReceiptKind, StatementKind};
 use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
 
@@ -57,6 +57,7 @@ pub(super) fn register(registry: &mut Registry) {
         <ConsentBasis as OutputType>::create_type_info,
         <SuppressionCause as OutputType>::create_type_info,
         <MessageKind as OutputType>::create_type_info,
+        <StatementKind as OutputType>::create_type_info,
         <MessageState as OutputType>::create_type_info,
         <WebhookDeliveryState as OutputType>::create_type_info,
         <WorkflowState as OutputType>::create_type_info,

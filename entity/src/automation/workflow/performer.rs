@@ -20,7 +20,7 @@ use crate::collaboration::notification::{self, Told};
 use crate::collaboration::{appointment, call, task};
 use crate::customers::customer;
 use crate::error::Error;
-use crate::finance::receipt;
+use crate::finance::{receipt, statement};
 use crate::id::{CustomerId, Id, TaskId, UserId};
 
 /// What is written for a run.
@@ -32,6 +32,8 @@ pub enum Effect {
     Send(Outgoing),
     /// A customer is sent a receipt.
     Receipt(PlannedReceipt),
+    /// A customer is sent a statement.
+    Statement(Box<statement::Model>),
     /// A task is added.
     CreateTask(task::ToCreate),
     /// A call is planned.
@@ -75,6 +77,7 @@ impl Effect {
             Self::Tell(_)
             | Self::Send(_)
             | Self::Receipt(_)
+            | Self::Statement(_)
             | Self::Post(_)
             | Self::Start(_)
             | Self::Stop(_) => false,
@@ -90,14 +93,14 @@ impl Effect {
     /// Whether it is something for a customer.
     #[must_use]
     pub fn is_for_a_customer(&self) -> bool {
-        matches!(self, Self::Send(_) | Self::Receipt(_))
+        matches!(self, Self::Send(_) | Self::Receipt(_) | Self::Statement(_))
     }
 
     /// As it is shown; `None` for what goes to a customer, of which the gate says what would come.
     #[must_use]
     pub fn shown(self) -> Option<Shown> {
         Some(match self {
-            Self::Send(_) | Self::Receipt(_) => return None,
+            Self::Send(_) | Self::Receipt(_) | Self::Statement(_) => return None,
             Self::Tell(Told { user, kind, subject, text, .. }) => {
                 Shown { what: notification::Notify.name(), user: Some(user), kind, subject, text }
             }
@@ -245,7 +248,7 @@ pub trait Performer: Sync {
 
 /// All that steps do.
 #[must_use]
-pub fn performers() -> [&'static dyn Performer; 12] {
+pub fn performers() -> [&'static dyn Performer; 13] {
     [
         &notification::Notify,
         &message::SendMail,
@@ -259,6 +262,7 @@ pub fn performers() -> [&'static dyn Performer; 12] {
         &webhook::Post,
         &others::Start,
         &others::Stop,
+        &statement::SendStatement,
     ]
 }
 
@@ -286,12 +290,13 @@ pub async fn carry_out(
     let (mut calls, mut appointments) = (Vec::new(), Vec::new());
     let (mut tasks, mut customers, mut assigned) = (Vec::new(), Vec::new(), Vec::new());
     let (mut posted, mut started, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut outgoing, mut receipts) = (Vec::new(), Vec::new());
+    let (mut outgoing, mut receipts, mut statements) = (Vec::new(), Vec::new(), Vec::new());
     for effect in effects {
         match effect {
             Effect::Tell(one) => told.push(one),
             Effect::Send(one) => outgoing.push(one),
             Effect::Receipt(one) => receipts.push(one),
+            Effect::Statement(one) => statements.push(*one),
             Effect::CreateTask(one) => created.push(one),
             Effect::CreateCall(one) => calls.push(*one),
             Effect::CreateAppointment(one) => appointments.push(*one),
@@ -314,5 +319,6 @@ pub async fn carry_out(
     others::start(txn, started, scope, now).await?;
     message::plan_receipts(txn, &receipts, now).await?;
     message::plan_outgoing(txn, outgoing, now).await?;
+    statement::carry_out(txn, statements, now).await?;
     notification::told(txn, told, now).await
 }

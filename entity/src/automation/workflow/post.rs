@@ -74,6 +74,11 @@ impl Letter {
             Effect::Receipt(receipt) => {
                 (receipt.customer, To::Billing, Channel::Email, Class::Receipt, None, None)
             }
+            Effect::Statement(statement) => {
+                let (channel, expires) = (Channel::Email, now + message::STATEMENT_LIFETIME);
+                let class = Class::Service;
+                (statement.customer_id, To::Billing, channel, class, None, Some(expires))
+            }
             _ => return None,
         };
         Some(Self { customer, to, channel, class, topic, expires, effect })
@@ -84,6 +89,7 @@ impl Letter {
         match &self.effect {
             Effect::Send(outgoing) => outgoing.message(now),
             Effect::Receipt(receipt) => receipt.message(now),
+            Effect::Statement(statement) => message::statement_message(statement, now),
             _ => None,
         }
     }

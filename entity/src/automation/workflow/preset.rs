@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::id::{Id, WorkflowId};
 
 mod letters;
+mod statements;
 mod work;
 
 /// How many seconds a day has.
@@ -83,7 +84,7 @@ async fn add(txn: &impl ConnectionTrait, preset: Preset, now: DateTimeUtc) -> Re
     Ok(())
 }
 
-fn presets() -> [Preset; 8] {
+fn presets() -> [Preset; 9] {
     [
         letters::receipt(),
         letters::welcome(),
@@ -93,6 +94,7 @@ fn presets() -> [Preset; 8] {
         work::overdue_task(),
         work::forgotten_call(),
         work::contract_renewal(),
+        statements::monthly(),
     ]
 }
 

@@ -269,12 +269,15 @@ fn needed(name: &str) -> Needs {
         "invoice" | "invoices" | "invoiceGroups" | "payment" | "payments" | "paymentGroups"
         | "receipt" | "receipts" | "receiptGroups" | "message" | "messages" | "messageGroups"
         | "exportInvoices" | "exportPayments" | "exportReceipts" | "exportMessages"
+        | "statement" | "statements" | "statementGroups" | "exportStatements"
         | "openReceivables" | "ageing" | "receivablesFigures" | "creditProfile" => {
             Needs::All(ReadFinance)
         }
         "issueInvoice" | "voidInvoice" | "issueCreditNote" => Needs::All(WriteInvoices),
         "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt"
-        | "printLetters" => Needs::All(WritePayments),
+        | "printLetters" | "createStatement" | "createStatements" | "shareStatement" => {
+            Needs::All(WritePayments)
+        }
         "product" | "products" | "productGroups" | "exportProducts" => Needs::All(ReadProducts),
         "createProduct" | "updateProduct" | "deleteProduct" | "restoreProduct" => {
             Needs::All(WriteProducts)

@@ -16,7 +16,9 @@ use entity::collaboration::{
     appointment, call, document, document_tag, file, note, notification, reminder, task,
 };
 use entity::customers::{address, change, contact, customer};
-use entity::finance::{allocation, credit_note, invoice, invoice_line, ledger, payment, receipt};
+use entity::finance::{
+    allocation, credit_note, invoice, invoice_line, ledger, payment, receipt, statement,
+};
 use entity::marketing::segment::member;
 use entity::marketing::{consent, segment, suppression};
 use entity::money::{Currency, Money};
@@ -95,6 +97,7 @@ impl Rows {
             table::<payment::Entity>(db).await,
             table::<allocation::Entity>(db).await,
             table::<receipt::Entity>(db).await,
+            table::<statement::Entity>(db).await,
             table::<product::Entity>(db).await,
             table::<message::Entity>(db).await,
             table::<holiday::Entity>(db).await,
