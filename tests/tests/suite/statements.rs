@@ -4,7 +4,7 @@ mod many;
 mod schedules;
 
 use chrono::TimeDelta;
-use entity::access::Actor;
+use entity::access::{Actor, Role};
 use entity::finance::statement::{self, Kind, NewStatement};
 use entity::finance::{ledger, statement as table};
 use entity::id::{CustomerId, Id};
@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use crate::access::scopes::{customer_of, refusal};
+use crate::changing::removal::DELETE;
 use crate::given::{ISSUE_INVOICE, RECORD_PAYMENT, customer, payment, role};
 use crate::histories::{Deed, customers, deeds, happen};
 
@@ -165,6 +166,28 @@ on_both_stacks! {
         assert_eq!(app.make("statement", CREATE, request).await["revision"], 2);
         app.drain().await;
         assert_eq!(app.mailbox.mails().len(), 2);
+    }
+
+    async fn a_statement_of_nothing_says_so_and_nobody_fetches_who_somebody_was(app: App) {
+        let lan = customer(app, "Lan", "vi", "VND").await;
+        owed(app, &lan, ("100", "VND"), ("2026-09-05", "2026-09-20")).await;
+        paid(app, &lan, ("100", "VND"), "2026-09-10").await;
+        let made = app.make("statement", CREATE, asked(&lan, "VND", "BALANCE_FORWARD", "2026-10-31")).await;
+        assert_eq!((&made["opening"]["amount"], &made["closing"]["amount"]), (&json!("0"), &json!("0")));
+        let text = said(app, &made["id"]).await;
+        assert!(text.contains("Không có phát sinh trong kỳ."), "{text}");
+        let open = json!({ "input": asked(&lan, "VND", "OPEN_ITEM", "2026-10-31")["input"], "key": "open" });
+        let open = app.make("statement", CREATE, open).await;
+        let text = said(app, &open["id"]).await;
+        assert!(text.contains("Không có hóa đơn nào chưa thanh toán."), "{text}");
+
+        app.make("customer", DELETE, json!({ "id": lan })).await;
+        let administrator = app.token_of(Role::Administrator).await;
+        let anonymise = "mutation ($id: ID!) { anonymiseCustomer(id: $id) { customer { id } userErrors { code message } } }";
+        app.make_as(&administrator, "customer", anonymise, json!({ "id": lan })).await;
+        let query = "query ($id: ID!) { statement(id: $id) { closing { amount } } downloadLink(id: $id) { url } }";
+        let told = app.ask(query, json!({ "id": made["id"] })).await;
+        assert_eq!(told, json!({ "statement": { "closing": { "amount": "0" } }, "downloadLink": null }));
     }
 
     async fn what_cannot_be_is_refused_with_its_field(app: App) {

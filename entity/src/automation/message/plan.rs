@@ -391,7 +391,7 @@ pub(crate) fn statement_message(statement: &statement::Model, now: DateTimeUtc) 
 }
 
 fn statement_row(statement: &statement::Model, now: DateTimeUtc) -> ActiveModel {
-    let key = format!("statement:{}", statement.effect_key);
+    let key = format!("statement:{}", statement.id.0);
     let actor = statement.created_by.map_or(Actor::System, Actor::User);
     ActiveModel {
         class: Set(Class::Service),
