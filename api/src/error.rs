@@ -253,6 +253,7 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
             (ErrorCode::Invalid, &["input", "allocations"])
         }
         FinanceError::TooManyPromises { .. } => (ErrorCode::InvalidState, &["input"]),
+        FinanceError::NothingPosted { .. } => (ErrorCode::InvalidState, &["input", "currency"]),
         FinanceError::InvoiceNotOpen { .. }
         | FinanceError::DisputeOver
         | FinanceError::PromiseOver

@@ -27,7 +27,7 @@ use crate::customers::{
 use crate::finance::{
     AgeingQuery, CreditProfileQuery, DisputeMutation, DunningMutation, DunningQuery,
     ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, PromiseMutation,
-    ReceiptMutation, WorklistQuery,
+    ReceiptMutation, StatementMutation, WorklistQuery,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
@@ -104,6 +104,7 @@ struct FinanceMutations(
     DisputeMutation,
     PromiseMutation,
     DunningMutation,
+    StatementMutation,
 );
 
 #[derive(MergedObject, Default)]

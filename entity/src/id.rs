@@ -178,6 +178,8 @@ ids! {
     DunningNoticeId = "dun";
     /// A level that an invoice reached with a notice.
     DunningItemId = "dni";
+    /// A statement of account.
+    StatementId = "stm";
     /// One side of a posting.
     LedgerEntryId = "led";
     /// What happened: a row of the outbox.

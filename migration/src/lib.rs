@@ -59,6 +59,7 @@ mod m20261127_000138_valid_until;
 mod m20261127_000139_segments;
 mod m20261127_000145_letters;
 mod m20261127_000146_collection;
+mod m20261127_000150_statements;
 mod search;
 mod step;
 
@@ -116,6 +117,7 @@ impl MigratorTrait for Migrator {
             m20261127_000139_segments,
             m20261127_000145_letters,
             m20261127_000146_collection,
+            m20261127_000150_statements,
         ]
     }
 }

@@ -5,6 +5,7 @@ pub mod app;
 pub mod bucket;
 pub mod chaos;
 pub mod graphql;
+pub mod pdf;
 pub mod receiver;
 pub mod socket;
 pub mod stack;

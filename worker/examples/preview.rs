@@ -42,14 +42,34 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(file.with_extension("html"), &mail.html)?;
             fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;
         }
-        let letters =
-            [("letter", sample::paper(language)), ("long-letter", sample::long_paper(language))];
+        let letters = [
+            ("letter", sample::paper(language)),
+            ("long-letter", sample::long_paper(language)),
+            ("notice", sample::notice(language)),
+        ];
+        let asked = documents.letter(&sample::notice(language))?;
+        fs::write(folder.join("notice.html"), &asked.html)?;
+        fs::write(folder.join("notice.txt"), format!("{}\n\n{}", asked.subject, asked.text))?;
         for (name, facts) in &letters {
             let start = Instant::now();
             let paper = documents.paper(facts)?;
             let (took, file) = (start.elapsed(), folder.join(name).with_extension("pdf"));
             println!("{}: {took:.0?}, {} bytes", file.display(), paper.pdf.len());
             fs::write(file, paper.pdf)?;
+        }
+        let statements = [
+            ("statement", sample::statement(language)),
+            ("open-items", sample::open_items(language, 40)),
+        ];
+        for (name, facts) in statements {
+            let start = Instant::now();
+            let pdf = documents.statement_file(&facts)?;
+            let (took, file) = (start.elapsed(), folder.join(name).with_extension("pdf"));
+            println!("{}: {took:.0?}, {} bytes", file.display(), pdf.bytes.len());
+            fs::write(&file, &pdf.bytes)?;
+            let mail = documents.statement(&facts, Some(pdf))?;
+            fs::write(file.with_extension("html"), &mail.html)?;
+            fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;
         }
         let printed =
             letters.iter().map(|(_, facts)| documents.paper(facts).map(|paper| paper.pdf));

@@ -14,7 +14,7 @@ use crate::access::reset;
 use crate::automation::written;
 use crate::collaboration::{meeting, notice};
 use crate::document::{DocumentError, Documents, Party, Rendered, TextMessage};
-use crate::finance::{dunning, receipt};
+use crate::finance::{dunning, receipt, statement};
 
 /// A letter.
 pub enum Letter {
@@ -28,6 +28,8 @@ pub enum Letter {
     Written(Box<written::Letter>),
     /// When one meets.
     Meeting(Box<meeting::Letter>),
+    /// A statement of account.
+    Statement(Box<statement::Letter>),
 }
 
 impl Letter {
@@ -47,12 +49,13 @@ impl Letter {
             Kind::Workflow => 3,
             Kind::Meeting => 4,
             Kind::Dunning => 5,
+            Kind::Statement => 6,
         };
-        let mut kinds = [const { Vec::new() }; 6];
+        let mut kinds = [const { Vec::new() }; 7];
         for message in messages {
             kinds[of(&message)].push(message);
         }
-        let [resets, notices, receipts, texts, meetings, asking] = kinds;
+        let [resets, notices, receipts, texts, meetings, asking, statements] = kinds;
         let found = reset::letters(db, &resets).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Reset(Box::new(letter))));
         let mut all: Vec<_> = resets.into_iter().zip(found).collect();
@@ -68,6 +71,9 @@ impl Letter {
         let found = dunning::letters(db, &asking, now).await?.into_iter();
         let found = found.map(|letter| letter.map(|letter| Self::Written(Box::new(letter))));
         all.extend(asking.into_iter().zip(found));
+        let found = statement::letters(db, &statements).await?.into_iter();
+        let found = found.map(|letter| letter.map(|letter| Self::Statement(Box::new(letter))));
+        all.extend(statements.into_iter().zip(found));
         if !receipts.is_empty() {
             let found = receipt::letters(db, &receipts).await?.into_iter();
             let found = found.map(|letter| letter.map(|letter| Self::Receipt(Box::new(letter))));
@@ -90,6 +96,7 @@ impl Letter {
             these.cloned().collect::<Vec<_>>()
         };
         let (texts, asking) = (of(&[Kind::Workflow]), of(&[Kind::Dunning]));
+        let statements = of(&[Kind::Statement]);
         let receipts = of(&[Kind::Receipt, Kind::ReceiptCancellation]);
         let version = messages.iter().find_map(|message| message.version_id);
         let version = version.map(|version| (version, definition));
@@ -100,9 +107,11 @@ impl Letter {
             false => receipt::letters(db, &receipts).await?,
         }
         .into_iter();
+        let mut statements = statement::letters(db, &statements).await?.into_iter();
         let letter = |message: &message::Model| match message.kind {
             Kind::Workflow => Some(Self::Written(Box::new(texts.next()??))),
             Kind::Dunning => Some(Self::Written(Box::new(asking.next()??))),
+            Kind::Statement => Some(Self::Statement(Box::new(statements.next()??))),
             _ => Some(Self::Receipt(Box::new(receipts.next()??))),
         };
         Ok(messages.iter().map(letter).collect())
@@ -117,6 +126,7 @@ impl Letter {
             Self::Notice(letter) => &letter.facts.organisation,
             Self::Written(letter) => &letter.facts.organisation,
             Self::Meeting(letter) => &letter.facts.organisation,
+            Self::Statement(letter) => &letter.facts.organisation,
         }
     }
 
@@ -135,6 +145,7 @@ impl Letter {
             Self::Notice(letter) => &letter.facts.name,
             Self::Written(letter) => &letter.facts.addressee,
             Self::Meeting(letter) => &letter.facts.name,
+            Self::Statement(letter) => &letter.addressee,
         }
     }
 
@@ -149,6 +160,7 @@ impl Letter {
             Self::Notice(letter) => Some(&*letter.email),
             Self::Written(letter) => return letter.address.as_deref().map_err(|reason| *reason),
             Self::Meeting(letter) => letter.email.as_deref(),
+            Self::Statement(letter) => letter.email.as_deref(),
         };
         email.ok_or(Reason::NoAddress)
     }
@@ -162,6 +174,7 @@ impl Letter {
             Self::Notice(letter) => serde_json::to_value(&letter.facts),
             Self::Written(letter) => serde_json::to_value(&letter.facts),
             Self::Meeting(letter) => serde_json::to_value(&letter.facts),
+            Self::Statement(letter) => serde_json::to_value(&letter.facts),
         };
         facts.unwrap_or_default()
     }
@@ -170,7 +183,11 @@ impl Letter {
     #[must_use]
     pub fn token(&self) -> Option<(PasswordResetId, String)> {
         match self {
-            Self::Receipt(_) | Self::Notice(_) | Self::Written(_) | Self::Meeting(_) => None,
+            Self::Receipt(_)
+            | Self::Notice(_)
+            | Self::Written(_)
+            | Self::Meeting(_)
+            | Self::Statement(_) => None,
             Self::Reset(letter) => Some((letter.reset, letter.token.sha256())),
         }
     }
@@ -192,6 +209,7 @@ impl Letter {
             Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
             Self::Written(letter) => documents.letter(&letter.facts),
             Self::Meeting(letter) => documents.meeting(&letter.facts),
+            Self::Statement(letter) => documents.statement(&letter.facts, letter.file.clone()),
         }
     }
 
@@ -203,6 +221,9 @@ impl Letter {
         let letter = match self {
             Self::Receipt(letter) => {
                 return documents.receipt(&letter.facts).map(Shown::mail).map(Some);
+            }
+            Self::Statement(letter) => {
+                return documents.statement(&letter.facts, None).map(Shown::mail).map(Some);
             }
             Self::Written(letter) => letter,
             Self::Reset(_) | Self::Notice(_) | Self::Meeting(_) => return Ok(None),

@@ -26,6 +26,7 @@ use crate::document::{DocumentError, Documents};
 use crate::engine::Engine;
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
+use crate::finance::statement::{self, Archive};
 use crate::marketing::segments::Segments;
 use crate::printing::batch;
 use crate::relay::{Pace, Relay, chain};
@@ -126,6 +127,7 @@ impl Runtime {
                 documents: documents.clone(),
                 ways: ways.map_or_else(|| Ways::of(stack, Arc::clone(&files)), Ok)?,
                 sent: stack.sent()?,
+                files: Arc::clone(&files),
                 dkim: stack.dkim()?,
                 domain: stack.domain().into(),
                 public_url: stack.public_url.clone(),
@@ -218,6 +220,16 @@ impl Jobs {
         TimeDelta::from_std(self.lease).unwrap_or(TimeDelta::seconds(30))
     }
 
+    fn archive(&self) -> Archive<'_> {
+        Archive {
+            db: &self.db,
+            clock: &self.clock,
+            files: &*self.files,
+            documents: &self.documents,
+            lease: self.lease,
+        }
+    }
+
     /// Works on those of the jobs that nobody else has.
     async fn handle(&self, due: Due) -> Result<(), entity::Error> {
         for id in due.ids.into_iter().map(JobId::from) {
@@ -244,6 +256,10 @@ impl Jobs {
                     let (db, clock, files) = (&self.db, &self.clock, &*self.files);
                     batch::run(db, clock, files, &self.documents, &job, self.lease).await
                 }
+                job::Kind::CreateStatements => {
+                    statement::create(&self.db, &self.clock, &job, self.lease).await
+                }
+                job::Kind::ArchiveStatements => self.archive().run(&job).await,
                 job::Kind::Forecast => forecast::run(&self.db, &self.clock, &job, self.lease).await,
                 // It was done when it was written down.
                 job::Kind::UpsertCustomers | job::Kind::UndoImport => Ok(()),

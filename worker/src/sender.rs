@@ -20,6 +20,7 @@ use entity::clock::Clock;
 use entity::db::Db;
 use entity::id::MessageId;
 use futures::FutureExt;
+use object_store::ObjectStore;
 use url::Url;
 
 use self::written::Written;
@@ -42,6 +43,8 @@ pub struct Sender {
     pub ways: Ways,
     /// Where it is noted how much has left.
     pub sent: Sent,
+    /// Where files are that go with them.
+    pub files: Arc<dyn ObjectStore>,
     /// What signs them.
     pub dkim: Option<Arc<Dkim>>,
     /// The right side of Message-IDs: a domain of ours.

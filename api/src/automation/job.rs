@@ -32,6 +32,10 @@ choice! {
         Forecast,
         /// Puts letters by post into one file for printing.
         PrintLetters,
+        /// Makes statements of account of all customers of a filter.
+        CreateStatements,
+        /// Writes statements of account into files, and plans the messages by which customers get them.
+        ArchiveStatements,
     }
 }
 

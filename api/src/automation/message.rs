@@ -39,6 +39,8 @@ choice! {
         Meeting,
         /// What is to be paid.
         Dunning,
+        /// A statement of account.
+        Statement,
     }
 }
 

@@ -6,7 +6,7 @@ mod agenda;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use entity::access::audit::Origin;
 use entity::access::{Actor, Calendar, Role, Viewer, organisation, password, user};
-use entity::automation::workflow::{self, Definition, Running, StepMap, start};
+use entity::automation::workflow::{self, Running, StepMap, start};
 use entity::clock::Clock;
 use entity::customers::customer::{self, Channel, Kind, LifecycleStage, NewCustomer};
 use entity::customers::{address, contact};
@@ -18,9 +18,7 @@ use entity::money::{Currency, Money};
 use futures::FutureExt;
 use rust_decimal::Decimal;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::serve::{DEMO_EMAIL, DEMO_PASSWORD};
 
@@ -212,58 +210,24 @@ async fn tell(
     Ok(())
 }
 
-/// A workflow under way: what is overdue is asked for, once more a week later, and then told to who looks after it.
+/// A ladder under way: what is overdue is asked for, level by level.
 async fn remind(
     txn: &impl ConnectionTrait,
     actor: Actor,
     now: DateTime<Utc>,
 ) -> Result<(), entity::Error> {
-    let content = |language: &str, subject: &str, text: &str| json!({ "language": language, "subject": subject, "text": text });
-    let send = json!({
-        "channel": "EMAIL", "class": "COLLECTION", "to": "billing", "withinS": 7 * 86_400,
-        "contents": [
-            content(
-                "en",
-                "Invoice {{ record.number }} is overdue",
-                "Dear {{ addressee }},\n\nInvoice {{ record.number }} was due on {{ record.dueOn }}. Of it, {{ record.total }} in all, \
-                 something is still open. If you have paid meanwhile, please disregard this mail.\n\nKind regards\n{{ organisation.name }}",
-            ),
-            content(
-                "vi",
-                "Hóa đơn {{ record.number }} đã quá hạn",
-                "Kính gửi {{ addressee }},\n\nHóa đơn {{ record.number }} đã đến hạn ngày {{ record.dueOn }}, tổng số tiền {{ record.total }}, \
-                 hiện chưa được thanh toán đủ. Nếu Quý khách đã thanh toán, xin bỏ qua thư này.\n\nTrân trọng,\n{{ organisation.name }}",
-            ),
-        ],
-    });
-    let act = |what: &str, with: Value| json!({ "do": { "what": what, "with": with } });
-    let definition = json!({
-        "record": "Invoice",
-        "trigger": { "date": { "field": "dueOn", "days": 3, "at": "09:00:00", "zone": "customer" } },
-        "condition": { "state": { "eq": "OPEN" } },
-        "goal": { "state": { "ne": "OPEN" } },
-        "reentry": "once",
-        "steps": [
-            { "key": "ask", "action": act("send", send.clone()) },
-            { "key": "week", "action": { "wait": { "for": 7 * 86_400 } } },
-            { "key": "again", "action": act("send", send) },
-            { "key": "tell", "action": act("notify", json!({ "text": "Call them: an invoice is overdue" })) },
-        ],
-    });
-    let unreadable = |cause: serde_json::Error| entity::Error::Db(DbErr::Json(cause.to_string()));
-    let definition = Definition::deserialize(&definition).map_err(unreadable)?;
-    let organisation = organisation::get(txn).await?;
-    let calendar = Calendar::at(now, organisation.zone());
+    let ladder = workflow::Entity::find()
+        .filter(workflow::Column::Preset.eq("dunning-vn"))
+        .one(txn)
+        .await?
+        .ok_or_else(entity::Error::no_such::<workflow::Entity>)?;
+    let row = workflow::copy(txn, ladder.id, "Overdue invoices", actor, now).await?;
+    let calendar = Calendar::at(now, organisation::get(txn).await?.zone());
     let viewer = Viewer::rapport(txn.get_database_backend(), calendar);
-    let row = workflow::create(txn, "Overdue invoices", &definition, actor, now).await?;
     workflow::publish(txn, row.id, (Running::RunOut, &StepMap::new()), None, &viewer, now).await?;
-    let overdue = invoice::Entity::find()
-        .filter(invoice::Column::State.eq(invoice::State::Open))
-        .filter(invoice::Column::DueOn.lt(organisation.today(now)))
-        .all(txn)
-        .await?;
-    let overdue = overdue.iter().map(|invoice| invoice.id.global()).collect::<Vec<_>>();
-    start::by_hand(txn, row.id, &overdue, "demonstration", &viewer, now).await?;
+    let open = invoice::Entity::find().filter(invoice::Column::State.eq(invoice::State::Open));
+    let open = open.all(txn).await?.iter().map(|invoice| invoice.id.global()).collect::<Vec<_>>();
+    start::by_hand(txn, row.id, &open, "demonstration", &viewer, now).await?;
     Ok(())
 }
 

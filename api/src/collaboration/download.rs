@@ -3,7 +3,8 @@
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::collaboration::{file, left};
-use entity::id::{FileId, Id, JobId};
+use entity::finance::statement;
+use entity::id::{FileId, Id, JobId, StatementId};
 
 use crate::context::Ask;
 use crate::error::Fault;
@@ -29,15 +30,15 @@ pub struct DownloadQuery;
 /// Fetching files.
 #[Object]
 impl DownloadQuery {
-    /// A link to a file, good for five minutes: a version of a document that you may see, or what a job of
-    /// yours has left. An export leaves its file for seven days, as `printLetters` does, and an import a table
+    /// A link to a file, good for five minutes: a version of a document or the PDF of a statement that you may see, or what
+    /// a job of yours has left. An export leaves its file for seven days, as `printLetters` does, and an import a table
     /// of the rows that it did not take. Null when there is no such file for you.
     #[graphql(complexity = "5")]
     async fn download_link(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "The id of a document's version (`document { latest { id } }`) or of a job."
+            desc = "The id of a document's version (`document { latest { id } }`), of a statement or of a job."
         )]
         id: ID,
     ) -> Result<Option<DownloadLink>, Fault> {
@@ -50,6 +51,11 @@ impl DownloadQuery {
         } else if let Some(id) = JobId::parse(&id) {
             match left::by(db, id, &viewer, now).await? {
                 Some(_) => (Purpose::Result, id.0),
+                None => return Ok(None),
+            }
+        } else if let Some(id) = StatementId::parse(&id) {
+            match statement::file(db, id, &viewer).await? {
+                Some(_) => (Purpose::Statement, id.0),
                 None => return Ok(None),
             }
         } else {

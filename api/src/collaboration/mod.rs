@@ -24,7 +24,7 @@ pub use call::{
 };
 pub use day::DayQuery;
 pub use document::DocumentMutation;
-pub use download::DownloadQuery;
+pub use download::{DownloadLink, DownloadQuery};
 pub use feed::CalendarFeedMutation;
 pub use mark::MarkMutation;
 pub use note::NoteMutation;

@@ -31,7 +31,7 @@ pub(super) async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let purposes = [Purpose::Version, Purpose::Result];
+    let purposes = [Purpose::Version, Purpose::Result, Purpose::Statement];
     let ((purpose, link), viewer) = files.follow(&purposes, &link, &request).await?;
     let (db, now) = (files.shared.db.reader(), files.shared.clock.now());
     let found = Outgoing::at(db, (purpose, link.id), &viewer, now).await;

@@ -31,18 +31,21 @@ pub enum Purpose {
     Version = 2,
     /// Fetching what a job has left.
     Result = 3,
+    /// Fetching a statement of account.
+    Statement = 4,
 }
 
 impl Purpose {
     fn parse(number: u8) -> Option<Self> {
-        [Self::Upload, Self::Version, Self::Result].into_iter().find(|it| *it as u8 == number)
+        let all = [Self::Upload, Self::Version, Self::Result, Self::Statement];
+        all.into_iter().find(|it| *it as u8 == number)
     }
 }
 
 /// What a link says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Of the upload, the version or the job.
+    /// Of the upload, the version, the job or the statement.
     pub id: Uuid,
     /// For whom it was made.
     pub user: UserId,
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn a_link_is_good_for_its_purpose_and_its_key_only() {
         let links = Links::new(&[7; 32]);
-        for purpose in [Purpose::Upload, Purpose::Version, Purpose::Result] {
+        for purpose in [Purpose::Upload, Purpose::Version, Purpose::Result, Purpose::Statement] {
             assert_eq!(links.open(&links.sign(purpose, link())), Some((purpose, link())));
         }
         let text = links.sign(Purpose::Version, link());

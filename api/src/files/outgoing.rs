@@ -1,4 +1,4 @@
-//! What links lead to, as it goes out: versions of documents, and what jobs have left.
+//! What links lead to, as it goes out: versions of documents, statements, and what jobs have left.
 //!
 //! Invariant: a file of the store goes out as it comes from there, never whole in memory.
 
@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use entity::access::Viewer;
 use entity::collaboration::file;
 use entity::collaboration::left::{self, Left};
-use entity::id::{FileId, JobId};
+use entity::finance::statement;
+use entity::id::{FileId, JobId, StatementId};
 use object_store::{GetOptions, GetRange, ObjectStore};
 use sea_orm::{ConnectionTrait, DbErr};
 use sha2::{Digest, Sha256};
@@ -50,6 +51,10 @@ impl Outgoing {
             Purpose::Upload => Ok(None),
             Purpose::Version => {
                 let file = file::readable(db, FileId(id), viewer).await?;
+                Ok(file.map(Self::from))
+            }
+            Purpose::Statement => {
+                let file = statement::file(db, StatementId(id), viewer).await?;
                 Ok(file.map(Self::from))
             }
             Purpose::Result => Ok(left::by(db, JobId(id), viewer, now).await?.map(Self::from)),

@@ -9,6 +9,7 @@ mod invoice;
 mod payment;
 mod promise;
 mod receipt;
+mod statement;
 mod worklist;
 
 use async_graphql::Context;
@@ -27,6 +28,7 @@ pub use invoice::{InvoiceKind, InvoiceMutation, InvoiceQuery, InvoiceState};
 pub use payment::{PaymentMethod, PaymentMutation, PaymentState};
 pub use promise::{PromiseMutation, PromiseState};
 pub use receipt::{ReceiptKind, ReceiptMutation};
+pub use statement::{SendStatementInput, StatementKind, StatementMutation};
 pub use worklist::WorklistQuery;
 
 /// The day it is by the organisation's calendar.

@@ -48,6 +48,10 @@ pub enum Kind {
     Forecast,
     /// Prints letters by post.
     PrintLetters,
+    /// Makes statements of all customers of a filter.
+    CreateStatements,
+    /// Writes statements into files, and plans their messages.
+    ArchiveStatements,
 }
 
 /// How far a job has come.

@@ -29,10 +29,12 @@ pub(crate) use fade::{SENT, fade};
 pub use outcome::{Outcome, expire_leases, settle};
 pub use perform::{Content, Send, SendMail, To};
 pub(crate) use plan::{
-    NoticeMessage, notified, plan_meetings, plan_notices, plan_outgoing, plan_receipts, subjects,
+    NoticeMessage, notified, plan_meetings, plan_notices, plan_outgoing, plan_receipts,
+    plan_statement, statement_message, subjects,
 };
 pub use plan::{
-    NotificationMail, Outgoing, PlannedReceipt, plan_notifications, plan_resets, resend_receipt,
+    NotificationMail, Outgoing, PlannedReceipt, STATEMENT_LIFETIME, plan_notifications,
+    plan_resets, resend_receipt,
 };
 pub(super) use work::call_off_planned;
 pub(crate) use work::is_unwritten;
@@ -95,6 +97,8 @@ pub enum Kind {
     Meeting,
     /// What is to be paid.
     Dunning,
+    /// What you owe, and how it came to that.
+    Statement,
 }
 
 /// How far a message has come.

@@ -20,6 +20,7 @@ use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
 use crate::finance::{
     allocation, credit_note, dispute, dunning, invoice, invoice_line, payment, promise, receipt,
+    statement,
 };
 use crate::marketing::segment::member;
 use crate::marketing::{consent, segment, suppression};
@@ -27,7 +28,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 54] {
+pub fn records() -> [&'static Record; 55] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -54,6 +55,7 @@ pub fn records() -> [&'static Record; 54] {
         promise::item::Entity::record(),
         dunning::notice::Entity::record(),
         dunning::item::Entity::record(),
+        statement::Entity::record(),
         product::Entity::record(),
         message::Entity::record(),
         holiday::Entity::record(),

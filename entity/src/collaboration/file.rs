@@ -14,6 +14,7 @@ use crate::automation::job;
 use crate::catalog::{Cataloged, catalog};
 use crate::edit;
 use crate::error::Error;
+use crate::finance::statement;
 use crate::id::{DocumentId, FileId, UserId};
 
 /// For how many days a file to import is kept.
@@ -138,7 +139,7 @@ pub async fn readable(
 }
 
 /// Forgets up to `limit` files to import that came before `before`, and what the audit log says of them; gives
-/// how many. What jobs leave has times of its own.
+/// how many. What jobs leave has times of its own, and the PDFs of statements are kept.
 ///
 /// # Errors
 /// The database.
@@ -156,6 +157,7 @@ pub async fn forget_imported(
         .filter(Column::DocumentId.is_null())
         .filter(Column::CreatedAt.lt(before))
         .filter(Column::Id.not_in_subquery(left))
+        .filter(Column::Id.not_in_subquery(statement::files()))
         .order_by_asc(Column::Id)
         .limit(limit);
     edit::purge::<Entity>(txn, gone.into_tuple().all(txn).await?, Actor::System, now).await

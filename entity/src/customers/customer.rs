@@ -18,7 +18,7 @@ use crate::collaboration::{appointment, call, document, note, task};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::dunning::notice;
-use crate::finance::{dispute, invoice, ledger, payment, promise};
+use crate::finance::{dispute, invoice, ledger, payment, promise, statement};
 use crate::id::{CustomerId, JobId, UserId};
 use crate::marketing::segment::member;
 use crate::money::Currency;
@@ -256,6 +256,8 @@ catalog! {
     invoices: many::<invoice::Entity>(invoice::Column::CustomerId),
     /// What it paid.
     payments: many::<payment::Entity>(payment::Column::CustomerId),
+    /// The statements of account that were made of it.
+    statements: many::<statement::Entity>(statement::Column::CustomerId),
     /// What is kept with it: contracts, letters, pictures.
     documents: many::<document::Entity>(document::Column::CustomerId),
     /// Everything ever meant for it.

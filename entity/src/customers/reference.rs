@@ -82,6 +82,7 @@ pub const REFERENCES: &[Reference] = &[
     refer("dispute", "customer_id", Tie::Kept, Trace::Stays),
     refer("promise", "customer_id", Tie::Kept, Trace::Stays),
     refer("dunning_notice", "customer_id", Tie::Kept, Trace::Stays),
+    refer("statement", "customer_id", Tie::Kept, Trace::Stays),
     refer("credit_note", "customer_id", Tie::Kept, Trace::Stays),
     refer("payment", "customer_id", Tie::Kept, Trace::Stays),
     refer("invoice", "customer_id", Tie::Kept, Trace::Stays),

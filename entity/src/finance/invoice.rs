@@ -334,7 +334,8 @@ pub async fn issue(
 
 impl Model {
     /// An invoice of which nothing was paid yet.
-    pub(super) fn open_for(
+    #[must_use]
+    pub fn open_for(
         (id, customer_id): (InvoiceId, CustomerId),
         number: String,
         (currency, net, tax): (Currency, i64, i64),

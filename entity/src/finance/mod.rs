@@ -18,6 +18,7 @@ pub mod payment;
 pub mod promise;
 pub mod receipt;
 mod receivables;
+pub mod statement;
 mod totals;
 pub mod worklist;
 
@@ -93,6 +94,12 @@ pub enum FinanceError {
     /// Nothing was issued for the payment.
     #[error("the payment has no receipt; it was imported without one")]
     NoReceipt,
+    /// There is nothing that a statement could tell.
+    #[error("nothing was ever posted for the customer in {currency} until then")]
+    NothingPosted {
+        /// In what.
+        currency: Currency,
+    },
     /// The amounts are past what an invoice can hold.
     #[error("the invoice's total is too large")]
     TotalTooLarge,

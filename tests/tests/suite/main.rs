@@ -53,6 +53,7 @@ mod second_factors;
 mod segments;
 mod sessions;
 mod silence;
+mod statements;
 mod steps;
 mod storm;
 mod tasks;

@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use entity::access::organisation;
 use entity::collaboration::notification::Notice;
 use entity::finance::dunning::Asked;
+use entity::finance::statement;
 use entity::money::Money;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -239,4 +240,35 @@ pub struct Line {
     pub applied: Money,
     /// What is left to pay on it afterwards.
     pub remaining: Money,
+}
+
+/// All that a statement of account says, and the mail that it comes with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementFacts {
+    /// BCP 47 tag of the language that the customer reads.
+    pub language: String,
+    /// Who is owed.
+    pub organisation: Party,
+    /// Who owes.
+    pub customer: Party,
+    /// What it lists.
+    pub kind: statement::Kind,
+    /// Its first day; none of open items.
+    pub from: Option<NaiveDate>,
+    /// Its last day.
+    pub until: NaiveDate,
+    /// The day it was made on, in the organisation's zone.
+    pub issued_on: NaiveDate,
+    /// Which one for the last day, counted from one.
+    pub revision: i32,
+    /// What was owed before the first day; none of open items.
+    pub opening: Option<Money>,
+    /// What was posted for days before the first since the statement before.
+    pub adjustment: Money,
+    /// What was owed at the end of the last day.
+    pub closing: Money,
+    /// What of it was overdue.
+    pub overdue: Money,
+    /// What it lists; the mail does without movements and items.
+    pub content: statement::Content,
 }

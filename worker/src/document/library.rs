@@ -23,7 +23,7 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 pub(super) const LAYOUT: &str = "layout";
 
 /// What each language needs, of its own or in the layouts.
-const FILES: [&str; 9] = [
+const FILES: [&str; 12] = [
     "words.j2",
     "receipt.mjml",
     "receipt.txt",
@@ -33,6 +33,9 @@ const FILES: [&str; 9] = [
     "letter.mjml",
     "letter.txt",
     "letter.typ",
+    "statement.mjml",
+    "statement.txt",
+    "statement.typ",
 ];
 
 /// Steps of one render: many times what a mail with its fifty invoices takes.
@@ -83,6 +86,7 @@ impl Library {
                 ("meeting", &locale.meeting),
                 ("notification", &locale.notification),
                 ("notification_mail", &locale.notification_mail),
+                ("statement", &locale.statement),
             ];
             for (section, sentences) in sections {
                 for (key, sentence) in sentences {

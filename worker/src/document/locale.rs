@@ -42,6 +42,8 @@ pub(super) struct Locale {
     pub notification_mail: BTreeMap<String, String>,
     /// The sentences of a mail about an appointment.
     pub meeting: BTreeMap<String, String>,
+    /// The sentences of a statement of account, and of its mail.
+    pub statement: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -108,6 +110,7 @@ impl Locale {
             ("notification", &self.notification),
             ("notification_mail", &self.notification_mail),
             ("meeting", &self.meeting),
+            ("statement", &self.statement),
         ];
         sections
             .into_iter()

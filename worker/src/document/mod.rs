@@ -14,6 +14,7 @@ mod locale;
 mod paper;
 mod pdf;
 pub mod sample;
+mod statement;
 pub(crate) mod view;
 mod written;
 
@@ -25,7 +26,7 @@ use serde::Serialize;
 
 pub use facts::{
     Cancelled, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, Payment,
-    ReceiptFacts, ResetFacts, Said,
+    ReceiptFacts, ResetFacts, Said, StatementFacts,
 };
 use library::Library;
 use locale::Locale;

@@ -38,10 +38,16 @@ impl Typesetter {
     /// # Errors
     /// What typst says against the template.
     pub fn pdf(&self, path: &str, values: &impl Serialize) -> Result<Vec<u8>, String> {
-        let inputs: Dict = serde_json::to_value(values)
-            .and_then(serde_json::from_value)
-            .map_err(|error| error.to_string())?;
-        self.typeset(path, inputs)
+        self.typeset(path, inputs(values)?, true)
+    }
+
+    /// The same without the tags that tell programs what is a heading and what a table: of a long table they are most of
+    /// the file, and of the memory that writing it takes.
+    ///
+    /// # Errors
+    /// What typst says against the template.
+    pub fn untagged(&self, path: &str, values: &impl Serialize) -> Result<Vec<u8>, String> {
+        self.typeset(path, inputs(values)?, false)
     }
 
     /// The PDF of the template at `path`, which finds PDFs with the numbers of their pages as `letters`, and `duplex`; and
@@ -69,15 +75,21 @@ impl Typesetter {
         let mut inputs = Dict::new();
         inputs.insert("letters".into(), Value::Array(listed));
         inputs.insert("duplex".into(), Value::Bool(duplex));
-        Ok((self.typeset(path, inputs)?, pages))
+        Ok((self.typeset(path, inputs, true)?, pages))
     }
 
-    fn typeset(&self, path: &str, inputs: Dict) -> Result<Vec<u8>, String> {
+    fn typeset(&self, path: &str, inputs: Dict, tagged: bool) -> Result<Vec<u8>, String> {
         let document: PagedDocument =
             self.0.compile_with_input(path, inputs).output.map_err(|error| explain(&error))?;
-        typst_pdf::pdf(&document, &PdfOptions::default())
+        typst_pdf::pdf(&document, &PdfOptions { tagged, ..PdfOptions::default() })
             .map_err(|errors| explain(&TypstAsLibError::TypstSource(errors)))
     }
+}
+
+/// `values` as templates find them.
+fn inputs(values: &impl Serialize) -> Result<Dict, String> {
+    let inputs = serde_json::to_value(values).and_then(serde_json::from_value);
+    inputs.map_err(|error| error.to_string())
 }
 
 /// Forgets what was remembered of earlier documents.

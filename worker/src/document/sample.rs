@@ -6,6 +6,7 @@ use entity::collaboration::notification::Notice;
 use entity::customers::customer::Channel;
 use entity::finance::dunning::{Asked, Owed};
 use entity::finance::invoice;
+use entity::finance::statement::{self, Content, Item, Movement, What};
 use entity::id::InvoiceId;
 use entity::money::{Currency, Money};
 use rust_decimal::Decimal;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Cancelled, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, Payment,
-    ReceiptFacts, ResetFacts, Said,
+    ReceiptFacts, ResetFacts, Said, StatementFacts,
 };
 use crate::finance::dunning;
 
@@ -66,6 +67,83 @@ pub fn ordinary(language: &str) -> ReceiptFacts {
             line("HD-2026-00131", 12, amount(12_345_678), amount(1_000_000)),
         ],
         unapplied: amount(200_000),
+    }
+}
+
+/// A statement of a month, with an adjustment, a dispute and money that settles nothing yet.
+#[must_use]
+pub fn statement(language: &str) -> StatementFacts {
+    let moved = |number: &str, on: u32, what, about: Option<&str>, amount| Movement {
+        on: day(on),
+        what,
+        number: Some(number.to_owned()),
+        about: about.map(str::to_owned),
+        disputed: number.ends_with("125"),
+        amount,
+    };
+    let content = Content {
+        movements: vec![
+            moved("INV-2026-000118", 1, What::Invoice, None, 4_950_000),
+            moved("INV-2026-000125", 5, What::Invoice, None, 7_050_000),
+            moved("REC-2026-000123", 12, What::Payment, None, -13_200_000),
+            moved("CRN-2026-000007", 20, What::CreditNote, Some("INV-2026-000118"), -500_000),
+            moved("RCN-2026-000002", 21, What::Reversal, None, 1_234_567),
+        ],
+        items: Vec::new(),
+        ageing: vec![7_050_000, 1_234_567, 0, 950_000, 500_000],
+        unapplied: -200_000,
+    };
+    let amount = |minor| Money::new(minor, Currency::VND);
+    let receipt = ordinary(language);
+    StatementFacts {
+        language: language.to_owned(),
+        organisation: receipt.organisation,
+        customer: receipt.customer,
+        kind: statement::Kind::BalanceForward,
+        from: Some(day(1)),
+        until: day(30),
+        issued_on: day(30),
+        revision: 2,
+        opening: Some(amount(9_000_000)),
+        adjustment: amount(1_000_000),
+        closing: amount(9_534_567),
+        overdue: amount(2_684_567),
+        content,
+    }
+}
+
+/// A statement of so many open items, in a currency with three decimals.
+#[must_use]
+pub fn open_items(language: &str, count: u32) -> StatementFacts {
+    let dinar: Currency = "KWD".parse().unwrap_or(Currency::USD);
+    let item = |number: u32| Item {
+        number: Some(format!("INV-2026-{number:06}")),
+        issued_on: day(1) - TimeDelta::days(i64::from(number % 200)),
+        due_on: day(30) - TimeDelta::days(i64::from(number % 200)) + TimeDelta::days(20),
+        total: 2_000_000 + i64::from(number),
+        open: 1_000_000 + i64::from(number),
+        disputed: number % 7 == 3,
+    };
+    let items: Vec<_> = (1..=count).map(item).collect();
+    let owed: i64 = items.iter().map(|item| item.open).sum();
+    let late = items.iter().filter(|item| item.days_overdue(day(30)) > 0).map(|item| item.open);
+    let overdue: i64 = late.sum();
+    let amount = |minor| Money::new(minor, dinar);
+    StatementFacts {
+        kind: statement::Kind::OpenItem,
+        from: None,
+        revision: 1,
+        opening: None,
+        adjustment: amount(0),
+        closing: amount(owed),
+        overdue: amount(overdue),
+        content: Content {
+            movements: Vec::new(),
+            ageing: vec![owed - overdue, overdue, 0, 0, 0],
+            unapplied: 0,
+            items,
+        },
+        ..statement(language)
     }
 }
 

@@ -372,6 +372,31 @@ fn expected(language: &str) -> &'static str {
 }
 
 #[test]
+fn the_mail_of_a_statement_reads_well() {
+    for language in ["en", "vi"] {
+        let facts = sample::statement(language);
+        let rendered = DOCUMENTS.statement(&facts, None).unwrap();
+        let file = DOCUMENTS.statement_file(&facts).unwrap();
+        let mail = format!("{}\n{}\n\n{}", rendered.subject, file.file_name, rendered.text);
+        assert_snapshot!(format!("statement_{language}"), mail);
+    }
+}
+
+#[test]
+fn a_statement_has_as_many_pages_as_it_takes_and_always_the_same_bytes() {
+    for language in ["vi", "en", "de"] {
+        let facts = sample::statement(language);
+        let file = DOCUMENTS.statement_file(&facts).unwrap();
+        assert_eq!(pages(&file.bytes), 1);
+        assert_eq!(file, DOCUMENTS.statement_file(&facts).unwrap());
+        let long = DOCUMENTS.statement_file(&sample::open_items(language, 40)).unwrap();
+        assert_eq!(pages(&long.bytes), 2);
+        let none = sample::open_items(language, 0);
+        assert_eq!(pages(&DOCUMENTS.statement_file(&none).unwrap().bytes), 1);
+    }
+}
+
+#[test]
 fn a_text_message_is_plain_if_it_is_to_be_and_never_too_long() {
     let facts = LetterFacts { subject: None, ..sample::paper("vi") };
     let message = DOCUMENTS.text_message(&facts).unwrap();

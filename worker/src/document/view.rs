@@ -5,6 +5,7 @@
 
 mod owed;
 mod paper;
+mod statement;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use super::facts::{
 use super::locale::Locale;
 pub(super) use owed::OwedView;
 pub(super) use paper::PaperView;
+pub(super) use statement::StatementView;
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
 const LINES_IN_MAIL: usize = 50;

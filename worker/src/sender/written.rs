@@ -48,6 +48,7 @@ impl Sender {
             return Ok(written);
         }
         let letters = Letter::all(self.db.reader(), new, self.clock.now()).await?;
+        let letters = self.enclose(letters).await;
         let sender = self.clone();
         let rendering = tokio::task::spawn_blocking(move || {
             let letters = letters.into_iter();
@@ -55,6 +56,24 @@ impl Sender {
         });
         written.extend(rendering.await.map_err(|_| entity::Error::Closed)?);
         Ok(written)
+    }
+
+    /// Fetches the files that are kept for letters. A message whose file is out of reach is due again when its lease ends.
+    async fn enclose(
+        &self,
+        letters: Vec<(message::Model, Option<Letter>)>,
+    ) -> Vec<(message::Model, Option<Letter>)> {
+        let mut enclosed = Vec::with_capacity(letters.len());
+        for (message, mut letter) in letters {
+            if let Some(Letter::Statement(letter)) = &mut letter
+                && let Err(error) = letter.enclose(&*self.files).await
+            {
+                tracing::warn!(message = %message.id.0, %error, "a message is due again");
+                continue;
+            }
+            enclosed.push((message, letter));
+        }
+        enclosed
     }
 
     /// Writes one message, on a blocking thread.

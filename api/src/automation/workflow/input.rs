@@ -24,6 +24,7 @@ use self::starting::WorkflowTriggerInput;
 use self::waiting::{WaitForEventInput, WaitInput};
 use crate::choice::choice;
 use crate::customers::BulkCustomerChangeInput;
+use crate::finance::SendStatementInput;
 use crate::read::FilterOf;
 use crate::scalar::LocalTime;
 
@@ -144,6 +145,8 @@ pub enum WorkflowActionInput {
     SendReceipt(bool),
     /// The customer is asked for the invoice that the workflow is carried out for, level by level, until it is settled.
     Dun(DunInput),
+    /// The customer is sent a statement of account in each currency.
+    SendStatement(SendStatementInput),
     /// A task is added, for the customer if the record has one.
     CreateTask(CreateTaskStepInput),
     /// The task that the workflow is carried out for is changed.
@@ -252,6 +255,13 @@ impl WorkflowStepInput {
                 Action::Do { what: "sendReceipt".to_owned(), with: json!({}) }
             }
             WorkflowActionInput::Dun(ladder) => ladder.parse(&at("dun"), wrong),
+            WorkflowActionInput::SendStatement(statement) => match statement.action() {
+                Ok(action) => action,
+                Err(message) => {
+                    wrong.note(&at("sendStatement.minimum"), message);
+                    Action::End
+                }
+            },
             WorkflowActionInput::CreateTask(task) => task.parse(),
             WorkflowActionInput::UpdateTask(change) => change.parse(),
             WorkflowActionInput::CreateCall(call) => call.parse(),

@@ -19,7 +19,7 @@ use crate::customers::{
 };
 use crate::finance::{
     DisputeCause, DisputeState, InvoiceKind, InvoiceState, PaymentMethod, PaymentState,
-    PromiseState, ReceiptKind,
+    PromiseState, ReceiptKind, StatementKind,
 };
 use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
@@ -64,6 +64,7 @@ pub(super) fn register(registry: &mut Registry) {
         <ConsentBasis as OutputType>::create_type_info,
         <SuppressionCause as OutputType>::create_type_info,
         <MessageKind as OutputType>::create_type_info,
+        <StatementKind as OutputType>::create_type_info,
         <MessageState as OutputType>::create_type_info,
         <WebhookDeliveryState as OutputType>::create_type_info,
         <WorkflowState as OutputType>::create_type_info,

@@ -5,10 +5,13 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{ExprTrait, Query, SelectStatement};
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect};
 
 use crate::error::Error;
 use crate::id::JobId;
+
+/// How many are noted by one statement: two columns each, of the 32,766 values that SQLite binds at once.
+const TOGETHER: usize = 10_000;
 
 /// A target.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -38,6 +41,25 @@ pub async fn add(txn: &impl ConnectionTrait, chosen: SelectStatement) -> Result<
     insert.into_table(Entity).columns([Column::JobId, Column::RecordId]);
     let chosen = insert.select_from(chosen).map_err(|error| DbErr::Custom(error.to_string()))?;
     Ok(txn.execute(chosen).await?.rows_affected())
+}
+
+/// Notes records as targets of a job.
+///
+/// # Errors
+/// The database.
+pub async fn put(
+    txn: &impl ConnectionTrait,
+    job: JobId,
+    records: impl IntoIterator<Item = Uuid>,
+) -> Result<(), Error> {
+    let row = |record_id| Model { job_id: job, record_id }.into_active_model().reset_all();
+    let mut rows: Vec<_> = records.into_iter().map(row).collect();
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(TOGETHER));
+        Entity::insert_many(rows).exec_without_returning(txn).await?;
+        rows = rest;
+    }
+    Ok(())
 }
 
 /// The next `limit` targets of a job.

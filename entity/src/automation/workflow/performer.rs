@@ -20,7 +20,7 @@ use crate::collaboration::notification::{self, Told};
 use crate::collaboration::{appointment, call, task};
 use crate::customers::customer::{self, Channel};
 use crate::error::Error;
-use crate::finance::{dunning, receipt};
+use crate::finance::{dunning, receipt, statement};
 use crate::id::{CustomerId, Id, InvoiceId, TaskId, UserId};
 
 /// What is written for a run.
@@ -34,6 +34,8 @@ pub enum Effect {
     Receipt(PlannedReceipt),
     /// A customer is asked for an invoice.
     Dun(Box<dunning::Reached>),
+    /// A customer is sent a statement.
+    Statement(Box<statement::Model>),
     /// A task is added.
     CreateTask(task::ToCreate),
     /// A call is planned.
@@ -78,6 +80,7 @@ impl Effect {
             | Self::Send(_)
             | Self::Receipt(_)
             | Self::Dun(_)
+            | Self::Statement(_)
             | Self::Post(_)
             | Self::Start(_)
             | Self::Stop(_) => false,
@@ -94,7 +97,7 @@ impl Effect {
     #[must_use]
     pub fn is_for_a_customer(&self) -> bool {
         match self {
-            Self::Send(_) | Self::Receipt(_) => true,
+            Self::Send(_) | Self::Receipt(_) | Self::Statement(_) => true,
             Self::Dun(reached) => reached.channel != Channel::Phone,
             _ => false,
         }
@@ -104,7 +107,7 @@ impl Effect {
     #[must_use]
     pub fn shown(self) -> Option<Shown> {
         Some(match self {
-            Self::Send(_) | Self::Receipt(_) => return None,
+            Self::Send(_) | Self::Receipt(_) | Self::Statement(_) => return None,
             Self::Dun(reached) if reached.channel != Channel::Phone => return None,
             Self::Dun(reached) => Shown {
                 what: dunning::Dun.name(),
@@ -266,7 +269,7 @@ pub trait Performer: Sync {
 
 /// All that steps do.
 #[must_use]
-pub fn performers() -> [&'static dyn Performer; 13] {
+pub fn performers() -> [&'static dyn Performer; 14] {
     [
         &notification::Notify,
         &message::SendMail,
@@ -281,6 +284,7 @@ pub fn performers() -> [&'static dyn Performer; 13] {
         &webhook::Post,
         &others::Start,
         &others::Stop,
+        &statement::SendStatement,
     ]
 }
 
@@ -309,12 +313,14 @@ pub async fn carry_out(
     let (mut tasks, mut customers, mut assigned) = (Vec::new(), Vec::new(), Vec::new());
     let (mut posted, mut started, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
     let (mut outgoing, mut receipts, mut dunned) = (Vec::new(), Vec::new(), Vec::new());
+    let mut statements = Vec::new();
     for effect in effects {
         match effect {
             Effect::Tell(one) => told.push(one),
             Effect::Send(one) => outgoing.push(one),
             Effect::Receipt(one) => receipts.push(one),
             Effect::Dun(one) => dunned.push(*one),
+            Effect::Statement(one) => statements.push(*one),
             Effect::CreateTask(one) => created.push(one),
             Effect::CreateCall(one) => calls.push(*one),
             Effect::CreateAppointment(one) => appointments.push(*one),
@@ -338,5 +344,6 @@ pub async fn carry_out(
     message::plan_receipts(txn, &receipts, now).await?;
     message::plan_outgoing(txn, outgoing, now).await?;
     dunning::carry_out(txn, dunned, now).await?;
+    statement::carry_out(txn, statements, now).await?;
     notification::told(txn, told, now).await
 }

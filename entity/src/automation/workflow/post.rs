@@ -85,6 +85,11 @@ impl Letter {
                 let expires = Some(now + dunning::LIFETIME);
                 (reached.customer, To::Billing, reached.channel, Class::Collection, None, expires)
             }
+            Effect::Statement(statement) => {
+                let (channel, expires) = (Channel::Email, now + message::STATEMENT_LIFETIME);
+                let class = Class::Service;
+                (statement.customer_id, To::Billing, channel, class, None, Some(expires))
+            }
             _ => return None,
         };
         Some(Self { customer, to, channel, class, topic, expires, bundle, effect })
@@ -96,6 +101,7 @@ impl Letter {
             Effect::Send(outgoing) => outgoing.message(now),
             Effect::Receipt(receipt) => receipt.message(now),
             Effect::Dun(reached) => reached.message(now),
+            Effect::Statement(statement) => message::statement_message(statement, now),
             _ => None,
         }
     }

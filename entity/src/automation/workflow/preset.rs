@@ -20,6 +20,7 @@ use crate::id::{Id, WorkflowId};
 
 mod collection;
 mod letters;
+mod statements;
 mod work;
 
 /// How many seconds a day has.
@@ -84,7 +85,7 @@ async fn add(txn: &impl ConnectionTrait, preset: Preset, now: DateTimeUtc) -> Re
     Ok(())
 }
 
-fn presets() -> [Preset; 10] {
+fn presets() -> [Preset; 11] {
     [
         letters::receipt(),
         letters::welcome(),
@@ -96,6 +97,7 @@ fn presets() -> [Preset; 10] {
         work::contract_renewal(),
         collection::viet_nam(),
         collection::european_union(),
+        statements::monthly(),
     ]
 }
 

@@ -2,9 +2,9 @@
 //!
 //! It is for whom the law makes us forget (GDPR, article 17; Vietnam's Personal Data Protection Law, article 14)
 //! and whose invoices and payments it makes us keep (article 17(3)(b); Law on Accounting, article 41). Of these
-//! stay numbers, amounts, days, lines, references and reasons, what is filed with them, and the mails by which
-//! receipts were sent, byte by byte: they are business letters (HGB, section 257), and nothing that the API gives
-//! shows them.
+//! stay numbers, amounts, days, lines, references and reasons, what is filed with them, the mails by which
+//! receipts and statements were sent, and the PDFs of the latter, byte by byte: they are business letters (HGB,
+//! section 257), and nothing that the API gives shows them.
 //!
 //! Invariant: an anonymised customer is deleted for good, and nobody owes it anything or is owed by it.
 

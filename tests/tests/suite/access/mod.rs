@@ -287,6 +287,10 @@ fn needed(name: &str) -> Needs {
         | "exportPayments"
         | "exportReceipts"
         | "exportMessages"
+        | "statement"
+        | "statements"
+        | "statementGroups"
+        | "exportStatements"
         | "openReceivables"
         | "ageing"
         | "interestRates"
@@ -310,7 +314,9 @@ fn needed(name: &str) -> Needs {
         }
         "issueInvoice" | "voidInvoice" | "issueCreditNote" => Needs::All(WriteInvoices),
         "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt"
-        | "printLetters" => Needs::All(WritePayments),
+        | "printLetters" | "createStatement" | "createStatements" | "shareStatement" => {
+            Needs::All(WritePayments)
+        }
         "product" | "products" | "productGroups" | "exportProducts" => Needs::All(ReadProducts),
         "createProduct" | "updateProduct" | "deleteProduct" | "restoreProduct" => {
             Needs::All(WriteProducts)

@@ -18,10 +18,11 @@ use crate::given::{
     SHARE_CUSTOMER, customer, document, invoice, payment, workflow,
 };
 use crate::invoices::VOID;
+use crate::statements::CREATE;
 
 /// What keeps the id of a customer that became part of another one: itself, what happened when, and what was sent
 /// or answered then, all of which leads to the kept one when it is read.
-const HISTORY: [&str; 13] = [
+const HISTORY: [&str; 14] = [
     "audit_entry.after",
     "audit_entry.before",
     "audit_entry.record_id",
@@ -31,6 +32,7 @@ const HISTORY: [&str; 13] = [
     "ledger_entry.customer_id",
     "notification.cause_id",
     "notification.subject_id",
+    "statement.effect_key",
     "webhook_delivery.body",
     "webhook_delivery.subject_id",
     "workflow_run.record_id",
@@ -113,6 +115,8 @@ async fn referred(app: &App) -> String {
          SELECT i.id, i.customer_id, w.id, 'VND', 'EMAIL', 'CUSTOMER', 1, i.created_at FROM invoice AS i, workflow AS w LIMIT 1",
     )
     .await;
+    let statement = json!({ "customerId": id, "currency": "VND", "until": "2026-11-03" });
+    app.make("statement", CREATE, json!({ "input": statement, "key": "statement" })).await;
     let part = customer(app, "Part", "vi", "VND").await;
     app.make("customer", MERGE, json!({ "input": { "keepId": id, "mergeIds": [part] } })).await;
     id

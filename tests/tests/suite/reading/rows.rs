@@ -18,7 +18,7 @@ use entity::collaboration::{
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{
     allocation, credit_note, dispute, dunning, invoice, invoice_line, ledger, payment, promise,
-    receipt,
+    receipt, statement,
 };
 use entity::marketing::segment::member;
 use entity::marketing::{consent, segment, suppression};
@@ -103,6 +103,7 @@ impl Rows {
             table::<promise::item::Entity>(db).await,
             table::<dunning::notice::Entity>(db).await,
             table::<dunning::item::Entity>(db).await,
+            table::<statement::Entity>(db).await,
             table::<product::Entity>(db).await,
             table::<message::Entity>(db).await,
             table::<holiday::Entity>(db).await,

@@ -1,0 +1,170 @@
+//! What the templates of a statement of account see.
+
+use chrono::Datelike;
+use entity::finance::statement::{Item, Kind, Movement, What};
+use entity::money::Money;
+use serde::Serialize;
+
+use super::{Figures, PartyView, line, party, some_money};
+use crate::document::facts::StatementFacts;
+use crate::document::locale::Locale;
+
+/// The labels of the usual ages, in their order.
+const AGES: [&str; 5] = ["age_current", "age_30", "age_60", "age_90", "age_older"];
+
+/// Everything that the templates can name, apart from `label` and `say`.
+#[derive(Debug, Serialize)]
+pub(in crate::document) struct StatementView {
+    language: String,
+    organisation: PartyView,
+    customer: PartyView,
+    /// Whether it lists open items; otherwise it carries the balance forward.
+    open_items: bool,
+    /// Its first day; none of open items.
+    from: Option<String>,
+    until: String,
+    issued_on: String,
+    /// The day it was made on in figures, for the properties of the PDF.
+    date: Figures,
+    /// Which correction of the first one it is; none for that.
+    correction: Option<String>,
+    currency: String,
+    opening: Option<String>,
+    adjustment: Option<MovementView>,
+    movements: Vec<MovementView>,
+    items: Vec<ItemView>,
+    ages: Vec<AgeView>,
+    /// What is kept for the customer, or none if it is nothing.
+    unapplied: Option<String>,
+    closing: String,
+    /// Whether it is owed to the customer.
+    credit: bool,
+    overdue: Option<String>,
+    /// The last day as it stands in names of files.
+    stamp: String,
+}
+
+#[derive(Debug, Serialize)]
+struct MovementView {
+    on: String,
+    number: Option<String>,
+    text: String,
+    disputed: bool,
+    debit: Option<String>,
+    credit: Option<String>,
+    balance: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ItemView {
+    number: Option<String>,
+    issued_on: String,
+    due_on: String,
+    total: String,
+    open: String,
+    /// How many days it is overdue; none when it is not.
+    overdue_days: Option<i64>,
+    disputed: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct AgeView {
+    label: String,
+    amount: String,
+    /// Whether something is owed that is as old, and due.
+    late: bool,
+}
+
+impl StatementView {
+    /// `facts` in the language `language`, whose `locale` it is.
+    pub fn new(facts: &StatementFacts, language: &str, locale: &Locale) -> Self {
+        let currency = facts.closing.currency;
+        let money = |minor| locale.money(Money::new(minor, currency));
+        let content = &facts.content;
+        let mut balance = facts.opening.map_or(0, |opening| opening.minor);
+        let mut moved = |on: String, number, text: String, disputed, amount: i64| {
+            balance += amount;
+            MovementView {
+                on,
+                number,
+                text,
+                disputed,
+                debit: (amount > 0).then(|| money(amount)),
+                credit: (amount < 0).then(|| money(-amount)),
+                balance: money(balance),
+            }
+        };
+        let is_forward = facts.kind == Kind::BalanceForward;
+        let adjustment = some_money(facts.adjustment).filter(|_| is_forward).map(|adjustment| {
+            let text = locale.label["adjustment"].clone();
+            moved(String::new(), None, text, false, adjustment.minor)
+        });
+        let movements = content.movements.iter().map(|movement| {
+            let (on, number) = (locale.date(movement.on), movement.number.as_deref().map(line));
+            moved(on, number, described(movement, locale), movement.disputed, movement.amount)
+        });
+        let movements = movements.collect();
+        let ages = AGES.iter().zip(&content.ageing).enumerate();
+        Self {
+            language: language.to_owned(),
+            organisation: party(&facts.organisation),
+            customer: party(&facts.customer),
+            open_items: facts.kind == Kind::OpenItem,
+            from: facts.from.map(|from| locale.date(from)),
+            until: locale.date(facts.until),
+            issued_on: locale.date(facts.issued_on),
+            date: Figures {
+                year: facts.issued_on.year(),
+                month: facts.issued_on.month(),
+                day: facts.issued_on.day(),
+            },
+            correction: Some(facts.revision - 1)
+                .filter(|correction| *correction > 0)
+                .map(|correction| correction.to_string()),
+            currency: currency.code().to_owned(),
+            opening: facts.opening.map(|opening| locale.money(opening)),
+            adjustment,
+            movements,
+            items: content.items.iter().map(|item| open(item, facts, locale)).collect(),
+            ages: ages
+                .map(|(index, (age, amount))| AgeView {
+                    label: locale.label[*age].clone(),
+                    amount: money(*amount),
+                    late: index > 0 && *amount > 0,
+                })
+                .collect(),
+            unapplied: some_money(Money::new(content.unapplied, currency))
+                .map(|unapplied| locale.money(unapplied)),
+            closing: locale.money(facts.closing),
+            credit: facts.closing.minor < 0,
+            overdue: some_money(facts.overdue).map(|overdue| locale.money(overdue)),
+            stamp: facts.until.to_string(),
+        }
+    }
+}
+
+/// What a movement is, in words.
+fn described(movement: &Movement, locale: &Locale) -> String {
+    let label = match (movement.what, &movement.about) {
+        (What::Invoice, _) => "moved_invoice",
+        (What::Payment, _) => "moved_payment",
+        (What::Reversal, _) => "moved_reversal",
+        (What::CreditNote, None) => "moved_credit_note",
+        (What::CreditNote, Some(_)) => "moved_credit_note_for",
+    };
+    let about = movement.about.as_deref().map(line).unwrap_or_default();
+    locale.label[label].replace("{number}", &about)
+}
+
+fn open(item: &Item, facts: &StatementFacts, locale: &Locale) -> ItemView {
+    let money = |minor| locale.money(Money::new(minor, facts.closing.currency));
+    ItemView {
+        number: item.number.as_deref().map(line),
+        issued_on: locale.date(item.issued_on),
+        due_on: locale.date(item.due_on),
+        total: money(item.total),
+        open: money(item.open),
+        overdue_days: Some(item.days_overdue(facts.until)).filter(|days| *days > 0),
+        disputed: item.disputed,
+    }
+}
