@@ -5,6 +5,7 @@ use entity::access::Permission;
 use entity::catalog::{self, Cataloged};
 use entity::customers::customer;
 use entity::finance::credit_profile::{self, Profile};
+use entity::finance::promise;
 use entity::id::{CustomerId, Id};
 use entity::money::Money as Amount;
 use sea_orm::ConnectionTrait;
@@ -101,6 +102,12 @@ pub struct CreditProfile {
     pub as_of: Date,
     /// One entry for each currency in which something was settled or is owed.
     pub currencies: Vec<CreditFigures>,
+    /// How many promises to pay were kept.
+    pub promises_kept: i32,
+    /// How many were not, or not in full.
+    pub promises_broken: i32,
+    /// How many are open.
+    pub promises_open: i32,
 }
 
 impl From<Profile> for CreditFigures {
@@ -164,7 +171,15 @@ impl CreditProfileQuery {
         }
         let as_of = today(ctx).await?;
         let profiles = credit_profile::profiles(db, id, as_of).await?;
+        let promises = promise::counts(db, id).await?;
+        let count = |states: &[promise::State]| {
+            let counted = promises.iter().filter(|(state, _)| states.contains(state));
+            i32::try_from(counted.map(|(_, number)| number).sum::<i64>()).unwrap_or(i32::MAX)
+        };
         Ok(Some(CreditProfile {
+            promises_kept: count(&[promise::State::Kept]),
+            promises_broken: count(&[promise::State::Broken, promise::State::PartlyKept]),
+            promises_open: count(&[promise::State::Open]),
             customer: Fetched::of(id),
             as_of: Date(as_of),
             currencies: profiles.into_iter().map(Into::into).collect(),

@@ -117,7 +117,7 @@ impl ResolveDisputeInput {
 }
 
 fn money(given: Option<MoneyInput>) -> Result<Option<entity::money::Money>, Vec<UserError>> {
-    let amount = given.map(|amount| amount.parse()).transpose();
+    let amount = given.map(MoneyInput::parse).transpose();
     amount.map_err(|error| refused(error.into()).unwrap_or_default())
 }
 

@@ -75,7 +75,6 @@ pub struct InterestRates {
 pub struct DunningQuery;
 
 /// What ladders charge by.
-#[expect(clippy::unused_async, reason = "async-graphql wants resolvers to be async")]
 #[Object]
 impl DunningQuery {
     /// The rates of interest for late payment that Rapport knows, by law.

@@ -63,7 +63,7 @@ impl Charged {
         if invoices.is_empty() {
             return Ok(Self::default());
         }
-        let charges: Vec<(Option<InvoiceId>, Kind, Option<String>, NaiveDate)> =
+        let rows: Vec<(Option<InvoiceId>, Kind, Option<String>, NaiveDate)> =
             invoice::Entity::find()
                 .select_only()
                 .columns([Column::AboutId, Column::Kind, Column::ChargeKey, Column::IssuedOn])
@@ -72,7 +72,7 @@ impl Charged {
                 .all(db)
                 .await?;
         let mut charged = Self::default();
-        for (about, kind, key, on) in charges {
+        for (about, kind, key, on) in rows {
             charged.keys.extend(key);
             if let (Some(about), Kind::Interest) = (about, kind) {
                 let until = charged.until.entry(about).or_insert(on);
@@ -236,13 +236,13 @@ pub(super) async fn post(
 ///
 /// # Errors
 /// The database.
-pub(super) fn waive<'a>(
-    txn: &'a impl ConnectionTrait,
+pub(super) fn waive(
+    txn: &impl ConnectionTrait,
     settled: Vec<InvoiceId>,
     today: NaiveDate,
     actor: Actor,
     now: DateTimeUtc,
-) -> BoxFuture<'a, Result<(), Error>> {
+) -> BoxFuture<'_, Result<(), Error>> {
     async move {
         use invoice::{Column, State};
         let charges = invoice::Entity::find()

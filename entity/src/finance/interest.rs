@@ -202,8 +202,8 @@ mod tests {
             prop_assert!((whole - parts).abs() <= 1, "{whole} and {parts}");
             // Day by day, as nobody would do it.
             let daily: i128 = (1..=400).map(|after| {
-                let amount = open.iter().filter(|(day, _)| *day <= on(after)).last().map_or(0, |(_, amount)| *amount);
-                let rate = rates.iter().filter(|rate| rate.from <= on(after)).last().map_or(0, |rate| rate.basis_points);
+                let amount = open.iter().rfind(|(day, _)| *day <= on(after)).map_or(0, |(_, amount)| *amount);
+                let rate = rates.iter().rfind(|rate| rate.from <= on(after)).map_or(0, |rate| rate.basis_points);
                 i128::from(amount) * i128::from(rate)
             }).sum();
             prop_assert_eq!(i128::from(whole), divide(daily, 10_000 * YEAR));

@@ -5,7 +5,7 @@
 //! over.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, PaginatorTrait};
+use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, PaginatorTrait, QuerySelect};
 
 use super::invoice::{self, follow};
 use super::{FinanceError, ledger};
@@ -230,6 +230,36 @@ pub async fn make(
     let kind = event::Kind::PromiseMade;
     event::emit(txn, kind, row.id.0, Some(customer.id), actor, now).await?;
     Ok(row)
+}
+
+/// Whether something is open of a customer in a currency that could be promised.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn is_possible(
+    txn: &impl ConnectionTrait,
+    customer: CustomerId,
+    currency: Currency,
+) -> Result<bool, Error> {
+    let open = invoice::lock_open(txn, customer, currency).await?;
+    Ok(open.iter().any(|invoice| invoice.collectable().minor > 0))
+}
+
+/// How many promises of a customer are in which state.
+///
+/// # Errors
+/// The database.
+pub async fn counts(
+    db: &impl ConnectionTrait,
+    customer: CustomerId,
+) -> Result<Vec<(State, i64)>, DbErr> {
+    let counts = Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "number")
+        .filter(Column::CustomerId.eq(customer))
+        .group_by(Column::State);
+    counts.into_tuple().all(db).await
 }
 
 /// The invoices that are promised, locked: those named, or all of the customer that can be asked for.

@@ -235,13 +235,12 @@ fn calls(now: DateTimeUtc) -> SelectStatement {
         .take();
     let column = |name: &'static str| Expr::col(("due", name));
     let place = Func::cust("ROW_NUMBER");
-    let place = Expr::expr(place).to_owned();
     let ranked = Query::select()
         .expr_as(column("customer_id"), "customer_id")
         .expr_as(column("call_id"), "call_id")
         .expr_as(column("wanted"), "wanted")
         .expr_window_as(
-            place,
+            Expr::from(place),
             sea_orm::sea_query::WindowStatement::partition_by(("due", "customer_id"))
                 .order_by(("due", "wanted"), Order::Desc)
                 .order_by(("due", "planned_at"), Order::Asc)

@@ -35,7 +35,7 @@ const EXPLAIN: &str = "query ($id: ID!) { explainMessage(about: { message: $id }
   explanation { verdict reason checks { rule finding reason } } } }";
 
 /// A ladder of three levels for all open invoices, which is looked for every hour.
-fn ladder(levels: Value) -> Value {
+fn ladder(levels: &Value) -> Value {
     json!({
         "record": "Invoice",
         "trigger": { "schedule": { "cron": "0 * * * *" } },
@@ -54,7 +54,7 @@ fn level(days: i32, name: &str) -> Value {
 }
 
 fn usual() -> Value {
-    ladder(json!([level(-3, "Courtesy"), level(3, "Reminder"), level(10, "Second")]))
+    ladder(&json!([level(-3, "Courtesy"), level(3, "Reminder"), level(10, "Second")]))
 }
 
 /// What an accountant is answered who has just logged in.
@@ -387,7 +387,7 @@ on_both_stacks! {
     /// The last level plans a call, which is a notice of its own kind.
     async fn a_level_plans_a_call(app: App) {
         let call = json!({ "subject": "Unpaid", "purpose": "COLLECTION", "planned": { "on": { "at": "10:00" } } });
-        publish(app, &ladder(json!([level(3, "Reminder"), { "days": 6, "call": call }]))).await;
+        publish(app, &ladder(&json!([level(3, "Reminder"), { "days": 6, "call": call }]))).await;
         let lan = given::customer(app, "Lan", "en", "VND").await;
         invoice(app, &lan, "1000000", "VND", "2026-11-06").await;
         on(app, "2026-11-09").await;
@@ -409,7 +409,7 @@ on_both_stacks! {
             level["waivedDays"] = json!(5);
             level
         };
-        publish(app, &ladder(json!([charging(3, "Reminder"), charging(10, "Second")]))).await;
+        publish(app, &ladder(&json!([charging(3, "Reminder"), charging(10, "Second")]))).await;
         let soon = given::customer(app, "Soon", "en", "VND").await;
         let late = given::customer(app, "Late", "en", "EUR").await;
         let gone = given::customer(app, "Gone", "en", "VND").await;
@@ -453,7 +453,7 @@ on_both_stacks! {
             level["interest"] = json!({ "agreed": "0.1" });
             level
         };
-        publish(app, &ladder(json!([charging(3, "Reminder"), charging(10, "Second")]))).await;
+        publish(app, &ladder(&json!([charging(3, "Reminder"), charging(10, "Second")]))).await;
         let lan = given::customer(app, "Lan", "en", "VND").await;
         let owed = invoice(app, &lan, "3650000", "VND", "2026-11-06").await;
         on(app, "2026-11-09").await;
@@ -547,6 +547,9 @@ on_both_stacks! {
         let shown = all.iter().map(|one| format!("{} {}", one["customer"]["displayName"], one["reason"])).collect::<Vec<_>>();
         assert_eq!(shown, [r#""Callback" "CALLBACK""#, r#""Broken" "BROKEN_PROMISE""#, r#""Due" "OVERDUE""#, r#""Longer" "FRESH""#, r#""Fresh" "FRESH""#]);
         assert_eq!((&all[0]["call"]["subject"], &all[1]["call"]), (&json!("Unpaid"), &Value::Null));
+        let profile = "query ($id: ID!) { creditProfile(customerId: $id) { promisesKept promisesBroken promisesOpen } }";
+        let profile = ask(app, profile, json!({ "id": ids["Broken"].0 })).await["creditProfile"].clone();
+        assert_eq!(profile, json!({ "promisesKept": 0, "promisesBroken": 1, "promisesOpen": 0 }));
         let said = ask(app, "{ promisesToPay(filter: { state: { eq: OPEN } }) { nodes { amount { amount } call { id } } } disputes { nodes { detail } } }", json!({})).await;
         assert_eq!(said["promisesToPay"]["nodes"], json!([{ "amount": { "amount": "600000" }, "call": { "id": promised } }]));
         assert_eq!(said["disputes"]["nodes"], json!([{ "detail": "Two are missing" }]));
@@ -563,13 +566,13 @@ on_both_stacks! {
             reply.data["publishWorkflow"]["userErrors"].clone()
         };
         let levels = json!([level(3, "Reminder"), level(3, "Second"), { "days": 5 }]);
-        let errors = refused(ladder(levels)).await;
+        let errors = refused(ladder(&levels)).await;
         let fields = errors.as_array().expect("errors").iter().map(|error| error["field"].to_string()).collect::<Vec<_>>();
         assert!(fields[0].ends_with(r#""levels","1","days"]"#), "{fields:?}");
         assert!(fields[1].ends_with(r#""levels","2","notices"]"#), "{fields:?}");
         let mut wrong = level(3, "Reminder");
         wrong["notices"][0]["contents"][0]["text"] = json!("{{ record.number }}");
-        let errors = refused(ladder(json!([wrong]))).await;
+        let errors = refused(ladder(&json!([wrong]))).await;
         assert!(errors[0]["message"].as_str().expect("a message").starts_with("there is no record.number; there are"), "{errors}");
         let mut of_customers = usual();
         of_customers["record"] = json!("Customer");

@@ -85,6 +85,48 @@ fn a_letter_says_what_was_written_with_values_as_its_language_writes_them() {
     assert_snapshot!("letter_vi", written("vi"));
 }
 
+/// What is asked for stands before the last paragraph, in the mail as in its text, and the file goes with it.
+#[test]
+fn a_notice_shows_what_is_asked_for_before_it_takes_leave() {
+    for (language, parts) in [
+        (
+            "vi",
+            [
+                "Kính gửi",
+                "105.345.678",
+                "HD-2026-00118",
+                "phí trả chậm",
+                "Tiền trả trước",
+                "Trân trọng",
+            ],
+        ),
+        (
+            "en",
+            [
+                "Dear",
+                "105,345,678",
+                "HD-2026-00118",
+                "late fee",
+                "Unapplied payments",
+                "Kind regards",
+            ],
+        ),
+    ] {
+        let rendered = DOCUMENTS.letter(&sample::notice(language)).unwrap();
+        for written in [&rendered.html, &rendered.text] {
+            // The subject stands before the greeting in a title that nobody sees.
+            let body = &written[written.rfind(parts[0]).unwrap()..];
+            let places =
+                parts.map(|part| body.find(part).unwrap_or_else(|| panic!("{part}: {body}")));
+            assert!(places.is_sorted(), "{language}: {places:?}");
+        }
+        // A paragraph outside of a text would be one that nobody can read.
+        assert!(!rendered.html.contains("<td style=\"font-size:0px;word-break:break-word;\"><p"));
+        assert_eq!(rendered.attachments.len(), 1);
+        assert!(rendered.attachments[0].bytes.starts_with(b"%PDF"));
+    }
+}
+
 #[test]
 fn a_letter_of_which_nothing_is_left_is_not_written() {
     let facts =

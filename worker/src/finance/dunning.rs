@@ -106,12 +106,12 @@ pub(crate) fn said(
     planned_at: DateTime<Utc>,
 ) -> BTreeMap<String, Said> {
     let charges = asked.items.iter().filter(|item| item.charge.is_some());
-    let charged = Money::new(charges.map(|item| item.open.minor).sum(), asked.total.currency);
+    let of_them = Money::new(charges.map(|item| item.open.minor).sum(), asked.total.currency);
     let first_due = asked.items.iter().map(|item| item.due_on).min();
     let fields = [
         Some(("level", Said::Number(asked.level.into()))),
         Some(("total", Said::Money(asked.total))),
-        Some(("charged", Said::Money(charged))),
+        Some(("charged", Said::Money(of_them))),
         Some(("currency", Said::Text(asked.total.currency.code().to_owned()))),
         Some(("channel", Said::Text(channel.to_value()))),
         Some(("invoices", Said::Number(asked.items.len().into()))),

@@ -112,7 +112,7 @@ pub async fn run(args: ReplayArgs, stack: Stack) -> Result<ExitCode, Failure> {
     let mut summary = report::Summary::new(bad);
     for day in days.iter() {
         let seen = world.live(&days, day).await?;
-        summary.note(&days, day, seen);
+        summary.note(&days, day, &seen);
         bar.inc(1);
     }
     bar.finish_and_clear();

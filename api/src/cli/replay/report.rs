@@ -80,7 +80,7 @@ impl Summary {
     }
 
     /// Takes in what the books say at the end of a day, and compares it with the file.
-    pub fn note(&mut self, days: &Days, day: NaiveDate, seen: Seen) {
+    pub fn note(&mut self, days: &Days, day: NaiveDate, seen: &Seen) {
         let balance: i64 = seen.aged.iter().map(Aged::balance).sum();
         let owed = days.owed(day);
         self.compared += 1;
@@ -391,9 +391,9 @@ mod tests {
         };
         let seen = |amount| Seen { aged: vec![aged(amount)], sent: 0 };
         let day = "2026-02-06".parse().unwrap();
-        summary.note(&days, day, seen(2_000));
+        summary.note(&days, day, &seen(2_000));
         assert!(summary.is_right());
-        summary.note(&days, day, seen(3_000));
+        summary.note(&days, day, &seen(3_000));
         assert_eq!(summary.wrong, ["2026-02-06: the books say 3000, the file 2000"]);
     }
 }

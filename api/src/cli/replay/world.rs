@@ -189,15 +189,14 @@ impl World {
             async move {
                 let mut known = known.lock().await;
                 for (index, row) in issued {
-                    let customer = match known.customers.get(&row.customer.number) {
-                        Some(customer) => *customer,
-                        None => {
-                            let made =
-                                customer::create(txn, new_customer(&row), Actor::System, now);
-                            let id = made.await?.id;
-                            known.customers.insert(row.customer.number.clone(), id);
-                            id
-                        }
+                    let number = &row.customer.number;
+                    let customer = if let Some(customer) = known.customers.get(number) {
+                        *customer
+                    } else {
+                        let made = customer::create(txn, new_customer(&row), Actor::System, now);
+                        let id = made.await?.id;
+                        known.customers.insert(number.clone(), id);
+                        id
                     };
                     let made = invoice::issue(txn, new_invoice(&row, customer), Actor::System, now);
                     known.invoices.insert(index, made.await?.id);

@@ -197,6 +197,8 @@ async fn collect(
     let money = row.promised.zip(row.promised_currency);
     if let (Purpose::Collection, Some((minor, currency)), Some(promised_on)) =
         (row.purpose, money, row.promised_on)
+        // Where nothing is open here the call alone says what was promised.
+        && promise::is_possible(txn, row.customer_id, currency).await?
     {
         let new = NewPromise {
             customer: row.customer_id,

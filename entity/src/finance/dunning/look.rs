@@ -438,10 +438,10 @@ pub(crate) async fn sent(
     asked: &[(DunningNoticeId, Asked)],
     now: DateTimeUtc,
 ) -> Result<(), Error> {
+    use notice::Column;
     if asked.is_empty() {
         return Ok(());
     }
-    use notice::Column;
     let by = |value: fn(&Asked) -> sea_orm::Value| -> Expr {
         let mut case = CaseStatement::new();
         for (id, asked) in asked {

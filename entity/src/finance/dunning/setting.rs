@@ -17,7 +17,6 @@ const LONGEST_DAYS: u64 = 366;
 
 /// What changes; `None` keeps it.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 pub struct Change {
     /// Whether the customer is asked for nothing.
     pub excluded: Option<bool>,

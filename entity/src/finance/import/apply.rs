@@ -60,8 +60,8 @@ pub async fn write(
         };
         entries.extend(ledger::entries(source, &invoice.sides(), actor, now));
     }
-    let disputed = plan.invoices.iter().filter(|invoice| invoice.disputed_amount > 0);
-    let disputes = disputed.map(|invoice| dispute(invoice, terms, now)).collect::<Vec<_>>();
+    let contested = plan.invoices.iter().filter(|invoice| invoice.disputed_amount > 0);
+    let disputes = contested.map(|invoice| dispute(invoice, terms, now)).collect::<Vec<_>>();
     insert(txn, plan.invoices).await?;
     insert(txn, lines).await?;
     insert(txn, disputes).await?;
