@@ -1,7 +1,10 @@
 //! Asking for what is owed: ladders, promises, disputes, and the last look before a notice leaves.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use entity::access::Role;
+use entity::automation::workflow;
+use entity::finance::promise;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
@@ -84,8 +87,22 @@ async fn invoice(app: &App, customer: &str, amount: &str, currency: &str, due_on
 async fn at(app: &App, time: &str) {
     let then: DateTime<Utc> = format!("{time}:00+07:00").parse().expect("a time");
     app.advance(then - app.clock.now());
-    // Schedules are looked at by a clock of their own.
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    // Schedules, and promises whose time is over, are looked at by clocks of their own.
+    let minute = app.clock.now().duration_trunc(TimeDelta::minutes(1)).expect("a minute");
+    let schedules = workflow::Entity::find()
+        .filter(workflow::Column::State.eq(workflow::State::Active))
+        .filter(workflow::Column::LookedAt.lt(minute));
+    let promises = promise::Entity::find()
+        .filter(promise::Column::State.eq(promise::State::Open))
+        .filter(promise::Column::UntilOn.lt(app.clock.today(chrono_tz::Asia::Ho_Chi_Minh)));
+    let (db, mut looks) = (app.db.reader(), 0);
+    while schedules.clone().one(db).await.expect("workflows").is_some()
+        || promises.clone().one(db).await.expect("promises").is_some()
+    {
+        looks += 1;
+        assert!(looks < 300, "nobody looks at what comes with time");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
     app.drain().await;
 }
 
@@ -108,7 +125,7 @@ async fn pay(app: &App, customer: &str, amount: &str, currency: &str) -> Value {
     make(app, "payment", RECORD_PAYMENT, given::payment(customer, amount, currency, &key)).await
 }
 
-async fn promise(app: &App, customer: &str, amount: &str, day: &str) -> Value {
+async fn promises(app: &App, customer: &str, amount: &str, day: &str) -> Value {
     let input = json!({ "customerId": customer, "amount": { "amount": amount, "currency": "VND" }, "promisedOn": day });
     make(app, "promise", RECORD_PROMISE, json!({ "input": input })).await
 }
@@ -175,7 +192,7 @@ on_both_stacks! {
         pay(app, &customers[1].0, "300000", "VND").await;
         let dispute = json!({ "input": { "invoiceId": customers[2].1, "cause": "QUALITY" } });
         make(app, "dispute", OPEN_DISPUTE, dispute).await;
-        promise(app, &customers[3].0, "1000000", "2026-11-20").await;
+        promises(app, &customers[3].0, "1000000", "2026-11-20").await;
         let excluded = json!({ "id": customers[4].0, "input": { "excluded": true } });
         make(app, "customer", SET_DUNNING, excluded).await;
         let void = "mutation ($id: ID!) { voidInvoice(id: $id, input: { reason: \"Wrong\" }) { invoice { id } userErrors { code } } }";
@@ -240,7 +257,7 @@ on_both_stacks! {
         on(app, "2026-11-09").await;
         let mut promised = Vec::new();
         for customer in [&kept, &broken, &partly] {
-            promised.push(promise(app, customer, "1000000", "2026-11-12").await);
+            promised.push(promises(app, customer, "1000000", "2026-11-12").await);
         }
         assert_eq!(promised[0]["items"][0]["invoice"]["promisedUntil"], "2026-11-13");
         let state = "query ($id: ID!) { promiseToPay(id: $id) { state paid { amount } settledOn } }";
@@ -272,14 +289,14 @@ on_both_stacks! {
         assert_eq!(refused("1000001", "2026-11-12").await["field"], json!(["input", "amount"]));
         assert_eq!(refused("1000", "2026-11-02").await["field"], json!(["input", "promisedOn"]));
         assert_eq!(refused("1000", "2027-11-02").await["field"], json!(["input", "promisedOn"]));
-        let first = promise(app, &lan, "300000", "2026-11-12").await;
-        promise(app, &lan, "300000", "2026-11-12").await;
+        let first = promises(app, &lan, "300000", "2026-11-12").await;
+        promises(app, &lan, "300000", "2026-11-12").await;
         assert_eq!(refused("1000", "2026-11-12").await["code"], "INVALID_STATE");
         let cancelled = make(app, "promise", CANCEL_PROMISE, json!({ "id": first["id"] })).await;
         assert_eq!(cancelled["state"], "CANCELLED");
         let again = ask(app, CANCEL_PROMISE, json!({ "id": first["id"] })).await;
         assert_eq!(again["cancelPromise"]["userErrors"][0]["code"], "INVALID_STATE");
-        promise(app, &lan, "300000", "2026-11-12").await;
+        promises(app, &lan, "300000", "2026-11-12").await;
     }
 
     /// What is disputed is not asked for, the rest is; what the customer is right about is credited.
@@ -520,7 +537,7 @@ on_both_stacks! {
         let complete = async |id: &Value, input: Value| {
             make(app, "call", given::COMPLETE_CALL, json!({ "id": id, "input": input })).await
         };
-        promise(app, &ids["Broken"].0, "1000000", "2026-11-05").await;
+        promises(app, &ids["Broken"].0, "1000000", "2026-11-05").await;
         call("Due").await;
         let first = call("Callback").await;
         complete(&first, json!({ "outcome": "CALLBACK", "callbackAt": "2026-11-09T04:00:00Z" })).await;
