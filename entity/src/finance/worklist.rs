@@ -5,7 +5,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
-    Alias, CaseStatement, ExprTrait, Func, JoinType, Order, Query, SelectStatement,
+    Alias, Asterisk, CaseStatement, ExprTrait, Func, JoinType, Order, Query, SelectStatement,
 };
 use sea_orm::{ActiveEnum, Condition, FromQueryResult};
 
@@ -93,7 +93,7 @@ pub async fn page(
     let today = organisation::get(db).await?.today(now);
     let mut query = Query::select();
     query
-        .expr(sea_orm::sea_query::Expr::cust("*"))
+        .column(Asterisk)
         .from_subquery(work(viewer, today, now), WORK)
         .order_by((WORK, "rank"), Order::Asc)
         .order_by((WORK, "first_due_on"), Order::Asc)
@@ -251,7 +251,7 @@ fn calls(now: DateTimeUtc) -> SelectStatement {
         .from_subquery(due, "due")
         .take();
     Query::select()
-        .expr(Expr::cust("*"))
+        .column(Asterisk)
         .from_subquery(ranked, "ranked")
         .and_where(Expr::col(("ranked", "place")).eq(1))
         .take()

@@ -111,6 +111,9 @@ pub(crate) async fn carry_out(
     // Who is just sending to one of them has either sent, or sees what joins.
     gate::hold(txn, customers).await?;
     let reached = new(txn, reached).await?;
+    if reached.is_empty() {
+        return Ok(());
+    }
     let mut waiting = waiting(txn, &reached).await?;
     let mut raised = BTreeMap::<DunningNoticeId, i32>::new();
     let (mut notices, mut items, mut messages) = (Vec::new(), Vec::new(), Vec::new());
