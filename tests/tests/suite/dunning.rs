@@ -176,6 +176,22 @@ on_both_stacks! {
         assert_eq!(app.number("SELECT count(*) AS n FROM event WHERE kind = 'invoice.settled'").await, 1);
     }
 
+    /// Two ladders over one invoice ask once for each level, and both go on.
+    async fn a_level_that_another_ladder_has_asked_for_is_not_asked_for_again(app: App) {
+        publish(app, &usual()).await;
+        publish(app, &usual()).await;
+        let lan = given::customer(app, "Lan", "en", "VND").await;
+        invoice(app, &lan, "1000000", "VND", "2026-11-10").await;
+        on(app, "2026-11-13").await;
+        on(app, "2026-11-20").await;
+        assert_eq!(subjects(app), ["Reminder: ₫1,000,000", "Second: ₫1,000,000"]);
+        pay(app, &lan, "1000000", "VND").await;
+        app.drain().await;
+        on(app, "2026-12-20").await;
+        let ended = "SELECT count(*) AS n FROM workflow_run AS r JOIN invoice AS i ON i.id = r.record_id WHERE r.state = 'COMPLETED'";
+        assert_eq!(app.number(ended).await, 2);
+    }
+
     /// A payment, a dispute or a promise that comes between planning and sending is seen.
     async fn what_is_owed_is_looked_at_when_a_notice_leaves(app: App) {
         publish(app, &usual()).await;
