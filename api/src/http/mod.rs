@@ -16,6 +16,7 @@ pub mod graphql;
 pub mod guard;
 pub mod headers;
 pub mod health;
+mod linger;
 pub mod mailbox;
 pub mod negotiate;
 mod params;

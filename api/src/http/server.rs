@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use super::linger::Lingering;
+
 /// The time limits of connections and of the stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -145,7 +147,7 @@ async fn connection(
     stream.set_write_timeout(Some(patience.unread));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        router.clone().oneshot(request.map(Lingering::new))
     });
     let mut connection = std::pin::pin!(
         http1::Builder::new()

@@ -157,3 +157,18 @@ async fn a_body_of_sixty_megabytes_is_refused_on_the_wire() {
     stop.asked.cancel();
     assert!(serving.await.unwrap());
 }
+
+#[tokio::test]
+async fn who_reads_only_after_they_have_sent_all_gets_the_refusal_too() {
+    let toy = toy();
+    let (address, stop, serving) = start(&toy, QUICK).await;
+    for _ in 0..10 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request(&" ".repeat(8 << 20)).as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+    }
+    stop.asked.cancel();
+    assert!(serving.await.unwrap());
+}
