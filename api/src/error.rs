@@ -39,6 +39,10 @@ pub enum ErrorCode {
     NothingToPrint,
     /// An amount is more than is left.
     ExceedsOpen,
+    /// The customer owes as much as its credit limit allows.
+    CreditLimitExceeded,
+    /// The customer gets no more credit until it has paid.
+    CreditHold,
     /// An amount is in another currency than the record.
     WrongCurrency,
     /// The key was used for another request.
@@ -254,7 +258,14 @@ fn finance(error: &FinanceError) -> (ErrorCode, &'static [&'static str]) {
         }
         FinanceError::TooManyPromises { .. } => (ErrorCode::InvalidState, &["input"]),
         FinanceError::NothingPosted { .. } => (ErrorCode::InvalidState, &["input", "currency"]),
+        FinanceError::CreditLimitExceeded { .. } => (ErrorCode::CreditLimitExceeded, &["input"]),
+        FinanceError::OnCreditHold { .. } => (ErrorCode::CreditHold, &["input"]),
         FinanceError::InvoiceNotOpen { .. }
+        | FinanceError::NotWrittenOff { .. }
+        | FinanceError::HandedOver { .. }
+        | FinanceError::NotHandedOver { .. }
+        | FinanceError::NoOverride
+        | FinanceError::NoApprovalWanted
         | FinanceError::DisputeOver
         | FinanceError::PromiseOver
         | FinanceError::InvoiceHasPayments { .. }

@@ -25,9 +25,9 @@ use crate::customers::{
     CustomerRemovalMutation, CustomerUpsertMutation, HistoryMutation, OverviewQuery,
 };
 use crate::finance::{
-    AgeingQuery, CreditProfileQuery, DisputeMutation, DunningMutation, DunningQuery,
-    ImportMutation, InvoiceMutation, InvoiceQuery, PaymentMutation, PromiseMutation,
-    ReceiptMutation, StatementMutation, WorklistQuery,
+    AgeingQuery, CreditLimitMutation, CreditProfileQuery, DisputeMutation, DunningMutation,
+    DunningQuery, ImportMutation, InvoiceMutation, InvoiceQuery, LossMutation, PaymentMutation,
+    PromiseMutation, ReceiptMutation, StatementMutation, WorklistQuery,
 };
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
@@ -98,6 +98,8 @@ struct CollaborationMutations(
 #[derive(MergedObject, Default)]
 struct FinanceMutations(
     InvoiceMutation,
+    LossMutation,
+    CreditLimitMutation,
     PaymentMutation,
     ReceiptMutation,
     ImportMutation,

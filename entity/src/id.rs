@@ -174,6 +174,10 @@ ids! {
     PromiseId = "ptp";
     /// An invoice that a promise to pay is about.
     PromiseItemId = "pti";
+    /// An instalment of a payment plan.
+    InstalmentId = "pin";
+    /// How much credit a customer has.
+    CreditLimitId = "crl";
     /// A notice that something is to be paid.
     DunningNoticeId = "dun";
     /// A level that an invoice reached with a notice.

@@ -60,6 +60,7 @@ mod m20261127_000139_segments;
 mod m20261127_000145_letters;
 mod m20261127_000146_collection;
 mod m20261127_000150_statements;
+mod m20261128_000151_credit;
 mod search;
 mod step;
 
@@ -118,6 +119,7 @@ impl MigratorTrait for Migrator {
             m20261127_000145_letters,
             m20261127_000146_collection,
             m20261127_000150_statements,
+            m20261128_000151_credit,
         ]
     }
 }

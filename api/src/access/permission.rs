@@ -26,6 +26,8 @@ choice! {
         WritePayments,
         /// Collect what is owed: take down disputes and promises to pay, and say who gets no notices.
         Collect,
+        /// Set credit limits and let customers over them, approve notices, write off what is not paid, and hand it over.
+        ManageCredit,
         /// See products.
         ReadProducts,
         /// Create, change and delete products.

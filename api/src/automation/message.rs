@@ -131,5 +131,13 @@ choice! {
         Excluded,
         /// The customer is asked for nothing for a while.
         Paused,
+        /// What it asks for was written off.
+        WrittenOff,
+        /// A lawyer or a court asks for it.
+        HandedOver,
+        /// Somebody has to approve it first.
+        Unapproved,
+        /// Somebody has said that it is not to go.
+        Rejected,
     }
 }

@@ -5,11 +5,12 @@ use entity::access::Permission;
 use entity::catalog::{self, Cataloged};
 use entity::customers::customer;
 use entity::finance::credit_profile::{self, Profile};
-use entity::finance::promise;
+use entity::finance::{credit_limit, promise};
 use entity::id::{CustomerId, Id};
 use entity::money::Money as Amount;
 use sea_orm::ConnectionTrait;
 
+use super::credit_limit::CreditStanding;
 use super::today;
 use crate::context::{Ask, Can};
 use crate::error::Fault;
@@ -102,6 +103,8 @@ pub struct CreditProfile {
     pub as_of: Date,
     /// One entry for each currency in which something was settled or is owed.
     pub currencies: Vec<CreditFigures>,
+    /// How it stands to its credit limits, one entry for each currency in which it has one.
+    pub limits: Vec<CreditStanding>,
     /// How many promises to pay were kept.
     pub promises_kept: i32,
     /// How many were not, or not in full.
@@ -172,6 +175,7 @@ impl CreditProfileQuery {
         let as_of = today(ctx).await?;
         let profiles = credit_profile::profiles(db, id, as_of).await?;
         let promises = promise::counts(db, id).await?;
+        let limits = credit_limit::standings(db, &[id], as_of).await?;
         let count = |states: &[promise::State]| {
             let counted = promises.iter().filter(|(state, _)| states.contains(state));
             i32::try_from(counted.map(|(_, number)| number).sum::<i64>()).unwrap_or(i32::MAX)
@@ -182,6 +186,7 @@ impl CreditProfileQuery {
             promises_open: count(&[promise::State::Open]),
             customer: Fetched::of(id),
             as_of: Date(as_of),
+            limits: limits.iter().map(|one| CreditStanding::new(one, as_of)).collect(),
             currencies: profiles.into_iter().map(Into::into).collect(),
         }))
     }

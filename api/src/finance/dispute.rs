@@ -6,6 +6,7 @@ use entity::finance::dispute::{self, NewDispute, Verdict};
 use entity::id::{DisputeId, InvoiceId};
 use futures::FutureExt;
 
+use super::parse_amount;
 use crate::choice::choice;
 use crate::context::{Can, Once, write};
 use crate::error::{Fault, UserError, refused};
@@ -93,7 +94,7 @@ impl OpenDisputeInput {
         Ok(NewDispute {
             invoice: parse::<InvoiceId>(&self.invoice_id, &["input", "invoiceId"])?,
             cause: self.cause.into(),
-            amount: money(self.amount)?,
+            amount: self.amount.map(parse_amount).transpose()?,
             detail: self.detail,
         })
     }
@@ -101,7 +102,7 @@ impl OpenDisputeInput {
 
 impl ResolveDisputeInput {
     fn parse(self) -> Result<(Verdict, String), Vec<UserError>> {
-        let amount = money(self.amount)?;
+        let amount = self.amount.map(parse_amount).transpose()?;
         let verdict = match (self.verdict, amount) {
             (DisputeVerdict::Upheld, amount) => Verdict::Upheld(amount),
             (_, Some(_)) => {
@@ -114,11 +115,6 @@ impl ResolveDisputeInput {
         };
         Ok((verdict, self.resolution))
     }
-}
-
-fn money(given: Option<MoneyInput>) -> Result<Option<entity::money::Money>, Vec<UserError>> {
-    let amount = given.map(MoneyInput::parse).transpose();
-    amount.map_err(|error| refused(error.into()).unwrap_or_default())
 }
 
 /// Changing disputes.

@@ -3,9 +3,11 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use entity::access::Permission;
 use entity::customers::customer;
+use entity::finance::dunning::approve;
+use entity::finance::dunning::notice::{self, Approval};
 use entity::finance::dunning::setting::{self, Change};
 use entity::finance::interest;
-use entity::id::CustomerId;
+use entity::id::{CustomerId, DunningNoticeId};
 use futures::FutureExt;
 
 use crate::choice::choice;
@@ -22,6 +24,26 @@ choice! {
         Invoice,
         /// All that a customer owes in a currency.
         Customer,
+    }
+}
+
+choice! {
+    /// Whether a notice that has to be approved was.
+    DunningApproval mirrors "entity::finance::dunning::notice::Approval" {
+        /// Nobody has decided yet.
+        Waiting,
+        /// It may go.
+        Approved,
+        /// It may not.
+        Rejected,
+    }
+}
+
+payload! {
+    /// What came of deciding about a notice.
+    DunningNoticePayload {
+        /// The notice as it is now; null when it was refused.
+        notice: notice::Entity
     }
 }
 
@@ -103,6 +125,27 @@ impl DunningQuery {
     }
 }
 
+/// Decides about a notice.
+async fn decide(
+    ctx: &Context<'_>,
+    operation: &'static str,
+    id: &ID,
+    approval: Approval,
+) -> Result<DunningNoticePayload, Fault> {
+    let once = Once::new(None, operation, id).about(id);
+    let once = once.within(Permission::ManageCredit, id, &["id"]);
+    let outcome =
+        match parse::<DunningNoticeId>(id, &["id"]) {
+            Ok(id) => write(ctx, once, move |txn, actor, now| {
+                async move { Ok(approve::decide(txn, id, approval, actor, now).await?.id.into()) }
+                    .boxed()
+            })
+            .await?,
+            Err(errors) => Err(errors),
+        };
+    Ok(outcome.into())
+}
+
 /// Whom ladders ask.
 #[derive(Default)]
 pub struct DunningMutation;
@@ -110,6 +153,27 @@ pub struct DunningMutation;
 /// Whom ladders ask.
 #[Object]
 impl DunningMutation {
+    /// Lets a notice go whose level has to be approved; it leaves as soon as it may.
+    #[graphql(guard = "Can(Permission::ManageCredit)")]
+    async fn approve_dunning_notice(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The notice's id.")] id: ID,
+    ) -> Result<DunningNoticePayload, Fault> {
+        decide(ctx, "approveDunningNotice", &id, Approval::Approved).await
+    }
+
+    /// Keeps a notice from going whose level has to be approved. Its invoices have reached the level all the same, and the
+    /// ladder goes on.
+    #[graphql(guard = "Can(Permission::ManageCredit)")]
+    async fn reject_dunning_notice(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The notice's id.")] id: ID,
+    ) -> Result<DunningNoticePayload, Fault> {
+        decide(ctx, "rejectDunningNotice", &id, Approval::Rejected).await
+    }
+
     /// Says whether a customer is asked for what it owes: not at all, not until a day, or, as usual, by the ladders.
     #[graphql(guard = "Can(Permission::Collect)")]
     async fn set_dunning(

@@ -1,5 +1,6 @@
 //! Invoices: what is owed on them, and changing them. What is read of each is in the catalogue.
 
+mod loss;
 mod mutation;
 
 use async_graphql::{Context, Object};
@@ -11,6 +12,7 @@ use crate::context::{Ask, Can};
 use crate::error::Fault;
 use crate::scalar::{Date, Money};
 
+pub use loss::LossMutation;
 pub use mutation::InvoiceMutation;
 
 choice! {
@@ -34,6 +36,20 @@ choice! {
         Paid,
         /// Taken back as a whole.
         Void,
+        /// Given up: what was still to be paid was written off.
+        WrittenOff,
+    }
+}
+
+choice! {
+    /// What a credit note is for.
+    CreditNoteKind mirrors "entity::finance::credit_note::Kind" {
+        /// It takes back what was sold, and the tax on it.
+        Credit,
+        /// What is owed is given up; that it was earned stays, as does the tax.
+        WriteOff,
+        /// What was given up is owed again: its amounts are negative.
+        Reinstatement,
     }
 }
 

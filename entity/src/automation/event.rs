@@ -84,6 +84,12 @@ kinds! {
         InvoiceSettled = "invoice.settled",
         /// An invoice that was settled is open again.
         InvoiceReopened = "invoice.reopened",
+        /// What was open of an invoice was written off.
+        InvoiceWrittenOff = "invoice.written_off",
+        /// An invoice was handed over to a lawyer or a court.
+        InvoiceHandedOver = "invoice.handed_over",
+        /// An invoice that was handed over was taken back.
+        InvoiceTakenBack = "invoice.taken_back",
         /// A customer disputes an invoice, wholly or in part.
         DisputeOpened = "dispute.opened",
         /// A dispute has ended.
@@ -96,6 +102,8 @@ kinds! {
         PromiseBroken = "promise.broken",
         /// A promise to pay was called off.
         PromiseCancelled = "promise.cancelled",
+        /// Something made a customer owe more than its credit limit allows, or while it is on hold.
+        CreditLimitExceeded = "credit_limit.exceeded",
         /// A customer is to get a notice of what is to be paid.
         DunningNoticePlanned = "dunning_notice.planned",
         /// A credit note was issued.

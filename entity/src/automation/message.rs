@@ -37,10 +37,10 @@ pub use plan::{
     plan_resets, resend_receipt,
 };
 pub(super) use work::call_off_planned;
-pub(crate) use work::is_unwritten;
 pub use work::{
     Ready, any_due, due, enqueued, lease, mark_enqueued, ready_to_transmit, renew, suppress,
 };
+pub(crate) use work::{is_unwritten, look_again};
 
 /// What a message is about, which decides how it is treated when its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -197,6 +197,14 @@ pub enum Reason {
     Excluded,
     /// The customer is asked for nothing for a while.
     Paused,
+    /// What it asks for was written off.
+    WrittenOff,
+    /// A lawyer or a court asks for it.
+    HandedOver,
+    /// Somebody has to approve it first.
+    Unapproved,
+    /// Somebody has said that it is not to go.
+    Rejected,
 }
 
 /// A message.

@@ -19,8 +19,8 @@ use crate::customers::custom::definition;
 use crate::customers::import::template;
 use crate::customers::{address, change, contact, customer};
 use crate::finance::{
-    allocation, credit_note, dispute, dunning, invoice, invoice_line, payment, promise, receipt,
-    statement,
+    allocation, credit_limit, credit_note, dispute, dunning, invoice, invoice_line, payment,
+    promise, receipt, statement,
 };
 use crate::marketing::segment::member;
 use crate::marketing::{consent, segment, suppression};
@@ -28,7 +28,7 @@ use crate::sales::product;
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 55] {
+pub fn records() -> [&'static Record; 57] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -53,6 +53,8 @@ pub fn records() -> [&'static Record; 55] {
         dispute::Entity::record(),
         promise::Entity::record(),
         promise::item::Entity::record(),
+        promise::instalment::Entity::record(),
+        credit_limit::Entity::record(),
         dunning::notice::Entity::record(),
         dunning::item::Entity::record(),
         statement::Entity::record(),

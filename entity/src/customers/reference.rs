@@ -79,6 +79,10 @@ pub const REFERENCES: &[Reference] = &[
         merge: Move::Leave,
         ..refer("segment_member", "customer_id", Tie::Belongs, Trace::Goes)
     },
+    Reference {
+        merge: Move::Leave,
+        ..refer("credit_limit", "customer_id", Tie::Belongs, Trace::Goes)
+    },
     refer("dispute", "customer_id", Tie::Kept, Trace::Stays),
     refer("promise", "customer_id", Tie::Kept, Trace::Stays),
     refer("dunning_notice", "customer_id", Tie::Kept, Trace::Stays),

@@ -33,6 +33,9 @@ pub use which::which;
 use ageing::{Ageing, Asked};
 use line::Lines;
 
+/// How many bytes of a SQLite file are read where they lie in memory, of which every connection has the same.
+const MAPPED: &str = "268435456";
+
 /// How often a write that lost a deadlock or a serialisation conflict is tried.
 const ATTEMPTS: u32 = 5;
 
@@ -114,6 +117,8 @@ impl Db {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(Duration::from_secs(10))
+                // What one connection writes the others read again; from the file that is a copy for every page.
+                .pragma("mmap_size", MAPPED)
                 // LIKE tells upper from lower case, as it does on PostgreSQL.
                 .pragma("case_sensitive_like", "ON")
         });

@@ -27,6 +27,8 @@ pub enum Series {
     Cancellation,
     /// Charges for paying late.
     LateCharge,
+    /// What is given up of invoices, and owed again.
+    WriteOff,
 }
 
 impl Series {
@@ -37,6 +39,7 @@ impl Series {
             Self::Receipt => "REC",
             Self::Cancellation => "RCN",
             Self::LateCharge => "LPC",
+            Self::WriteOff => "WOF",
         }
     }
 

@@ -1,13 +1,14 @@
-//! Credit notes: they take back an invoice, wholly or in part. An invoice itself is never changed.
+//! Credit notes: they take back an invoice, wholly or in part, or write off what is not paid of it. An invoice itself is
+//! never changed.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, QuerySelect};
+use sea_orm::{DeriveActiveEnum, EnumIter, FromQueryResult, QuerySelect};
 
 use super::counter::{self, Series};
 use super::invoice::{self, Settlement, follow};
 use super::ledger::{self, Account, Source};
-use super::totals;
+use super::{FinanceError, totals};
 use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
@@ -16,6 +17,22 @@ use crate::error::Error;
 use crate::id::{CreditNoteId, CustomerId, Id, InvoiceId, UserId};
 use crate::money::{Currency, Money};
 use crate::text;
+
+/// What a credit note is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Kind {
+    /// It takes back what was sold, and the tax on it.
+    Credit,
+    /// What is owed is given up; that it was earned stays, as does the tax.
+    WriteOff,
+    /// What was given up is owed again: its amounts are negative.
+    Reinstatement,
+}
 
 /// A credit note.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -26,6 +43,8 @@ pub struct Model {
     pub id: CreditNoteId,
     /// Its number, gapless in its year.
     pub number: String,
+    /// What it is for.
+    pub kind: Kind,
     /// What it takes back.
     pub invoice_id: InvoiceId,
     /// Whose.
@@ -49,13 +68,15 @@ pub struct Model {
 }
 
 catalog! {
-    /// A document that takes back an invoice, wholly or in part.
+    /// A document that takes back an invoice, wholly or in part, or gives up what is not paid of it.
     CreditNote of Entity, read by Permission::ReadFinance,
         part of Column::InvoiceId => invoice::Entity;
     /// Its id.
     id: id::<CreditNoteId>(),
     /// Its number, gapless in its year.
     number: text(Column::Number).filtered(),
+    /// What it is for.
+    kind: choice::<Kind>("CreditNoteKind", Column::Kind).filtered(),
     /// What it takes back, without tax.
     net: money(Column::Net),
     /// The tax in it.
@@ -80,8 +101,7 @@ pub async fn issue(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, invoice::Model), Error> {
-    let mut invoices = invoice::lock(txn, &[invoice]).await?;
-    let invoice = invoices.pop().ok_or_else(Error::no_such::<invoice::Entity>)?;
+    let invoice = locked(txn, invoice).await?;
     issue_for(txn, invoice, amount, reason, actor, now).await
 }
 
@@ -94,31 +114,49 @@ pub(super) async fn issue_for(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, invoice::Model), Error> {
-    let reason = text::clean(reason);
-    if reason.is_empty() {
-        return Err(Error::invalid("reason", "say why; the customer may ask"));
-    }
     invoice.ensure_open(0)?;
     let total = ledger::positive(amount.unwrap_or(invoice.open()), invoice.currency)?;
     invoice.ensure_open(total)?;
     let before = credited_tax(txn, invoice.id).await?;
     // The last credit note takes what is left of the tax, so that all of them together take it all.
     let tax = if invoice.credited + total == invoice.total {
-        invoice.tax - before
+        Ord::min(invoice.tax - before, total)
     } else {
         totals::share(total, invoice.tax, invoice.total)
     };
+    book(txn, invoice, (Kind::Credit, total, tax), reason, actor, now).await
+}
+
+/// Books a credit note of a kind: so much of an invoice, and the tax in that.
+async fn book(
+    txn: &impl ConnectionTrait,
+    invoice: invoice::Model,
+    (kind, total, tax): (Kind, i64, i64),
+    reason: &str,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(Model, invoice::Model), Error> {
+    let reason = text::clean(reason);
+    if reason.is_empty() {
+        return Err(Error::invalid("reason", "say why; the customer may ask"));
+    }
     let issued_on = organisation::get(txn).await?.today(now);
     let id = CreditNoteId::new(now);
     let (currency, customer) = (invoice.currency, invoice.customer_id);
     let before = [invoice.state];
-    let changed = Settlement { credited: total, ..Settlement::of(invoice) };
+    let written_off = kind == Kind::WriteOff;
+    let changed = Settlement { credited: total, written_off, ..Settlement::of(invoice) };
     let mut invoices = invoice::settle(txn, vec![changed], actor, now).await?;
     follow::changed(txn, &before, &invoices, issued_on, actor, now).await?;
     let invoice = invoices.pop().ok_or_else(Error::no_such::<invoice::Entity>)?;
+    let series = match kind {
+        Kind::Credit => Series::CreditNote,
+        Kind::WriteOff | Kind::Reinstatement => Series::WriteOff,
+    };
     let row = ActiveModel {
         id: Set(id),
-        number: Set(counter::draw(txn, Series::CreditNote, issued_on).await?),
+        number: Set(counter::draw(txn, series, issued_on).await?),
+        kind: Set(kind),
         invoice_id: Set(invoice.id),
         customer_id: Set(customer),
         currency: Set(currency),
@@ -134,8 +172,9 @@ pub(super) async fn issue_for(
     let source =
         Source { customer, currency, payment: None, credit_note: Some(id), booked_on: issued_on };
     let about = Some(invoice.id);
+    let given_up = if kind == Kind::Credit { Account::Revenue } else { Account::BadDebt };
     let sides = [
-        (Account::Revenue, about, total - tax),
+        (given_up, about, total - tax),
         (Account::Tax, about, tax),
         (Account::Receivable, about, -total),
     ];
@@ -144,17 +183,73 @@ pub(super) async fn issue_for(
     Ok((note, invoice))
 }
 
+/// Writes off all that is open of an invoice: it is given up, and not asked for any more.
+///
+/// # Errors
+/// [`Error::NoSuch`], `InvoiceNotOpen`, `Invalid` without a reason.
+pub async fn write_off(
+    txn: &impl ConnectionTrait,
+    id: InvoiceId,
+    reason: &str,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(Model, invoice::Model), Error> {
+    let invoice = locked(txn, id).await?;
+    invoice.ensure_open(0)?;
+    let open = invoice.open().minor;
+    let (note, invoice) = book(txn, invoice, (Kind::WriteOff, open, 0), reason, actor, now).await?;
+    let kind = event::Kind::InvoiceWrittenOff;
+    event::emit(txn, kind, id.0, Some(invoice.customer_id), actor, now).await?;
+    Ok((note, invoice))
+}
+
+/// Takes back what was written off of an invoice, such as when it is paid after all: it is owed again.
+///
+/// # Errors
+/// [`Error::NoSuch`], `NotWrittenOff`, `Invalid` without a reason.
+pub async fn reinstate(
+    txn: &impl ConnectionTrait,
+    id: InvoiceId,
+    reason: &str,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(Model, invoice::Model), Error> {
+    let invoice = locked(txn, id).await?;
+    let kinds = [Kind::WriteOff, Kind::Reinstatement];
+    let written_off = total(txn, id, Column::Total, &kinds).await?;
+    if written_off == 0 {
+        return Err(FinanceError::NotWrittenOff { number: invoice.number }.into());
+    }
+    book(txn, invoice, (Kind::Reinstatement, -written_off, 0), reason, actor, now).await
+}
+
+async fn locked(txn: &impl ConnectionTrait, id: InvoiceId) -> Result<invoice::Model, Error> {
+    invoice::lock(txn, &[id]).await?.pop().ok_or_else(Error::no_such::<invoice::Entity>)
+}
+
+/// The tax that credit notes took back of an invoice.
 async fn credited_tax(txn: &impl ConnectionTrait, invoice: InvoiceId) -> Result<i64, Error> {
+    total(txn, invoice, Column::Tax, &[Kind::Credit]).await
+}
+
+/// What a column of an invoice's credit notes of some kinds comes to.
+async fn total(
+    txn: &impl ConnectionTrait,
+    invoice: InvoiceId,
+    column: Column,
+    kinds: &[Kind],
+) -> Result<i64, Error> {
     #[derive(FromQueryResult)]
     struct Row {
-        tax: Option<i64>,
+        total: Option<i64>,
     }
     let row = Entity::find()
         .select_only()
-        .column_as(sum(Column::Tax), "tax")
+        .column_as(sum(column), "total")
         .filter(Column::InvoiceId.eq(invoice))
+        .filter(Column::Kind.is_in(kinds.iter().copied()))
         .into_model::<Row>()
         .one(txn)
         .await?;
-    Ok(row.and_then(|row| row.tax).unwrap_or_default())
+    Ok(row.and_then(|row| row.total).unwrap_or_default())
 }

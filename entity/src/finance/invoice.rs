@@ -1,20 +1,19 @@
 //! What a customer owes.
 //!
 //! Invariant: `0 <= paid + credited <= total`; `paid` is the sum of its allocations, `credited` that
-//! of its credit notes. Once issued, what it says never changes.
+//! of its credit notes and of what was written off. Once issued, what it says never changes.
 
 use std::collections::HashSet;
 
 use rust_decimal::Decimal;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{CaseStatement, ExprTrait};
 use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::counter::{self, Series};
 use super::ledger::{self, Account, Source};
 use super::totals::{self, Line};
-use super::{FinanceError, allocation, credit_note, dispute, dunning, invoice_line};
+use super::{FinanceError, allocation, credit_limit, credit_note, dispute, dunning, invoice_line};
 use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
@@ -27,6 +26,10 @@ use crate::search::searched;
 use crate::text;
 
 pub mod follow;
+pub mod hand_over;
+mod settle;
+
+pub(super) use settle::{Settlement, settle};
 
 /// What an invoice is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -59,6 +62,8 @@ pub enum State {
     Paid,
     /// Taken back as a whole.
     Void,
+    /// Given up: what was still to be paid was written off.
+    WrittenOff,
 }
 
 /// An invoice.
@@ -92,7 +97,7 @@ pub struct Model {
     pub total: i64,
     /// What was paid of it.
     pub paid: i64,
-    /// What was taken back of it by credit notes.
+    /// What was taken back of it by credit notes, and written off.
     pub credited: i64,
     /// Its date.
     pub issued_on: Date,
@@ -112,6 +117,10 @@ pub struct Model {
     pub dunning_level: i32,
     /// When it reached that.
     pub dunned_at: Option<DateTimeUtc>,
+    /// When it was handed over to a lawyer or a court.
+    pub handed_over_on: Option<Date>,
+    /// To whom.
+    pub handed_over_to: Option<String>,
     /// The customer's order number or the like.
     pub reference: Option<String>,
     /// Folded number and reference, for searching.
@@ -161,7 +170,7 @@ catalog! {
     total: money(Column::Total).filtered().ordered().summed(),
     /// What was paid of it.
     paid: money(Column::Paid).summed(),
-    /// What credit notes took back of it.
+    /// What credit notes took back of it, and what was written off.
     credited: money(Column::Credited).summed(),
     /// What is still to be paid: total less paid less credited.
     open: computed("(total - paid - credited)").filtered().summed(),
@@ -179,6 +188,10 @@ catalog! {
     dunning_level: whole(Column::DunningLevel).filtered().grouped(),
     /// When it reached that; null before any.
     dunned_at: instant(Column::DunnedAt).filtered().ordered(),
+    /// When it was handed over to a lawyer or a court, who ask for it from then on; null when it was not.
+    handed_over_on: day(Column::HandedOverOn).filtered(),
+    /// To whom; null when it was not.
+    handed_over_to: text(Column::HandedOverTo).filtered(),
     /// The customer's order number or the like; null when there is none.
     reference: text(Column::Reference).filtered(),
     /// What it is for, in the order of the document.
@@ -189,7 +202,7 @@ catalog! {
     allocations: list::<allocation::Entity, _>(
         allocation::Column::InvoiceId, allocation::Column::Id, 3,
     ),
-    /// What took it back, in the order in which it happened.
+    /// What took it back or gave it up, in the order in which it happened.
     credit_notes: list::<credit_note::Entity, _>(
         credit_note::Column::InvoiceId, credit_note::Column::Id, 2,
     ),
@@ -275,7 +288,7 @@ pub struct NewInvoice {
 /// Issues an invoice: it gets its number and is owed from now on.
 ///
 /// # Errors
-/// `Invalid`, [`FinanceError`], [`Error::NoSuch`].
+/// `Invalid`, [`FinanceError`], [`Error::NoSuch`]; `CreditLimitExceeded` and `OnCreditHold` for who may not owe more.
 pub async fn issue(
     txn: &impl ConnectionTrait,
     new: NewInvoice,
@@ -305,6 +318,8 @@ pub async fn issue(
         unit_price: line.unit_price,
         tax_rate_bp: line.tax_rate_bp,
     }))?;
+    let more = Money::new(net + tax, currency);
+    credit_limit::ensure(txn, customer.id, more, today, actor, now).await?;
     let row = Model {
         reference: parse_text("reference", new.reference, 200)?,
         ..Model::open_for(
@@ -368,6 +383,8 @@ impl Model {
             broken_at: None,
             dunning_level: 0,
             dunned_at: None,
+            handed_over_on: None,
+            handed_over_to: None,
             reference: None,
             import_job_id: None,
             created_at: now,
@@ -485,62 +502,4 @@ pub(super) async fn lock_open(
         .await?;
     open.sort_by_key(|invoice| (invoice.due_on, invoice.issued_on, invoice.number.clone()));
     Ok(open)
-}
-
-/// What is added to a locked invoice.
-pub(super) struct Settlement {
-    pub invoice: Model,
-    /// Minor units paid; negative when a payment is reversed.
-    pub paid: i64,
-    /// Minor units credited.
-    pub credited: i64,
-}
-
-impl Settlement {
-    pub fn of(invoice: Model) -> Self {
-        Self { invoice, paid: 0, credited: 0 }
-    }
-}
-
-/// Adds `settlements` to their invoices in one statement, and gives the invoices as they are then.
-pub(super) async fn settle(
-    txn: &impl ConnectionTrait,
-    settlements: Vec<Settlement>,
-    actor: Actor,
-    now: DateTimeUtc,
-) -> Result<Vec<Model>, Error> {
-    if settlements.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (mut paid, mut credited, mut state) =
-        (CaseStatement::new(), CaseStatement::new(), CaseStatement::new());
-    let mut settled = Vec::with_capacity(settlements.len());
-    for Settlement { mut invoice, paid: more_paid, credited: more_credited } in settlements {
-        invoice.paid += more_paid;
-        invoice.credited += more_credited;
-        invoice.state = match invoice.open().minor {
-            0 if invoice.credited == invoice.total => State::Void,
-            0 => State::Paid,
-            _ => State::Open,
-        };
-        invoice.version += 1;
-        invoice.updated_at = now;
-        invoice.updated_by = actor.user();
-        let this = Column::Id.eq(invoice.id);
-        paid = paid.case(this.clone(), invoice.paid);
-        credited = credited.case(this.clone(), invoice.credited);
-        state = state.case(this, Expr::val(invoice.state.to_value()));
-        settled.push(invoice);
-    }
-    Entity::update_many()
-        .col_expr(Column::Paid, paid.finally(Expr::col(Column::Paid)).into())
-        .col_expr(Column::Credited, credited.finally(Expr::col(Column::Credited)).into())
-        .col_expr(Column::State, state.finally(Expr::col(Column::State)).into())
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .col_expr(Column::UpdatedAt, Expr::val(now))
-        .col_expr(Column::UpdatedBy, Expr::val(actor.user()))
-        .filter(Column::Id.is_in(settled.iter().map(|invoice| invoice.id)))
-        .exec(txn)
-        .await?;
-    Ok(settled)
 }

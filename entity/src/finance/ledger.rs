@@ -43,6 +43,8 @@ pub enum Account {
     Cash,
     /// Money received that settles no invoice yet: owed to the customer.
     Unapplied,
+    /// What customers owed and was given up.
+    BadDebt,
 }
 
 /// One side of a posting.

@@ -4,6 +4,7 @@ pub mod ageing;
 pub mod allocation;
 pub mod charge;
 pub mod counter;
+pub mod credit_limit;
 pub mod credit_note;
 pub mod credit_profile;
 pub mod dispute;
@@ -59,6 +60,50 @@ pub enum FinanceError {
         /// What is still open.
         open: Money,
     },
+    /// Nothing of it was given up.
+    #[error("nothing of invoice {number} is written off")]
+    NotWrittenOff {
+        /// The invoice's number.
+        number: String,
+    },
+    /// It was handed over before.
+    #[error("invoice {number} is handed over already; take it back first")]
+    HandedOver {
+        /// The invoice's number.
+        number: String,
+    },
+    /// It was not handed over.
+    #[error("invoice {number} is not handed over")]
+    NotHandedOver {
+        /// The invoice's number.
+        number: String,
+    },
+    /// More than the customer may owe.
+    #[error(
+        "the customer owes {exposure} and may owe {limit}: {more} more is too much; have it pay first, or have somebody let it over the limit"
+    )]
+    CreditLimitExceeded {
+        /// What it may owe.
+        limit: Money,
+        /// What it owes.
+        exposure: Money,
+        /// What it would owe more.
+        more: Money,
+    },
+    /// It gets no more credit until it has paid.
+    #[error(
+        "the customer gets no more credit: {why}; have it pay first, or have somebody let it over the limit"
+    )]
+    OnCreditHold {
+        /// Why.
+        why: String,
+    },
+    /// There is no override.
+    #[error("nobody has let the customer over its limit")]
+    NoOverride,
+    /// It is decided already.
+    #[error("the notice waits for nobody's approval")]
+    NoApprovalWanted,
     /// Money was received for it.
     #[error("invoice {number} has payments; reverse them first, or issue a credit note")]
     InvoiceHasPayments {

@@ -1,8 +1,8 @@
-//! Promises to pay: so much of some invoices by a day.
+//! Promises to pay: so much of some invoices by a day, or by several as a payment plan.
 //!
 //! Invariant: invoices know until when they are promised (`promised_until`, days of grace included); nothing is asked for
 //! before. What came in for them since the promise was made decides whether it was kept, once it is enough or the time is
-//! over.
+//! over. The time of a plan is that of its first instalment for which not enough came in.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, PaginatorTrait, QuerySelect};
@@ -19,8 +19,11 @@ use crate::error::Error;
 use crate::id::{CallId, CustomerId, Id, InvoiceId, PromiseId, PromiseItemId, UserId};
 use crate::money::{Currency, Money};
 
+pub mod instalment;
 pub mod item;
 mod settle;
+
+use instalment::NewInstalment;
 
 pub(super) use settle::paid;
 pub use settle::settle_due;
@@ -34,12 +37,30 @@ const MOST_BROKEN: u64 = 3;
 /// For how many days broken promises are remembered.
 const REMEMBERED_DAYS: u64 = 365;
 
-/// How many days ahead something may be promised.
+/// How many days ahead something may be promised, and the last instalment of a plan be due.
 const FARTHEST_DAYS: u64 = 90;
+const FARTHEST_PLAN_DAYS: u64 = 1_827;
+
+/// How many instalments a plan has.
+const INSTALMENTS: std::ops::RangeInclusive<usize> = 2..=60;
 
 /// How many days of grace there are at most, and when nobody says so.
 const MOST_GRACE_DAYS: i32 = 10;
 const USUAL_GRACE_DAYS: i32 = 1;
+
+/// What is promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Kind {
+    /// An amount by a day.
+    Promise,
+    /// Instalments, each by its day.
+    Plan,
+}
 
 /// How far a promise has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -70,17 +91,19 @@ pub struct Model {
     pub id: PromiseId,
     /// Who promised.
     pub customer_id: CustomerId,
+    /// An amount by a day, or instalments.
+    pub kind: Kind,
     /// How far it has come.
     pub state: State,
     /// In what.
     pub currency: Currency,
     /// How much, in minor units.
     pub amount: i64,
-    /// What came in for it, once that is clear.
+    /// What came in for it, once that is clear; of a plan, so far.
     pub paid: i64,
     /// When it was made.
     pub made_on: Date,
-    /// By when it is to be paid.
+    /// By when it is to be paid; of a plan, the first instalment for which not enough came in.
     pub promised_on: Date,
     /// For how many days after that nothing is asked for.
     pub grace_days: i32,
@@ -107,21 +130,23 @@ pub struct Model {
 edited!();
 
 catalog! {
-    /// A promise to pay so much of some invoices by a day. They are not asked for before.
+    /// A promise to pay so much of some invoices by a day, or by several as a payment plan. They are not asked for before.
     PromiseToPay (promiseToPay, promisesToPay) of Entity, read by Permission::ReadFinance,
         part of Column::CustomerId => customer::Entity,
         versioned by Column::Version, with history;
     /// Who promised; null when you may not see them.
     customer: one::<customer::Entity>(Column::CustomerId).grouped(),
+    /// An amount by a day, or a plan of instalments.
+    kind: choice::<Kind>("PromiseKind", Column::Kind).filtered().grouped(),
     /// How far it has come.
     state: choice::<State>("PromiseState", Column::State).filtered().grouped(),
     /// How much was promised.
     amount: money(Column::Amount).filtered().summed(),
-    /// What came in for it, once that is clear; nothing while it is open.
+    /// What came in for it, once that is clear; nothing while it is open. Of a plan, what came in so far.
     paid: money(Column::Paid).summed(),
     /// When it was made, by the organisation's calendar.
     made_on: day(Column::MadeOn).filtered().ordered().grouped(),
-    /// By when it is to be paid.
+    /// By when it is to be paid; of a plan, when the first instalment is due for which not enough came in.
     promised_on: day(Column::PromisedOn).filtered().ordered().grouped(),
     /// For how many days after that nothing is asked for.
     grace_days: whole(Column::GraceDays),
@@ -133,6 +158,10 @@ catalog! {
     detail: text(Column::Detail),
     /// The invoices that it is about.
     items: list::<item::Entity, _>(item::Column::PromiseId, item::Column::Id, 3),
+    /// The instalments of a plan, in their order; none for a promise of one amount.
+    instalments: list::<instalment::Entity, _>(
+        instalment::Column::PromiseId, instalment::Column::DueOn, 12,
+    ),
     /// When it was taken down.
     created_at: instant(Column::CreatedAt).filtered().ordered().grouped(),
 }
@@ -142,10 +171,8 @@ catalog! {
 pub struct NewPromise {
     /// Who promises.
     pub customer: CustomerId,
-    /// How much.
-    pub amount: Money,
-    /// By when.
-    pub promised_on: Date,
+    /// How much, and by when.
+    pub terms: Terms,
     /// For how many days after that nothing is asked for; one when absent.
     pub grace_days: Option<i32>,
     /// Which invoices; all that are open and not disputed when absent.
@@ -154,6 +181,63 @@ pub struct NewPromise {
     pub call: Option<CallId>,
     /// What there is to say about it.
     pub detail: Option<String>,
+}
+
+/// How much is promised, and by when.
+#[derive(Clone, Debug)]
+pub enum Terms {
+    /// So much by a day.
+    Once(Money, Date),
+    /// So much by each of several days.
+    Plan(Vec<NewInstalment>),
+}
+
+impl Terms {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Once(..) => Kind::Promise,
+            Self::Plan(_) => Kind::Plan,
+        }
+    }
+
+    /// What all of it comes to, and when the first of it is to be paid.
+    fn parse(&self, today: Date) -> Result<(Money, Date), Error> {
+        match self {
+            Self::Once(amount, on) => {
+                ensure_near("promisedOn", *on, today, FARTHEST_DAYS)?;
+                ledger::positive(*amount, amount.currency)?;
+                Ok((*amount, *on))
+            }
+            Self::Plan(instalments) => {
+                let (Some(first), Some(last)) = (instalments.first(), instalments.last()) else {
+                    return Err(Error::invalid("instalments", "a plan has 2 to 60 instalments"));
+                };
+                if !INSTALMENTS.contains(&instalments.len()) {
+                    return Err(Error::invalid("instalments", "a plan has 2 to 60 instalments"));
+                }
+                ensure_near("instalments", first.due_on, today, FARTHEST_PLAN_DAYS)?;
+                ensure_near("instalments", last.due_on, today, FARTHEST_PLAN_DAYS)?;
+                if !instalments.is_sorted_by(|one, next| one.due_on < next.due_on) {
+                    let message = "each instalment is due later than the one before it";
+                    return Err(Error::invalid("instalments", message));
+                }
+                let currency = first.amount.currency;
+                let mut total = 0_i64;
+                for instalment in instalments {
+                    total = total.saturating_add(ledger::positive(instalment.amount, currency)?);
+                }
+                Ok((Money::new(total, currency), first.due_on))
+            }
+        }
+    }
+}
+
+fn ensure_near(field: &'static str, on: Date, today: Date, days: u64) -> Result<(), Error> {
+    let farthest = today.checked_add_days(chrono::Days::new(days)).unwrap_or(today);
+    match (today..=farthest).contains(&on) {
+        true => Ok(()),
+        false => Err(Error::invalid(field, format!("from today on to {days} days ahead"))),
+    }
 }
 
 /// Takes a promise to pay down.
@@ -168,17 +252,12 @@ pub async fn make(
 ) -> Result<Model, Error> {
     let customer = customer::hold(txn, new.customer).await?;
     let today = organisation::get(txn).await?.today(now);
-    let farthest = today.checked_add_days(chrono::Days::new(FARTHEST_DAYS)).unwrap_or(today);
-    if !(today..=farthest).contains(&new.promised_on) {
-        let message = format!("from today on to {FARTHEST_DAYS} days ahead");
-        return Err(Error::invalid("promisedOn", message));
-    }
+    let (amount, promised_on) = new.terms.parse(today)?;
     let grace_days = new.grace_days.unwrap_or(USUAL_GRACE_DAYS);
     if !(0..=MOST_GRACE_DAYS).contains(&grace_days) {
         return Err(Error::invalid("graceDays", format!("0 to {MOST_GRACE_DAYS} days")));
     }
-    let currency = new.amount.currency;
-    let amount = ledger::positive(new.amount, currency)?;
+    let Money { minor: amount, currency } = amount;
     let invoices = promised(txn, customer.id, currency, new.invoices.as_deref()).await?;
     let open: i64 = invoices.iter().map(|invoice| invoice.collectable().minor).sum();
     if amount > open {
@@ -193,18 +272,18 @@ pub async fn make(
             .await?;
         theirs.ok_or_else(|| Error::no_such::<call::Entity>().at(&["input", "callId"]))?;
     }
-    let grace = chrono::Days::new(u64::try_from(grace_days).unwrap_or_default());
     let row = Model {
         id: PromiseId::new(now),
         customer_id: customer.id,
+        kind: new.terms.kind(),
         state: State::Open,
         currency,
         amount,
         paid: 0,
         made_on: today,
-        promised_on: new.promised_on,
+        promised_on,
         grace_days,
-        until_on: new.promised_on.checked_add_days(grace).unwrap_or(new.promised_on),
+        until_on: with_grace(promised_on, grace_days),
         settled_on: None,
         call_id: new.call,
         detail: parse_text("detail", new.detail, 2_000)?,
@@ -225,11 +304,20 @@ pub async fn make(
     });
     let items = items.map(|item| item.into_active_model().reset_all());
     item::Entity::insert_many(items).exec_without_returning(txn).await?;
+    if let Terms::Plan(instalments) = &new.terms {
+        instalment::insert(txn, row.id, instalments, actor, now).await?;
+    }
     let ids = invoices.iter().map(|invoice| invoice.id).collect::<Vec<_>>();
     settle::project(txn, &ids).await?;
     let kind = event::Kind::PromiseMade;
     event::emit(txn, kind, row.id.0, Some(customer.id), actor, now).await?;
     Ok(row)
+}
+
+/// The last day on which something that is due on a day is not asked for.
+fn with_grace(due_on: Date, grace_days: i32) -> Date {
+    let grace = chrono::Days::new(u64::try_from(grace_days).unwrap_or_default());
+    due_on.checked_add_days(grace).unwrap_or(due_on)
 }
 
 /// Whether something is open of a customer in a currency that could be promised.

@@ -196,6 +196,7 @@ fn debtors(viewer: &Viewer, today: Date) -> SelectStatement {
                 .add(of(Column::PromisedUntil).is_null())
                 .add(of(Column::PromisedUntil).lt(today)),
         )
+        .and_where(of(Column::HandedOverOn).is_null())
         .and_where(theirs(customer::Column::DunningExcluded).eq(false))
         .cond_where(
             Condition::any()

@@ -34,11 +34,11 @@ const SET_DUNNING: &str =
     "mutation ($id: ID!, $input: SetDunningInput!) { setDunning(customerId: $id, input: $input) {
   customer { id dunningExcluded dunningPausedUntil } userErrors { code message field } } }";
 
-const EXPLAIN: &str = "query ($id: ID!) { explainMessage(about: { message: $id }) {
+pub const EXPLAIN: &str = "query ($id: ID!) { explainMessage(about: { message: $id }) {
   explanation { verdict reason checks { rule finding reason } } } }";
 
 /// A ladder of three levels for all open invoices, which is looked for every hour.
-fn ladder(levels: &Value) -> Value {
+pub fn ladder(levels: &Value) -> Value {
     json!({
         "record": "Invoice",
         "trigger": { "schedule": { "cron": "0 * * * *" } },
@@ -48,7 +48,7 @@ fn ladder(levels: &Value) -> Value {
     })
 }
 
-fn level(days: i32, name: &str) -> Value {
+pub fn level(days: i32, name: &str) -> Value {
     let text = "{{ addressee }} owes {{ record.total }}.\n\nThank you";
     let contents = [
         json!({ "language": "en", "subject": format!("{name}: {{{{ record.total }}}}"), "text": text }),
@@ -56,27 +56,33 @@ fn level(days: i32, name: &str) -> Value {
     json!({ "days": days, "notices": [{ "contents": contents }] })
 }
 
-fn usual() -> Value {
+pub fn usual() -> Value {
     ladder(&json!([level(-3, "Courtesy"), level(3, "Reminder"), level(10, "Second")]))
 }
 
 /// What an accountant is answered who has just logged in.
-async fn ask(app: &App, query: &str, variables: Value) -> Value {
+pub async fn ask(app: &App, query: &str, variables: Value) -> Value {
     let token = app.token_of(Role::Accountant).await;
     let reply = app.send_as(Some(&token), query, variables).await;
     assert!(reply.errors.is_empty(), "{query}: {:#?}", reply.errors);
     reply.data
 }
 
-async fn make(app: &App, field: &str, query: &str, variables: Value) -> Value {
+pub async fn make(app: &App, field: &str, query: &str, variables: Value) -> Value {
     app.make_as(&app.token_of(Role::Accountant).await, field, query, variables).await
 }
 
-async fn publish(app: &App, definition: &Value) -> String {
+pub async fn publish(app: &App, definition: &Value) -> String {
     given::workflow(app, &app.token_of(Role::Administrator).await, definition).await
 }
 
-async fn invoice(app: &App, customer: &str, amount: &str, currency: &str, due_on: &str) -> Value {
+pub async fn invoice(
+    app: &App,
+    customer: &str,
+    amount: &str,
+    currency: &str,
+    due_on: &str,
+) -> Value {
     let line = json!({ "description": "Consulting", "unitPrice": amount });
     let input =
         json!({ "customerId": customer, "currency": currency, "dueOn": due_on, "lines": [line] });
@@ -84,7 +90,7 @@ async fn invoice(app: &App, customer: &str, amount: &str, currency: &str, due_on
 }
 
 /// Turns the clock to a time in Hanoi, and lets everything happen that is due by then.
-async fn at(app: &App, time: &str) {
+pub async fn at(app: &App, time: &str) {
     let then: DateTime<Utc> = format!("{time}:00+07:00").parse().expect("a time");
     app.advance(then - app.clock.now());
     // Schedules, and promises whose time is over, are looked at by clocks of their own.
@@ -107,20 +113,20 @@ async fn at(app: &App, time: &str) {
 }
 
 /// The same at nine, when levels come, until what was planned has left.
-async fn on(app: &App, day: &str) {
+pub async fn on(app: &App, day: &str) {
     at(app, &format!("{day}T09:00")).await;
     app.advance(TimeDelta::minutes(3));
     app.drain().await;
 }
 
-async fn notices(app: &App) -> Vec<Value> {
+pub async fn notices(app: &App) -> Vec<Value> {
     ask(app, NOTICES, json!({})).await["dunningNotices"]["nodes"]
         .as_array()
         .expect("notices")
         .clone()
 }
 
-async fn pay(app: &App, customer: &str, amount: &str, currency: &str) -> Value {
+pub async fn pay(app: &App, customer: &str, amount: &str, currency: &str) -> Value {
     let key = uuid::Uuid::new_v4().to_string();
     make(app, "payment", RECORD_PAYMENT, given::payment(customer, amount, currency, &key)).await
 }
@@ -130,7 +136,7 @@ async fn promises(app: &App, customer: &str, amount: &str, day: &str) -> Value {
     make(app, "promise", RECORD_PROMISE, json!({ "input": input })).await
 }
 
-fn subjects(app: &App) -> Vec<String> {
+pub fn subjects(app: &App) -> Vec<String> {
     mails(app)
         .into_iter()
         .map(|(subject, _)| subject)

@@ -8,6 +8,8 @@ mod attacks;
 mod audit;
 mod calls;
 mod changing;
+mod collecting;
+mod credit;
 mod custom_fields;
 mod customers;
 mod cut_off;

@@ -88,6 +88,9 @@ pub fn statement(language: &str) -> StatementFacts {
             moved("REC-2026-000123", 12, What::Payment, None, -13_200_000),
             moved("CRN-2026-000007", 20, What::CreditNote, Some("INV-2026-000118"), -500_000),
             moved("RCN-2026-000002", 21, What::Reversal, None, 1_234_567),
+            moved("LPC-2026-000003", 28, What::LateFee, Some("INV-2026-000125"), 50_000),
+            moved("LPC-2026-000004", 28, What::Interest, Some("INV-2026-000125"), 61_233),
+            moved("WOF-2026-000001", 29, What::WriteOff, Some("INV-2026-000090"), -111_233),
         ],
         items: Vec::new(),
         ageing: vec![7_050_000, 1_234_567, 0, 950_000, 500_000],
@@ -123,6 +126,7 @@ pub fn open_items(language: &str, count: u32) -> StatementFacts {
         total: 2_000_000 + i64::from(number),
         open: 1_000_000 + i64::from(number),
         disputed: number % 7 == 3,
+        promised: (number % 7 == 5).then(|| day(30) + TimeDelta::days(14)),
     };
     let items: Vec<_> = (1..=count).map(item).collect();
     let owed: i64 = items.iter().map(|item| item.open).sum();

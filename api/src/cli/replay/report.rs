@@ -287,6 +287,7 @@ mod tests {
             fee: Vec::new(),
             waived_days: 0,
             interest: None,
+            approval: false,
         };
         let (at, zone) = (NaiveTime::MIN, Zone::Organisation);
         let levels = [-3, 5, 15].map(level).into();
@@ -338,6 +339,9 @@ mod tests {
                 channel: Channel::Phone,
                 scope: Scope::Invoice,
                 level,
+                approval: None,
+                approved_at: None,
+                approved_by: None,
                 total: None,
                 charged: None,
                 invoices: None,

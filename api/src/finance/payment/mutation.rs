@@ -8,7 +8,8 @@ use futures::FutureExt;
 
 use super::PaymentMethod;
 use crate::context::{Can, Once, write};
-use crate::error::{Fault, UserError, refused};
+use crate::error::{Fault, UserError};
+use crate::finance::parse_amount;
 use crate::id::parse;
 use crate::payload::payload;
 use crate::scalar::{Date, Decimal, MoneyInput};
@@ -58,8 +59,7 @@ pub struct RecordPaymentInput {
 
 impl RecordPaymentInput {
     fn parse(self) -> Result<NewPayment, Vec<UserError>> {
-        let amount =
-            self.amount.parse().map_err(|error| refused(error.into()).unwrap_or_default())?;
+        let amount = parse_amount(self.amount)?;
         Ok(NewPayment {
             customer: parse::<CustomerId>(&self.customer_id, &["input", "customerId"])?,
             amount,

@@ -18,8 +18,9 @@ use crate::customers::{
     AddressKind, Channel, CustomFieldType, CustomerKind, LifecycleStage, Sensitivity,
 };
 use crate::finance::{
-    DisputeCause, DisputeState, InvoiceKind, InvoiceState, PaymentMethod, PaymentState,
-    PromiseState, ReceiptKind, StatementKind,
+    CreditAction, CreditNoteKind, DisputeCause, DisputeState, DunningApproval, InvoiceKind,
+    InvoiceState, PaymentMethod, PaymentState, PromiseKind, PromiseState, ReceiptKind,
+    StatementKind,
 };
 use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
@@ -56,6 +57,10 @@ pub(super) fn register(registry: &mut Registry) {
         <DisputeState as OutputType>::create_type_info,
         <DisputeCause as OutputType>::create_type_info,
         <PromiseState as OutputType>::create_type_info,
+        <PromiseKind as OutputType>::create_type_info,
+        <CreditNoteKind as OutputType>::create_type_info,
+        <CreditAction as OutputType>::create_type_info,
+        <DunningApproval as OutputType>::create_type_info,
         <PaymentState as OutputType>::create_type_info,
         <PaymentMethod as OutputType>::create_type_info,
         <ReceiptKind as OutputType>::create_type_info,

@@ -6,7 +6,7 @@ use sea_orm::sea_query::{CaseStatement, ExprTrait, LockBehavior, LockType};
 use sea_orm::{Condition, PaginatorTrait, QueryOrder, QuerySelect, QueryTrait};
 
 use super::gated::passed;
-use super::{Column, Entity, Model, Reason, State};
+use super::{Column, Entity, Kind, Model, Reason, State};
 use crate::access::password_reset;
 use crate::automation::lease::{Fence, Leased, is_free, next_fence, not_enqueued};
 use crate::automation::sending;
@@ -90,6 +90,27 @@ pub async fn mark_enqueued(
     Entity::update_many()
         .col_expr(Column::EnqueuedAt, Expr::val(at))
         .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Lets whoever sends look at a message again at once that was put off.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn look_again(
+    txn: &impl ConnectionTrait,
+    kind: Kind,
+    subject: Uuid,
+    now: DateTimeUtc,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::DueAt, Expr::val(now))
+        .col_expr(Column::EnqueuedAt, Expr::val(None::<DateTimeUtc>))
+        .filter(Column::Kind.eq(kind))
+        .filter(Column::SubjectId.eq(subject))
+        .filter(Column::State.eq(State::Deferred))
         .exec(txn)
         .await?;
     Ok(())

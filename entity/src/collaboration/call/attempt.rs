@@ -18,7 +18,7 @@ use crate::edit;
 use crate::error::Error;
 use crate::finance::dispute::{self, Cause, NewDispute};
 use crate::finance::invoice;
-use crate::finance::promise::{self, NewPromise};
+use crate::finance::promise::{self, NewPromise, Terms};
 use crate::id::{CallId, InvoiceId};
 use crate::money::Money;
 
@@ -202,8 +202,7 @@ async fn collect(
     {
         let new = NewPromise {
             customer: row.customer_id,
-            amount: Money::new(minor, currency),
-            promised_on,
+            terms: Terms::Once(Money::new(minor, currency), promised_on),
             grace_days: None,
             invoices: None,
             call: Some(row.id),

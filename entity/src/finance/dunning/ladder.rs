@@ -85,6 +85,9 @@ pub struct Level {
     /// The interest that is charged until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interest: Option<interest::Which>,
+    /// Whether somebody has to approve its notices before they leave.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
 }
 
 /// What a notice says on a channel.
@@ -153,6 +156,8 @@ impl Level {
         amounts("fee", &self.fee, check);
         let leaves = !self.charges() || !self.notices.is_empty();
         check.that(leaves, "notices", "what is charged is charged with a notice");
+        let approved = !self.approval || !self.notices.is_empty();
+        check.that(approved, "approval", "notices are approved, and the level sends none");
         let late = !self.charges() || self.days > 0;
         check.that(late, "days", "nothing is charged before an invoice is late");
         let near = self.waived_days <= MOST_BETWEEN;

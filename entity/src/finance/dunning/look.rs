@@ -13,6 +13,7 @@ use sea_orm::{QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::ladder::{self, Ladder, Level, Scope, amount_in};
+use super::notice::Approval;
 use super::plan::Reached;
 use super::{item, notice};
 use crate::access::{Actor, organisation};
@@ -88,6 +89,7 @@ struct Notice {
     currency: Currency,
     scope: Scope,
     level: i32,
+    approval: Option<Approval>,
     /// The invoices that reach a level with it, and which.
     own: Vec<(InvoiceId, i32)>,
 }
@@ -195,6 +197,8 @@ async fn notices(
             currency: reached.currency,
             scope: reached.scope,
             level: reached.level,
+            // A forecast foresees that what waits to be approved is.
+            approval: None,
             own: vec![(reached.invoice, reached.level)],
         })
     });
@@ -225,6 +229,7 @@ async fn notices(
             currency: row.currency,
             scope: row.scope,
             level: row.level,
+            approval: row.approval,
             own: own.get(&row.id).cloned().unwrap_or_default(),
         })
     });
@@ -260,7 +265,10 @@ impl Known {
         let ids = ids.into_iter().collect::<Vec<_>>();
         let unapplied = unapplied(db, &ids).await?;
         // Days off are asked for only where something is put off to the next day of business.
-        let waits = unapplied.keys().map(|(customer, _)| *customer).collect::<Vec<_>>();
+        let waiting = notices.iter().filter(|notice| notice.approval == Some(Approval::Waiting));
+        let waiting = waiting.map(|notice| notice.customer);
+        let waits = unapplied.keys().map(|(customer, _)| *customer).chain(waiting);
+        let waits = waits.collect::<HashSet<_>>().into_iter().collect::<Vec<_>>();
         let free = match waits.is_empty() {
             true => HashMap::new(),
             false => free_days(db, &waits, since).await?,
@@ -295,6 +303,9 @@ impl Known {
         if customer.dunning_paused_until.is_some_and(|until| until >= today) {
             return Some(Look::Suppress(Reason::Paused));
         }
+        if notice.approval == Some(Approval::Rejected) {
+            return Some(Look::Suppress(Reason::Rejected));
+        }
         let key = (notice.customer, notice.currency);
         let rows = self.invoices.get(&key).map_or(&[][..], Vec::as_slice);
         let own = |row: &&invoice::Model| notice.own.iter().any(|(id, _)| *id == row.id);
@@ -316,11 +327,14 @@ impl Known {
             return Some(Look::Suppress(Reason::BelowMin));
         }
         let unapplied = self.unapplied.get(&key).copied().unwrap_or_default();
-        if unapplied >= total {
+        let waits = match notice.approval {
+            Some(Approval::Waiting) => Some(Reason::Unapproved),
             // Somebody has yet to say what the money is for.
+            _ => (unapplied >= total).then_some(Reason::PendingReceipt),
+        };
+        if let Some(reason) = waits {
             let free = self.free.get(&notice.customer).map_or(&[][..], Vec::as_slice);
-            let tomorrow = moment::business(now, 1, ladder.at, zone, free)?;
-            return Some(Look::Defer(tomorrow, Reason::PendingReceipt));
+            return Some(Look::Defer(moment::business(now, 1, ladder.at, zone, free)?, reason));
         }
         let money = |minor| Money::new(minor, notice.currency);
         Some(Look::Ask(Asked {
@@ -375,15 +389,18 @@ impl Owed {
 
 /// Whether something of an invoice may be asked for on a day.
 fn is_asked_for(row: &invoice::Model, today: NaiveDate) -> bool {
-    row.collectable().minor > 0 && row.promised_until.is_none_or(|until| until < today)
+    let is_promised = row.promised_until.is_some_and(|until| until >= today);
+    row.collectable().minor > 0 && !is_promised && row.handed_over_on.is_none()
 }
 
 /// Why nothing of an invoice may be asked for.
 fn why_not(row: &invoice::Model, today: NaiveDate) -> Reason {
     match row.state {
         invoice::State::Void => Reason::Voided,
+        invoice::State::WrittenOff => Reason::WrittenOff,
         invoice::State::Paid if row.paid == 0 => Reason::Credited,
         invoice::State::Paid => Reason::Paid,
+        invoice::State::Open if row.handed_over_on.is_some() => Reason::HandedOver,
         invoice::State::Open if row.promised_until.is_some_and(|until| until >= today) => {
             Reason::Promised
         }

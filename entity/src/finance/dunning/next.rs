@@ -32,6 +32,8 @@ pub(super) struct Item {
     pub broken_at: Option<DateTime<Utc>>,
     /// When it was last clear that something is owed that was disputed.
     pub undisputed_at: Option<DateTime<Utc>>,
+    /// Whether a lawyer or a court asks for it.
+    pub handed_over: bool,
     /// Whether its customer is asked for nothing.
     pub excluded: bool,
     /// The last day on which its customer is asked for nothing.
@@ -62,6 +64,9 @@ pub(super) fn next(ladder: &Ladder, item: &Item, now: DateTime<Utc>) -> Next {
     let some_time = |why: &str| Next::Later(now + LOOK_AGAIN, why.to_owned());
     if item.excluded {
         return some_time("EXCLUDED: the customer is asked for nothing");
+    }
+    if item.handed_over {
+        return some_time("HANDED_OVER: a lawyer or a court asks for it");
     }
     if let Some(until) = item.paused_until.filter(|until| *until >= today) {
         return Next::Later(after(until), format!("PAUSED: nothing is asked for until {until}"));
@@ -134,6 +139,7 @@ mod tests {
             fee: Vec::new(),
             waived_days: 0,
             interest: None,
+            approval: false,
         };
         Ladder {
             scope: Scope::Customer,
@@ -155,6 +161,7 @@ mod tests {
             promised_until: None,
             broken_at: None,
             undisputed_at: None,
+            handed_over: false,
             excluded: false,
             paused_until: None,
             zone: Tz::Asia__Ho_Chi_Minh,

@@ -3,16 +3,33 @@
 //! Invariant: what a notice lists and comes to is written down when it leaves, and never changes then.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::{DeriveActiveEnum, EnumIter};
 
 use super::item;
 use super::ladder::Scope;
-use crate::access::Permission;
+use crate::access::{Permission, user};
 use crate::automation::message;
 use crate::automation::workflow;
 use crate::catalog::catalog;
 use crate::customers::customer::{self, Channel};
 use crate::id::{CustomerId, DunningNoticeId, UserId, WorkflowId};
 use crate::money::Currency;
+
+/// Whether a notice that has to be approved was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Approval {
+    /// Nobody has decided yet.
+    Waiting,
+    /// It may go.
+    Approved,
+    /// It may not.
+    Rejected,
+}
 
 /// A notice.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -33,6 +50,12 @@ pub struct Model {
     pub scope: Scope,
     /// The highest level of what it asks for.
     pub level: i32,
+    /// Whether it was approved; nobody has to when absent.
+    pub approval: Option<Approval>,
+    /// When that was decided.
+    pub approved_at: Option<DateTimeUtc>,
+    /// By whom.
+    pub approved_by: Option<UserId>,
     /// What it asks for, in minor units, once it has left.
     pub total: Option<i64>,
     /// What of that are charges.
@@ -61,6 +84,12 @@ catalog! {
     channel: choice::<Channel>("Channel", Column::Channel).filtered().grouped(),
     /// The highest level of what it asks for, counted from 1.
     level: whole(Column::Level).filtered().grouped(),
+    /// Whether it was approved; null when nobody has to.
+    approval: choice::<Approval>("DunningApproval", Column::Approval).filtered().grouped(),
+    /// When that was decided; null before.
+    approved_at: instant(Column::ApprovedAt),
+    /// Who has decided; null before.
+    approved_by: one::<user::Entity>(Column::ApprovedBy),
     /// What it asks for; null until it leaves.
     total: money(Column::Total).filtered().summed(),
     /// What of that are charges for being late; null until it leaves.

@@ -137,6 +137,7 @@ fn reach(
             currency: invoice.currency,
             channel,
             level,
+            approval: ladder.level(level).is_some_and(|level| level.approval),
             days_late: i32::try_from(days_late).unwrap_or(i32::MAX),
             open: item.collectable.minor,
         }))
@@ -219,6 +220,7 @@ impl Known {
             promised_until: invoice.promised_until,
             broken_at: invoice.broken_at,
             undisputed_at: invoice.undisputed_at,
+            handed_over: invoice.handed_over_on.is_some(),
             excluded,
             paused_until,
             zone,

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, ExprTrait};
-use sea_orm::{IntoActiveModel, JoinType, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, IntoActiveModel, JoinType, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::ladder::Scope;
+use super::notice::Approval;
 use super::{GATHERED, LIFETIME, item, notice};
 use crate::access::{Actor, Cause};
 use crate::automation::event;
@@ -50,6 +51,9 @@ pub struct Reached {
     pub channel: Channel,
     /// The level, counted from 1.
     pub level: i32,
+    /// Whether somebody has to approve it before it leaves.
+    #[serde(default)]
+    pub approval: bool,
     /// How many days after the invoice was due.
     pub days_late: i32,
     /// What may be asked for of it, in minor units.
@@ -115,7 +119,7 @@ pub(crate) async fn carry_out(
         return Ok(());
     }
     let mut waiting = waiting(txn, &reached).await?;
-    let mut raised = BTreeMap::<DunningNoticeId, i32>::new();
+    let mut raised = BTreeMap::<DunningNoticeId, (i32, bool)>::new();
     let (mut notices, mut items, mut messages) = (Vec::new(), Vec::new(), Vec::new());
     let mut events = Vec::new();
     for one in &reached {
@@ -133,8 +137,9 @@ pub(crate) async fn carry_out(
                 waiting.insert(bundle, id);
             }
         }
-        let level = raised.entry(id).or_default();
+        let (level, approval) = raised.entry(id).or_default();
         *level = Ord::max(one.level, *level);
+        *approval |= one.approval && one.channel != Channel::Phone;
         items.push(one.item(id, now));
     }
     for rows in notices.chunks(ROWS) {
@@ -163,6 +168,10 @@ impl Reached {
             channel: self.channel,
             scope: self.scope,
             level: self.level,
+            approval: (self.approval && self.channel != Channel::Phone)
+                .then_some(Approval::Waiting),
+            approved_at: None,
+            approved_by: None,
             total: None,
             charged: None,
             invoices: None,
@@ -234,18 +243,25 @@ async fn waiting(
     Ok(waiting.into_iter().map(of).collect())
 }
 
-/// Raises notices to the highest level of what they ask for.
+/// Raises notices to the highest level of what they ask for. What joins one and has to be approved makes all of it wait,
+/// whatever was approved before.
 async fn raise(
     txn: &impl ConnectionTrait,
-    raised: &BTreeMap<DunningNoticeId, i32>,
+    raised: &BTreeMap<DunningNoticeId, (i32, bool)>,
 ) -> Result<(), Error> {
     let mut level = CaseStatement::new();
-    for (id, to) in raised {
+    for (id, (to, _)) in raised {
         level = level.case(notice::Column::Id.eq(*id).and(notice::Column::Level.lt(*to)), *to);
     }
     notice::Entity::update_many()
         .col_expr(notice::Column::Level, level.finally(Expr::col(notice::Column::Level)).into())
         .filter(notice::Column::Id.is_in(raised.keys().copied()))
+        .exec(txn)
+        .await?;
+    let waiting = raised.iter().filter(|(_, (_, approval))| *approval);
+    notice::Entity::update_many()
+        .col_expr(notice::Column::Approval, Expr::val(Approval::Waiting.to_value()))
+        .filter(notice::Column::Id.is_in(waiting.map(|(id, _)| *id)))
         .exec(txn)
         .await?;
     Ok(())

@@ -105,6 +105,7 @@ pub fn compare(
         |state| earlier.iter().any(|payment| payment.state == state && payment.received_on == day);
     match there.state {
         invoice::State::Void => refuse(format!("invoice {} is void here", row.number)),
+        invoice::State::WrittenOff => refuse(format!("invoice {} is written off here", row.number)),
         invoice::State::Open if on_that_day(payment::State::Reversed) => {
             refuse("its payment of this day was reversed here since".into())
         }

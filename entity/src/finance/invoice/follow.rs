@@ -29,7 +29,9 @@ pub(in crate::finance) async fn changed(
     let turned = before.iter().zip(invoices).filter_map(|(before, invoice)| {
         let kind = match (before, invoice.state) {
             (State::Open, State::Paid | State::Void) => Happened::InvoiceSettled,
-            (State::Paid | State::Void, State::Open) => Happened::InvoiceReopened,
+            (State::Paid | State::Void | State::WrittenOff, State::Open) => {
+                Happened::InvoiceReopened
+            }
             _ => return None,
         };
         Some(event::new(kind, invoice.id.0, Some(invoice.customer_id), actor, now))
@@ -39,7 +41,9 @@ pub(in crate::finance) async fn changed(
         event::Entity::insert_many(turned).exec_without_returning(txn).await?;
     }
     let settled = before.iter().zip(invoices).filter(|(before, invoice)| {
-        **before == State::Open && invoice.state != State::Open && invoice.kind == Kind::Invoice
+        // What was written off was not paid in time.
+        let is_paid = matches!(invoice.state, State::Paid | State::Void);
+        **before == State::Open && is_paid && invoice.kind == Kind::Invoice
     });
     let settled = settled.map(|(_, invoice)| invoice.id).collect::<Vec<_>>();
     if !settled.is_empty() {

@@ -1,10 +1,10 @@
 //! What comes of promises: all at once, in a constant number of statements.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, LockBehavior, LockType, Query};
+use sea_orm::sea_query::{CaseStatement, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{ActiveEnum, Condition, QueryOrder, QuerySelect, QueryTrait};
 
-use super::{Column, Entity, Model, State, item};
+use super::{Column, Entity, Kind, Model, State, instalment, item, with_grace};
 use crate::access::{Actor, organisation};
 use crate::automation::event;
 use crate::db::sum;
@@ -73,60 +73,114 @@ async fn settle(
         return Ok(0);
     }
     let came_in = came_in(txn, open.iter().map(|promise| promise.id).collect()).await?;
-    let of = |id: PromiseId| came_in.iter().find(|came| came.0 == id);
-    let clear = open.into_iter().filter_map(|promise| {
-        let (paid, is_settled) = of(promise.id).map_or((0, false), |came| (came.1, came.2));
-        let state = match paid {
-            _ if is_settled || paid >= promise.amount => State::Kept,
-            _ if promise.until_on >= today => return None,
-            1.. => State::PartlyKept,
-            _ => State::Broken,
-        };
-        Some((promise, state, paid))
+    let plans = open.iter().filter(|promise| promise.kind == Kind::Plan);
+    let plans = instalment::of(txn, plans.map(|promise| promise.id).collect()).await?;
+    let looked = open.into_iter().filter_map(|promise| {
+        let came = came_in.iter().find(|came| came.0 == promise.id);
+        let (paid, is_settled) = came.map_or((0, false), |came| (came.1, came.2));
+        let plan = plans.get(&promise.id);
+        Looked::new(promise, plan, (paid, is_settled), today)
     });
-    let clear = clear.collect::<Vec<_>>();
-    for state in [State::Kept, State::PartlyKept, State::Broken] {
-        let these = || clear.iter().filter(|(_, came, _)| *came == state);
-        if these().next().is_none() {
-            continue;
-        }
-        let mut paid = sea_orm::sea_query::CaseStatement::new();
-        for (promise, _, amount) in these() {
-            paid = paid.case(Column::Id.eq(promise.id), *amount);
-        }
-        Entity::update_many()
-            .col_expr(Column::State, Expr::val(state.to_value()))
-            .col_expr(Column::Paid, paid.finally(Expr::col(Column::Paid)).into())
-            .col_expr(Column::SettledOn, Expr::val(today))
-            .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-            .col_expr(Column::UpdatedAt, Expr::val(now))
-            .col_expr(Column::UpdatedBy, Expr::val(actor.user()))
-            .filter(Column::Id.is_in(these().map(|(promise, ..)| promise.id)))
-            .exec(txn)
-            .await?;
-    }
-    let kind = |state| match state {
-        State::Kept => event::Kind::PromiseKept,
-        _ => event::Kind::PromiseBroken,
-    };
-    let events = clear.iter().map(|(promise, state, _)| {
-        event::new(kind(*state), promise.id.0, Some(promise.customer_id), actor, now)
+    let looked = looked.collect::<Vec<_>>();
+    write(txn, &looked, today, actor, now).await?;
+    let clear = || looked.iter().filter(|one| one.state != State::Open);
+    let events = clear().map(|one| {
+        let kind = match one.state {
+            State::Kept => event::Kind::PromiseKept,
+            _ => event::Kind::PromiseBroken,
+        };
+        event::new(kind, one.promise.id.0, Some(one.promise.customer_id), actor, now)
     });
     let events = events.collect::<Vec<_>>();
     if !events.is_empty() {
         event::Entity::insert_many(events).exec_without_returning(txn).await?;
     }
-    let broken = clear.iter().filter(|(_, state, _)| *state == State::Broken);
-    let broken = item::invoices(txn, broken.map(|(promise, ..)| promise.id).collect()).await?;
+    let broken = clear().filter(|one| one.is_broken()).map(|one| one.promise.id);
+    let broken = item::invoices(txn, broken.collect()).await?;
     invoice::Entity::update_many()
         .col_expr(invoice::Column::BrokenAt, Expr::val(now))
         .filter(invoice::Column::Id.is_in(broken))
         .exec(txn)
         .await?;
-    let about = item::invoices(txn, clear.iter().map(|(promise, ..)| promise.id).collect()).await?;
+    let about = item::invoices(txn, looked.iter().map(|one| one.promise.id).collect()).await?;
     project(txn, &about).await?;
     follow::look_again(txn, &about, now).await?;
-    Ok(clear.len() as u64)
+    Ok(looked.len() as u64)
+}
+
+/// What has become of a promise.
+struct Looked {
+    promise: Model,
+    state: State,
+    paid: i64,
+    promised_on: Date,
+}
+
+impl Looked {
+    /// What has become of `promise`, of which so much came in, or of which nothing is open any more; `None` if nothing has.
+    fn new(
+        promise: Model,
+        plan: Option<&Vec<instalment::Model>>,
+        (paid, is_settled): (i64, bool),
+        today: Date,
+    ) -> Option<Self> {
+        let next = plan.and_then(|plan| instalment::next_due(plan, paid));
+        let promised_on = next.unwrap_or(promise.promised_on);
+        let state = match paid {
+            _ if is_settled || paid >= promise.amount => State::Kept,
+            _ if with_grace(promised_on, promise.grace_days) >= today => State::Open,
+            1.. => State::PartlyKept,
+            _ => State::Broken,
+        };
+        let goes_on = state == State::Open;
+        let same = plan.is_none() || paid == promise.paid;
+        (!goes_on || !same).then_some(Self { promise, state, paid, promised_on })
+    }
+
+    /// Whether its invoices are asked for at the next level at once: a plan has to be kept as a whole.
+    fn is_broken(&self) -> bool {
+        let partly = self.state == State::PartlyKept && self.promise.kind == Kind::Plan;
+        self.state == State::Broken || partly
+    }
+}
+
+/// Writes down what has become of promises, in one statement.
+async fn write(
+    txn: &impl ConnectionTrait,
+    looked: &[Looked],
+    today: Date,
+    actor: Actor,
+    now: DateTimeUtc,
+) -> Result<(), DbErr> {
+    if looked.is_empty() {
+        return Ok(());
+    }
+    let by = |value: fn(&Looked, Date) -> Expr| -> Expr {
+        let mut case = CaseStatement::new();
+        for one in looked {
+            case = case.case(Column::Id.eq(one.promise.id), value(one, today));
+        }
+        case.into()
+    };
+    Entity::update_many()
+        .col_expr(Column::State, by(|one, _| Expr::val(one.state.to_value())))
+        .col_expr(Column::Paid, by(|one, _| Expr::val(one.paid)))
+        .col_expr(Column::PromisedOn, by(|one, _| Expr::val(one.promised_on)))
+        .col_expr(
+            Column::UntilOn,
+            by(|one, _| Expr::val(with_grace(one.promised_on, one.promise.grace_days))),
+        )
+        .col_expr(
+            Column::SettledOn,
+            by(|one, today| Expr::val((one.state != State::Open).then_some(today))),
+        )
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::val(now))
+        .col_expr(Column::UpdatedBy, Expr::val(actor.user()))
+        .filter(Column::Id.is_in(looked.iter().map(|one| one.promise.id)))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// What came in for each promise since it was made, and whether nothing is open any more of what it is about.
@@ -156,9 +210,12 @@ async fn came_in(
                 .equals((invoice::Entity, invoice::Column::Id)),
         )
         .and_where(Expr::col((item::Entity, item::Column::PromiseId)).equals((Entity, Column::Id)))
+        // What was written off was not paid.
         .and_where(
-            Expr::col((invoice::Entity, invoice::Column::State))
-                .eq(invoice::State::Open.to_value()),
+            Expr::col((invoice::Entity, invoice::Column::State)).is_in(
+                [invoice::State::Open, invoice::State::WrittenOff]
+                    .map(|state| Expr::val(state.to_value())),
+            ),
         );
     let rows: Vec<(PromiseId, Option<i64>, i64)> = Entity::find()
         .select_only()

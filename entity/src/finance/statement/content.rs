@@ -27,7 +27,7 @@ pub struct Movement {
     pub what: What,
     /// The number of its document; none for what was imported without one.
     pub number: Option<String>,
-    /// The number of the invoice that it takes back.
+    /// The number of the invoice that it takes back, or that it is charged for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
     /// Whether the customer disputes it.
@@ -49,6 +49,14 @@ pub enum What {
     Payment,
     /// Money that was taken back.
     Reversal,
+    /// A fee for an invoice that was not paid in time.
+    LateFee,
+    /// Interest for an invoice that was not paid in time.
+    Interest,
+    /// An invoice was given up.
+    WriteOff,
+    /// An invoice that was given up is owed again.
+    Reinstatement,
 }
 
 /// An invoice of which something is still to be paid.
@@ -67,6 +75,9 @@ pub struct Item {
     /// Whether the customer disputes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disputed: bool,
+    /// The day by which the customer has promised to pay it, or the next instalment of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promised: Option<NaiveDate>,
 }
 
 impl Item {

@@ -108,6 +108,7 @@ mod tests {
             total: open,
             open,
             disputed: false,
+            promised: None,
         };
         (item, is_void)
     }

@@ -24,6 +24,9 @@ const SLICE: &str = "slice";
 /// The invoice that a credit note takes back.
 const CREDITED: &str = "credited";
 
+/// The invoice that a charge is for.
+const CHARGED: &str = "charged";
+
 /// The document that cancels a receipt.
 const CANCELLATION: &str = "cancellation";
 
@@ -89,20 +92,30 @@ impl Slice {
                 total: row.try_get("", "total")?,
                 open: amount,
                 disputed: disputed.unwrap_or_default(),
+                promised: row.try_get("", "promised_until")?,
             };
             let state: invoice::State = row.try_get("", "state")?;
             self.items.push((item, state == invoice::State::Void));
             return Ok(());
         }
         let is_payment = row.try_get::<Option<Uuid>>("", "payment_id")?.is_some();
-        let (what, number) = match text("note_number")? {
-            Some(note) => (What::CreditNote, Some(note)),
+        let note_kind: Option<credit_note::Kind> = row.try_get("", "note_kind")?;
+        let kind: Option<invoice::Kind> = row.try_get("", "kind")?;
+        let (what, number) = match note_kind {
+            Some(credit_note::Kind::Credit) => (What::CreditNote, text("note_number")?),
+            Some(credit_note::Kind::WriteOff) => (What::WriteOff, text("note_number")?),
+            Some(credit_note::Kind::Reinstatement) => (What::Reinstatement, text("note_number")?),
             None if is_payment && amount < 0 => (What::Payment, text("receipt_number")?),
             None if is_payment => (What::Reversal, text("cancellation_number")?),
-            None => (What::Invoice, number),
+            None => match kind {
+                Some(invoice::Kind::LateFee) => (What::LateFee, number),
+                Some(invoice::Kind::Interest) => (What::Interest, number),
+                _ => (What::Invoice, number),
+            },
         };
         let on = row.try_get("", "booked_on")?;
-        let (about, disputed) = (text("credited_number")?, disputed.unwrap_or_default());
+        let about = text("credited_number")?.or(text("charged_number")?);
+        let disputed = disputed.unwrap_or_default();
         self.movements.push(Movement { on, what, number, about, disputed, amount });
         Ok(())
     }
@@ -183,13 +196,17 @@ fn documented(slices: SelectStatement) -> SelectStatement {
         invoice::Column::Total,
         invoice::Column::Disputed,
         invoice::Column::State,
+        invoice::Column::Kind,
+        invoice::Column::PromisedUntil,
     ] {
         query.column((invoice::Entity, column));
     }
     query
         .expr_as(Expr::col((invoice::Entity, invoice::Column::Number)), "invoice_number")
         .expr_as(Expr::col((credit_note::Entity, credit_note::Column::Number)), "note_number")
+        .expr_as(Expr::col((credit_note::Entity, credit_note::Column::Kind)), "note_kind")
         .expr_as(Expr::col((CREDITED, invoice::Column::Number)), "credited_number")
+        .expr_as(Expr::col((CHARGED, invoice::Column::Number)), "charged_number")
         .expr_as(Expr::col((receipt::Entity, receipt::Column::Number)), "receipt_number")
         .expr_as(Expr::col((CANCELLATION, receipt::Column::Number)), "cancellation_number")
         .from_subquery(slices, SLICE)
@@ -208,6 +225,13 @@ fn documented(slices: SelectStatement) -> SelectStatement {
             invoice::Entity,
             Alias::new(CREDITED),
             Expr::col(note).equals((CREDITED, invoice::Column::Id)),
+        )
+        .join_as(
+            JoinType::LeftJoin,
+            invoice::Entity,
+            Alias::new(CHARGED),
+            Expr::col((invoice::Entity, invoice::Column::AboutId))
+                .equals((CHARGED, invoice::Column::Id)),
         )
         .join(JoinType::LeftJoin, receipt::Entity, receives)
         .join_as(JoinType::LeftJoin, receipt::Entity, Alias::new(CANCELLATION), cancels);

@@ -56,6 +56,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Invoice", "history", Permission::ReadAudit),
     ("Dispute", "history", Permission::ReadAudit),
     ("PromiseToPay", "history", Permission::ReadAudit),
+    ("CreditLimit", "history", Permission::ReadAudit),
     ("Product", "history", Permission::ReadAudit),
     ("Segment", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
@@ -82,7 +83,7 @@ const FOR_KEYS: &[(&str, &str)] = &[
 #[expect(clippy::too_many_lines, reason = "each field has its line")]
 fn needed(name: &str) -> Needs {
     use Permission::{
-        Collect, DefineFields, Import, ManageUsers, ManageWebhooks, PurgeCustomers,
+        Collect, DefineFields, Import, ManageCredit, ManageUsers, ManageWebhooks, PurgeCustomers,
         ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts,
         ReadTasks, ReadWorkflows, RunWorkflows, WriteAppointments, WriteCalls, WriteContactRules,
         WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteSegments, WriteTasks,
@@ -297,6 +298,10 @@ fn needed(name: &str) -> Needs {
         | "collectionWorklist"
         | "receivablesFigures"
         | "creditProfile"
+        | "creditLimit"
+        | "creditLimits"
+        | "exportCreditLimits"
+        | "creditLimitGroups"
         | "dispute"
         | "disputes"
         | "exportDisputes"
@@ -309,9 +314,18 @@ fn needed(name: &str) -> Needs {
         | "dunningNotices"
         | "exportDunningNotices"
         | "dunningNoticeGroups" => Needs::All(ReadFinance),
-        "openDispute" | "resolveDispute" | "recordPromise" | "cancelPromise" | "setDunning" => {
-            Needs::All(Collect)
-        }
+        "openDispute" | "resolveDispute" | "recordPromise" | "agreePaymentPlan"
+        | "cancelPromise" | "setDunning" => Needs::All(Collect),
+        "setCreditLimit"
+        | "removeCreditLimit"
+        | "overrideCreditLimit"
+        | "endCreditOverride"
+        | "approveDunningNotice"
+        | "rejectDunningNotice"
+        | "writeOffInvoice"
+        | "reinstateInvoice"
+        | "handOverInvoice"
+        | "takeBackInvoice" => Needs::All(ManageCredit),
         "issueInvoice" | "voidInvoice" | "issueCreditNote" => Needs::All(WriteInvoices),
         "recordPayment" | "allocatePayment" | "reversePayment" | "resendReceipt"
         | "printLetters" | "createStatement" | "createStatements" | "shareStatement" => {

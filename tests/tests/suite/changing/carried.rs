@@ -110,6 +110,10 @@ async fn referred(app: &App) -> String {
         "mutation ($id: ID!) { recordPromise(input: { customerId: $id, promisedOn: \"2026-11-20\",
       amount: { amount: \"100\", currency: \"VND\" } }) { promise { id } userErrors { code } } }";
     app.make("promise", promise, json!({ "id": id })).await;
+    let limit = "mutation ($id: ID!) { setCreditLimit(input: { customerId: $id,
+      limit: { amount: \"900000\", currency: \"VND\" } }) { creditLimit { id } userErrors { code } } }";
+    let administrator = app.token_of(Role::Administrator).await;
+    app.make_as(&administrator, "creditLimit", limit, json!({ "id": id })).await;
     app.execute(
         "INSERT INTO dunning_notice (id, customer_id, workflow_id, currency, channel, scope, level, created_at)
          SELECT i.id, i.customer_id, w.id, 'VND', 'EMAIL', 'CUSTOMER', 1, i.created_at FROM invoice AS i, workflow AS w LIMIT 1",

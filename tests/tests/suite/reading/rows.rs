@@ -17,8 +17,8 @@ use entity::collaboration::{
 };
 use entity::customers::{address, change, contact, customer};
 use entity::finance::{
-    allocation, credit_note, dispute, dunning, invoice, invoice_line, ledger, payment, promise,
-    receipt, statement,
+    allocation, credit_limit, credit_note, dispute, dunning, invoice, invoice_line, ledger,
+    payment, promise, receipt, statement,
 };
 use entity::marketing::segment::member;
 use entity::marketing::{consent, segment, suppression};
@@ -101,6 +101,8 @@ impl Rows {
             table::<dispute::Entity>(db).await,
             table::<promise::Entity>(db).await,
             table::<promise::item::Entity>(db).await,
+            table::<promise::instalment::Entity>(db).await,
+            table::<credit_limit::Entity>(db).await,
             table::<dunning::notice::Entity>(db).await,
             table::<dunning::item::Entity>(db).await,
             table::<statement::Entity>(db).await,

@@ -49,7 +49,8 @@ struct MovementView {
     on: String,
     number: Option<String>,
     text: String,
-    disputed: bool,
+    /// That it is disputed; none when it is not.
+    mark: Option<String>,
     debit: Option<String>,
     credit: Option<String>,
     balance: String,
@@ -64,7 +65,8 @@ struct ItemView {
     open: String,
     /// How many days it is overdue; none when it is not.
     overdue_days: Option<i64>,
-    disputed: bool,
+    /// That it is disputed, or promised; none when it is neither.
+    mark: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,13 +84,14 @@ impl StatementView {
         let money = |minor| locale.money(Money::new(minor, currency));
         let content = &facts.content;
         let mut balance = facts.opening.map_or(0, |opening| opening.minor);
-        let mut moved = |on: String, number, text: String, disputed, amount: i64| {
+        let disputed = |is: bool| is.then(|| locale.label["disputed"].clone());
+        let mut moved = |on: String, number, text: String, mark, amount: i64| {
             balance += amount;
             MovementView {
                 on,
                 number,
                 text,
-                disputed,
+                mark,
                 debit: (amount > 0).then(|| money(amount)),
                 credit: (amount < 0).then(|| money(-amount)),
                 balance: money(balance),
@@ -97,11 +100,12 @@ impl StatementView {
         let is_forward = facts.kind == Kind::BalanceForward;
         let adjustment = some_money(facts.adjustment).filter(|_| is_forward).map(|adjustment| {
             let text = locale.label["adjustment"].clone();
-            moved(String::new(), None, text, false, adjustment.minor)
+            moved(String::new(), None, text, None, adjustment.minor)
         });
         let movements = content.movements.iter().map(|movement| {
             let (on, number) = (locale.date(movement.on), movement.number.as_deref().map(line));
-            moved(on, number, described(movement, locale), movement.disputed, movement.amount)
+            let mark = disputed(movement.disputed);
+            moved(on, number, described(movement, locale), mark, movement.amount)
         });
         let movements = movements.collect();
         let ages = AGES.iter().zip(&content.ageing).enumerate();
@@ -149,6 +153,10 @@ fn described(movement: &Movement, locale: &Locale) -> String {
         (What::Invoice, _) => "moved_invoice",
         (What::Payment, _) => "moved_payment",
         (What::Reversal, _) => "moved_reversal",
+        (What::LateFee, _) => "moved_late_fee",
+        (What::Interest, _) => "moved_interest",
+        (What::WriteOff, _) => "moved_write_off",
+        (What::Reinstatement, _) => "moved_reinstatement",
         (What::CreditNote, None) => "moved_credit_note",
         (What::CreditNote, Some(_)) => "moved_credit_note_for",
     };
@@ -158,6 +166,12 @@ fn described(movement: &Movement, locale: &Locale) -> String {
 
 fn open(item: &Item, facts: &StatementFacts, locale: &Locale) -> ItemView {
     let money = |minor| locale.money(Money::new(minor, facts.closing.currency));
+    let promised =
+        item.promised.map(|day| locale.label["promised"].replace("{date}", &locale.date(day)));
+    let mark = match item.disputed {
+        true => Some(locale.label["disputed"].clone()),
+        false => promised,
+    };
     ItemView {
         number: item.number.as_deref().map(line),
         issued_on: locale.date(item.issued_on),
@@ -165,6 +179,6 @@ fn open(item: &Item, facts: &StatementFacts, locale: &Locale) -> ItemView {
         total: money(item.total),
         open: money(item.open),
         overdue_days: Some(item.days_overdue(facts.until)).filter(|days| *days > 0),
-        disputed: item.disputed,
+        mark,
     }
 }

@@ -71,6 +71,7 @@ fn level(days: i32, notices: Vec<Wording>) -> Level {
         fee: Vec::new(),
         waived_days: 0,
         interest: None,
+        approval: false,
     }
 }
 
