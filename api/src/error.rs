@@ -51,6 +51,8 @@ pub enum ErrorCode {
     WrongCredentials,
     /// Somebody is just calling the person; take another call, or try again in some minutes.
     CallInProgress,
+    /// The rules about reaching customers let nobody call the person for this, or not now.
+    NotToBeCalled,
     /// It was asked for too often.
     RateLimited,
     /// The password is right; give a code of the second factor, too.
@@ -298,6 +300,8 @@ fn collaboration(error: &CollaborationError) -> (ErrorCode, &'static [&'static s
         | CollaborationError::NotInvited => (ErrorCode::InvalidState, &["id"]),
         CollaborationError::NoSuchOccurrence => (ErrorCode::NotFound, &["occurrence", "at"]),
         CollaborationError::WhichOccurrence => (ErrorCode::Invalid, &["occurrenceAt"]),
+        CollaborationError::NotToBeCalledBefore { .. }
+        | CollaborationError::NotToBeCalled { .. } => (ErrorCode::NotToBeCalled, &["id"]),
         CollaborationError::CallInProgress => (ErrorCode::CallInProgress, &["id"]),
         CollaborationError::TooManyUploads(_) => (ErrorCode::RateLimited, &[]),
     }

@@ -238,7 +238,9 @@ impl CallMutation {
     }
 
     /// Says that you call them now: until you say what came of it, or for a quarter of an hour, nobody else starts a
-    /// call to the same person, which is refused with `CALL_IN_PROGRESS`. Doing so again begins the quarter anew.
+    /// call to the same person, which is refused with `CALL_IN_PROGRESS`. Doing so again begins the quarter anew. A call about
+    /// what they owe is refused with `NOT_TO_BE_CALLED` when the rules about reaching customers say so: what the law and the
+    /// organisation's own rules say of hours, holidays and how often counts for mails, messages, letters and calls together.
     #[graphql(guard = "Can(Permission::WriteCalls)")]
     async fn start_call(
         &self,

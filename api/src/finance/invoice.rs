@@ -48,7 +48,7 @@ choice! {
         Credit,
         /// What is owed is given up; that it was earned stays, as does the tax.
         WriteOff,
-        /// What was given up is owed again: its amounts are negative.
+        /// What was given up is owed again.
         Reinstatement,
     }
 }

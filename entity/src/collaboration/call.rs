@@ -18,7 +18,7 @@ mod perform;
 use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DeriveActiveEnum, EnumIter};
+use sea_orm::{DeriveActiveEnum, EnumIter, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 use super::reminder::{self, Due, Subject};
@@ -312,6 +312,27 @@ impl Model {
         let is_open = self.state == State::Planned;
         self.look_at = overdue::look_at(Some(self.forgotten_at), is_open, self.noted_at);
     }
+}
+
+/// When calls were made to customers about what they owe since an instant, whatever came of them.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn asked(
+    db: &impl ConnectionTrait,
+    customers: &[CustomerId],
+    since: DateTimeUtc,
+) -> Result<Vec<(CustomerId, DateTimeUtc)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .columns([Column::CustomerId, Column::StartedAt])
+        .filter(Column::CustomerId.is_in(customers.iter().copied()))
+        .filter(Column::Purpose.eq(Purpose::Collection))
+        .filter(Column::Direction.eq(Direction::Outbound))
+        .filter(Column::StartedAt.gt(since))
+        .into_tuple()
+        .all(db)
+        .await
 }
 
 impl ActiveModel {

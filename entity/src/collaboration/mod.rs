@@ -67,6 +67,22 @@ pub enum CollaborationError {
     /// Somebody is just calling them.
     #[error("somebody is calling them right now; take another call, or try again in some minutes")]
     CallInProgress,
+    /// A rule lets nobody call them for this yet.
+    #[error(
+        "the rules about reaching customers let nobody call them for this before {until} ({reason})"
+    )]
+    NotToBeCalledBefore {
+        /// From when on it may be.
+        until: chrono::DateTime<chrono::Utc>,
+        /// Why.
+        reason: String,
+    },
+    /// A rule lets nobody call them for this.
+    #[error("the rules about reaching customers let nobody call them for this ({reason})")]
+    NotToBeCalled {
+        /// Why.
+        reason: String,
+    },
     /// It is done, called off or deleted, or has no time.
     #[error("there is nothing to remind of any more, as it is done, called off or has no time")]
     NothingToRemindOf,

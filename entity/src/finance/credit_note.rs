@@ -30,7 +30,7 @@ pub enum Kind {
     Credit,
     /// What is owed is given up; that it was earned stays, as does the tax.
     WriteOff,
-    /// What was given up is owed again: its amounts are negative.
+    /// What was given up is owed again.
     Reinstatement,
 }
 
@@ -145,7 +145,8 @@ async fn book(
     let (currency, customer) = (invoice.currency, invoice.customer_id);
     let before = [invoice.state];
     let written_off = kind == Kind::WriteOff;
-    let changed = Settlement { credited: total, written_off, ..Settlement::of(invoice) };
+    let credited = if kind == Kind::Reinstatement { -total } else { total };
+    let changed = Settlement { credited, written_off, ..Settlement::of(invoice) };
     let mut invoices = invoice::settle(txn, vec![changed], actor, now).await?;
     follow::changed(txn, &before, &invoices, issued_on, actor, now).await?;
     let invoice = invoices.pop().ok_or_else(Error::no_such::<invoice::Entity>)?;
@@ -174,9 +175,9 @@ async fn book(
     let about = Some(invoice.id);
     let given_up = if kind == Kind::Credit { Account::Revenue } else { Account::BadDebt };
     let sides = [
-        (given_up, about, total - tax),
+        (given_up, about, credited - tax),
         (Account::Tax, about, tax),
-        (Account::Receivable, about, -total),
+        (Account::Receivable, about, -credited),
     ];
     ledger::post(txn, source, &sides, actor, now).await?;
     event::emit(txn, event::Kind::CreditNoteIssued, id.0, Some(customer), actor, now).await?;
@@ -215,12 +216,12 @@ pub async fn reinstate(
     now: DateTimeUtc,
 ) -> Result<(Model, invoice::Model), Error> {
     let invoice = locked(txn, id).await?;
-    let kinds = [Kind::WriteOff, Kind::Reinstatement];
-    let written_off = total(txn, id, Column::Total, &kinds).await?;
+    let written_off = total(txn, id, Column::Total, Kind::WriteOff).await?
+        - total(txn, id, Column::Total, Kind::Reinstatement).await?;
     if written_off == 0 {
         return Err(FinanceError::NotWrittenOff { number: invoice.number }.into());
     }
-    book(txn, invoice, (Kind::Reinstatement, -written_off, 0), reason, actor, now).await
+    book(txn, invoice, (Kind::Reinstatement, written_off, 0), reason, actor, now).await
 }
 
 async fn locked(txn: &impl ConnectionTrait, id: InvoiceId) -> Result<invoice::Model, Error> {
@@ -229,15 +230,15 @@ async fn locked(txn: &impl ConnectionTrait, id: InvoiceId) -> Result<invoice::Mo
 
 /// The tax that credit notes took back of an invoice.
 async fn credited_tax(txn: &impl ConnectionTrait, invoice: InvoiceId) -> Result<i64, Error> {
-    total(txn, invoice, Column::Tax, &[Kind::Credit]).await
+    total(txn, invoice, Column::Tax, Kind::Credit).await
 }
 
-/// What a column of an invoice's credit notes of some kinds comes to.
+/// What a column of an invoice's credit notes of a kind comes to.
 async fn total(
     txn: &impl ConnectionTrait,
     invoice: InvoiceId,
     column: Column,
-    kinds: &[Kind],
+    kind: Kind,
 ) -> Result<i64, Error> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -247,7 +248,7 @@ async fn total(
         .select_only()
         .column_as(sum(column), "total")
         .filter(Column::InvoiceId.eq(invoice))
-        .filter(Column::Kind.is_in(kinds.iter().copied()))
+        .filter(Column::Kind.eq(kind))
         .into_model::<Row>()
         .one(txn)
         .await?;

@@ -205,6 +205,36 @@ on_both_stacks! {
         assert_eq!(change_by(app, one, &start, json!({ "id": to_company })).await["userErrors"], json!([]), "it ended by itself");
     }
 
+    /// What the law says of asking for debts counts for calls, too, together with what was sent.
+    async fn a_call_about_debts_is_made_when_the_law_lets_it(app: App) {
+        let administrator = app.token_of(Role::Administrator).await;
+        let packs = json!({ "packs": [{ "key": "vn-collection", "mode": "ENFORCE" }] });
+        crate::gate::policy(app, &administrator, 0, packs).await;
+        let fields = json!({ "kind": "PERSON", "displayName": "Lan", "phone": "0901234567", "timeZone": "Asia/Ho_Chi_Minh",
+            "addresses": [{ "lines": "1 Lê Lợi", "country": "VN" }] });
+        let made = app.make("customer", given::CREATE_CUSTOMER, json!({ "input": fields, "key": "lan" })).await;
+        let customer = made["id"].as_str().expect("an id").to_owned();
+        let start = by_id("startCall");
+        let collection = || call(app, &customer, "Pay", json!({ "purpose": "COLLECTION" }));
+        for _ in 0..5 {
+            let id = collection().await;
+            assert_eq!(change(app, &start, json!({ "id": id })).await["userErrors"], json!([]));
+            complete(app, &id, json!({ "outcome": "NO_ANSWER" })).await;
+        }
+        let sixth = collection().await;
+        let refused = json!([{ "code": "NOT_TO_BE_CALLED", "field": ["id"] }]);
+        assert_eq!(change(app, &start, json!({ "id": sixth })).await["userErrors"], refused, "five a day are enough");
+        let sale = call(app, &customer, "Offer", json!({})).await;
+        assert_eq!(change(app, &start, json!({ "id": sale })).await["userErrors"], json!([]));
+        complete(app, &sale, json!({ "outcome": "ANSWERED" })).await;
+        app.advance(TimeDelta::hours(25));
+        assert_eq!(change(app, &start, json!({ "id": sixth })).await["userErrors"], json!([]));
+        complete(app, &sixth, json!({ "outcome": "ANSWERED" })).await;
+        app.advance(TimeDelta::hours(12));
+        let late = collection().await;
+        assert_eq!(change(app, &start, json!({ "id": late })).await["userErrors"], refused, "it is ten in the evening");
+    }
+
     /// Two who start at the same instant do not both get through.
     async fn of_two_who_start_at_once_one_calls(app: App) {
         let customer = given::customer(app, "Lan", "vi", "VND").await;

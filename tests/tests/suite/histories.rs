@@ -13,7 +13,7 @@ use entity::money::{Currency, Money};
 use futures::FutureExt;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use tests::app::App;
 
 use crate::given::customer_row;
@@ -29,6 +29,10 @@ pub enum Deed {
     Void { which: usize },
     /// A part of one of the open invoices is taken back.
     Credit { which: usize },
+    /// One of the open invoices is written off.
+    WriteOff { which: usize },
+    /// One that was written off is owed again.
+    Reinstate { which: usize },
     /// One of the payments is taken back.
     Reverse { which: usize },
     /// So many days pass.
@@ -52,6 +56,8 @@ pub fn deeds(most: usize) -> impl Strategy<Value = Vec<Deed>> {
         4 => pay,
         1 => any::<usize>().prop_map(|which| Deed::Void { which }),
         1 => any::<usize>().prop_map(|which| Deed::Credit { which }),
+        1 => any::<usize>().prop_map(|which| Deed::WriteOff { which }),
+        1 => any::<usize>().prop_map(|which| Deed::Reinstate { which }),
         1 => any::<usize>().prop_map(|which| Deed::Reverse { which }),
         3 => (1..45_i64).prop_map(|days| Deed::Wait { days }),
     ];
@@ -76,8 +82,21 @@ pub async fn customers(app: &App) -> Vec<CustomerId> {
 
 /// Does one of them.
 pub async fn happen(app: &App, customers: &[CustomerId], deed: &Deed) {
+    attempt(app, customers, deed).await.expect("it happens");
+}
+
+/// Does one of them unless it is refused, such as when somebody else has settled an invoice meanwhile.
+///
+/// # Errors
+/// Why it was refused.
+pub async fn attempt(
+    app: &App,
+    customers: &[CustomerId],
+    deed: &Deed,
+) -> Result<(), entity::Error> {
     if let Deed::Wait { days } = deed {
-        return app.advance(TimeDelta::days(*days));
+        app.advance(TimeDelta::days(*days));
+        return Ok(());
     }
     let now = app.clock.now();
     let today = app.clock.today(chrono_tz::Asia::Ho_Chi_Minh);
@@ -85,6 +104,10 @@ pub async fn happen(app: &App, customers: &[CustomerId], deed: &Deed) {
     let done = app.db.write(move |txn| {
         let (deed, customers) = (deed.clone(), customers.clone());
         async move {
+            let open = |state: invoice::State| {
+                let all = invoice::Entity::find().filter(invoice::Column::State.eq(state));
+                all.filter(invoice::Column::CustomerId.is_in(customers.iter().copied())).all(txn)
+            };
             match deed {
                 Deed::Invoice { whose, amount, days_ago, days_to_pay } => {
                     let issued_on = today - TimeDelta::days(days_ago);
@@ -115,13 +138,20 @@ pub async fn happen(app: &App, customers: &[CustomerId], deed: &Deed) {
                     };
                     payment::record(txn, new, Actor::System, now).await?;
                 }
+                Deed::WriteOff { which } => {
+                    let all = open(invoice::State::Open).await?;
+                    let Some(one) = all.get(which % all.len().max(1)) else { return Ok(()) };
+                    credit_note::write_off(txn, one.id, "Phá sản", Actor::System, now).await?;
+                }
+                Deed::Reinstate { which } => {
+                    let all = open(invoice::State::WrittenOff).await?;
+                    let Some(one) = all.get(which % all.len().max(1)) else { return Ok(()) };
+                    credit_note::reinstate(txn, one.id, "Trả lại", Actor::System, now).await?;
+                }
                 Deed::Void { which } | Deed::Credit { which } => {
                     let is_void = matches!(deed, Deed::Void { .. });
-                    let mut all = invoice::Entity::find().all(txn).await?;
-                    all.retain(|invoice| {
-                        invoice.state == invoice::State::Open && (!is_void || invoice.paid == 0)
-                    });
-                    all.retain(|invoice| customers.contains(&invoice.customer_id));
+                    let mut all = open(invoice::State::Open).await?;
+                    all.retain(|invoice| !is_void || invoice.paid == 0);
                     let Some(one) = all.get(which % all.len().max(1)) else { return Ok(()) };
                     if is_void {
                         invoice::void(txn, one.id, "Sai", Actor::System, now).await?;
@@ -132,9 +162,11 @@ pub async fn happen(app: &App, customers: &[CustomerId], deed: &Deed) {
                     }
                 }
                 Deed::Reverse { which } => {
-                    let mut all = payment::Entity::find().all(txn).await?;
-                    all.retain(|one| one.state == payment::State::Recorded);
-                    all.retain(|one| customers.contains(&one.customer_id));
+                    let all = payment::Entity::find()
+                        .filter(payment::Column::State.eq(payment::State::Recorded))
+                        .filter(payment::Column::CustomerId.is_in(customers.iter().copied()))
+                        .all(txn)
+                        .await?;
                     let Some(one) = all.get(which % all.len().max(1)) else { return Ok(()) };
                     payment::reverse(txn, one.id, "Nhầm", Actor::System, now).await?;
                 }
@@ -144,7 +176,7 @@ pub async fn happen(app: &App, customers: &[CustomerId], deed: &Deed) {
         }
         .boxed()
     });
-    done.await.expect("it happens");
+    done.await
 }
 
 /// The documents of some customers.
@@ -182,7 +214,10 @@ impl Documents {
         let open = mine.map(|invoice| {
             let issued = if invoice.issued_on <= day { invoice.total } else { 0 };
             let notes = self.notes.iter().filter(|note| note.invoice_id == invoice.id);
-            let credited = notes.filter(|note| note.issued_on <= day).map(|note| note.total);
+            let credited = notes.filter(|note| note.issued_on <= day).map(|note| match note.kind {
+                credit_note::Kind::Reinstatement => -note.total,
+                credit_note::Kind::Credit | credit_note::Kind::WriteOff => note.total,
+            });
             let paid = self.allocated(day, |allocation| allocation.invoice_id == invoice.id);
             (invoice.due_on, issued - paid - credited.sum::<i64>())
         });

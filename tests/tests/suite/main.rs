@@ -6,6 +6,7 @@ mod api_keys;
 mod appointments;
 mod attacks;
 mod audit;
+mod books;
 mod calls;
 mod changing;
 mod collecting;

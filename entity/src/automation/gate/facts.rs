@@ -12,6 +12,7 @@ use super::policy::{self, Policy};
 use super::{Decision, Facts, Sending, Sent, Verdict, gate, holiday};
 use crate::access::organisation;
 use crate::automation::message;
+use crate::collaboration::call;
 use crate::customers::address;
 use crate::customers::customer::{self, Channel};
 use crate::error::Error;
@@ -207,7 +208,7 @@ pub(crate) async fn countries(
     Ok(all.filter_map(|(customer, _, country)| Some((customer, country?))).collect())
 }
 
-/// What has gone to customers since an instant.
+/// What has gone to customers since an instant, and the calls that were made to them about what they owe.
 async fn sent(
     db: &impl ConnectionTrait,
     customers: &[CustomerId],
@@ -226,6 +227,10 @@ async fn sent(
     let mut sent = HashMap::<CustomerId, Vec<Sent>>::new();
     for (customer, class, channel, at) in rows {
         sent.entry(customer).or_default().push(Sent { class, channel, at });
+    }
+    for (customer, at) in call::asked(db, customers, since).await? {
+        let one = Sent { class: message::Class::Collection, channel: Channel::Phone, at };
+        sent.entry(customer).or_default().push(one);
     }
     Ok(sent)
 }

@@ -85,7 +85,7 @@ async fn add(txn: &impl ConnectionTrait, preset: Preset, now: DateTimeUtc) -> Re
     Ok(())
 }
 
-fn presets() -> [Preset; 11] {
+fn presets() -> [Preset; 12] {
     [
         letters::receipt(),
         letters::welcome(),
@@ -97,6 +97,7 @@ fn presets() -> [Preset; 11] {
         work::contract_renewal(),
         collection::viet_nam(),
         collection::european_union(),
+        letters::payment_crossed(),
         statements::monthly(),
     ]
 }

@@ -5,15 +5,18 @@
 use chrono::TimeDelta;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::LockType;
-use sea_orm::{Condition, QuerySelect};
+use sea_orm::{ActiveEnum, Condition, QuerySelect};
 
 use super::follow::follow;
-use super::{Column, Entity, Model, Outcome, Purpose, State};
+use super::{Column, Direction, Entity, Model, Outcome, Purpose, State};
 use crate::access::Actor;
 use crate::automation::event;
+use crate::automation::gate::{Recipient, Recipients, Sending, Verdict};
+use crate::automation::message::Class;
 use crate::check::Check;
 use crate::collaboration::CollaborationError;
-use crate::customers::customer;
+use crate::customers::customer::{self, Channel};
+use crate::customers::reach::reach;
 use crate::edit;
 use crate::error::Error;
 use crate::finance::dispute::{self, Cause, NewDispute};
@@ -111,7 +114,8 @@ impl Model {
 ///
 /// # Errors
 /// That there is none, [`CollaborationError::CallNotPlanned`], [`CollaborationError::CallInProgress`],
-/// [`Error::StaleVersion`].
+/// [`Error::StaleVersion`]; [`CollaborationError::NotToBeCalled`] and [`CollaborationError::NotToBeCalledBefore`] as the
+/// rules about reaching customers say.
 pub async fn start(
     txn: &impl ConnectionTrait,
     id: CallId,
@@ -138,6 +142,7 @@ pub async fn start(
         return Err(CollaborationError::CallInProgress.into());
     }
     if !row.is_dialled(now) {
+        ensure_allowed(txn, &row, now).await?;
         row.started_at = Some(now);
     }
     row.caller_id = actor.user();
@@ -145,6 +150,34 @@ pub async fn start(
     row.watch();
     edit::note(txn, event::Kind::CallStarted, &row, actor, now).await?;
     edit::save::<Entity>(txn, row, actor, now).await
+}
+
+/// Makes sure that a customer may be called now about what it owes, with all that has reached it before on any way.
+async fn ensure_allowed(
+    txn: &impl ConnectionTrait,
+    row: &Model,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    if row.direction == Direction::Inbound || row.purpose != Purpose::Collection {
+        return Ok(());
+    }
+    let reached = reach(txn, [(row.customer_id, Channel::Phone)]).await?;
+    let known = reached.get(&row.customer_id);
+    let known = known.and_then(|known| known.addressee(Channel::Phone, true).address.ok());
+    let to = Recipient { customer: row.customer_id, channel: Channel::Phone, address: known };
+    let sending = Sending { class: Class::Collection, channel: Channel::Phone, topic: None };
+    let mut recipients = Recipients::load(txn, std::slice::from_ref(&to), now).await?;
+    let decision = recipients.decide(&to, sending, now);
+    match decision.map(|decision| decision.verdict) {
+        None | Some(Verdict::Send) => Ok(()),
+        Some(Verdict::Defer { until, reason }) => {
+            let reason = reason.to_value();
+            Err(CollaborationError::NotToBeCalledBefore { until, reason }.into())
+        }
+        Some(Verdict::Suppress { reason }) => {
+            Err(CollaborationError::NotToBeCalled { reason: reason.to_value() }.into())
+        }
+    }
 }
 
 /// Says what came of a call, and plans what follows as the cadence says. What was said already stays as it is.

@@ -136,6 +136,47 @@ pub(super) fn appointment_soon() -> Preset {
 }
 
 /// What goes to a customer, if it can within so many seconds.
+/// Who has paid all that it was asked for, a day or less after it was asked, is told not to mind the notice: at most once a day.
+pub(super) fn payment_crossed() -> Preset {
+    let english = Content {
+        language: "en".to_owned(),
+        subject: Some("Thank you for your payment".to_owned()),
+        text: "Dear {{ addressee }},\n\nthank you for your payment. It has crossed with our reminder: please disregard that, nothing \
+               of it is open any more.\n\nKind regards\n{{ organisation.name }}"
+            .to_owned(),
+    };
+    let vietnamese = Content {
+        language: "vi".to_owned(),
+        subject: Some("Cảm ơn Quý khách đã thanh toán".to_owned()),
+        text: "Kính gửi {{ addressee }},\n\nCảm ơn Quý khách đã thanh toán. Khoản thanh toán và thư nhắc của chúng tôi đã được gửi \
+               gần như cùng lúc, xin Quý khách bỏ qua thư nhắc đó: không còn khoản nào trong thư chưa thanh toán.\n\nTrân trọng,\n\
+               {{ organisation.name }}"
+            .to_owned(),
+    };
+    let asked = json!({
+        "kind": { "eq": "DUNNING" }, "state": { "eq": "ACCEPTED" },
+        "settledAt": { "within": { "unit": "DAY", "from": -1 } },
+    });
+    let still = json!({ "state": { "eq": "OPEN" }, "dunningLevel": { "gte": 1 } });
+    Preset {
+        key: "payment-crossed",
+        name: "Thanks for a payment that crosses with a notice",
+        active: false,
+        definition: Definition {
+            record: "Customer".to_owned(),
+            trigger: Trigger::Event { kinds: vec![event::Kind::PaymentRecorded], own: false },
+            condition: json!({ "messages": asked, "not": { "invoices": still } }),
+            goal: Value::Null,
+            reentry: Reentry::AfterEnd,
+            most_per_hour: None,
+            steps: vec![
+                step("thanks", send(To::Billing, DAY_S, vec![english, vietnamese])),
+                step("day", Action::Wait(Wait::For(DAY_S))),
+            ],
+        },
+    }
+}
+
 fn send(to: To, within_s: i64, contents: Vec<Content>) -> Action {
     let send = Send {
         channel: Channel::Email,
