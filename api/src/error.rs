@@ -14,6 +14,7 @@ use entity::collaboration::CollaborationError;
 use entity::customers::CustomersError;
 use entity::db::is_busy;
 use entity::finance::FinanceError;
+use entity::sales::SalesError;
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use worker::relay::chain;
@@ -179,6 +180,7 @@ pub fn refused(error: Error) -> Result<Vec<UserError>, Fault> {
         Error::Access(error) => access(error),
         Error::Customers(error) => customers(error),
         Error::Finance(error) => finance(error),
+        Error::Sales(SalesError::OrderNotOpen { .. }) => (ErrorCode::InvalidState, &[]),
         Error::Automation(error) => automation(error),
         Error::Collaboration(error) => collaboration(error),
     };

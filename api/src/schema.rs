@@ -34,7 +34,7 @@ use crate::http::guard::Limits;
 use crate::live::Subscription;
 use crate::marketing::{ConsentMutation, SegmentMutation, SuppressionMutation};
 use crate::read::{Exports, Roots};
-use crate::sales::ProductMutation;
+use crate::sales::{OrderMutation, ProductMutation};
 
 #[derive(MergedObject, Default)]
 struct AccessQueries(
@@ -156,6 +156,7 @@ pub struct Mutation(
     AutomationMutations,
     MarketingMutations,
     ProductMutation,
+    OrderMutation,
     Exports,
 );
 

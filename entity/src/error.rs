@@ -9,6 +9,7 @@ use crate::check::{Refusal, Refusals};
 use crate::collaboration::CollaborationError;
 use crate::customers::CustomersError;
 use crate::finance::FinanceError;
+use crate::sales::SalesError;
 
 /// What a rule or the database refused.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum Error {
     /// Invoices, payments and documents.
     #[error(transparent)]
     Finance(#[from] FinanceError),
+    /// What the rules about selling refuse.
+    #[error(transparent)]
+    Sales(#[from] SalesError),
     /// Messages, jobs and repeated requests.
     #[error(transparent)]
     Automation(#[from] AutomationError),

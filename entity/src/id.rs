@@ -174,6 +174,8 @@ ids! {
     PromiseId = "ptp";
     /// An invoice that a promise to pay is about.
     PromiseItemId = "pti";
+    /// What a customer has ordered.
+    SalesOrderId = "ord";
     /// An instalment of a payment plan.
     InstalmentId = "pin";
     /// How much credit a customer has.

@@ -61,6 +61,7 @@ mod m20261127_000145_letters;
 mod m20261127_000146_collection;
 mod m20261127_000150_statements;
 mod m20261128_000151_credit;
+mod m20261128_000152_orders;
 mod search;
 mod step;
 
@@ -120,6 +121,7 @@ impl MigratorTrait for Migrator {
             m20261127_000146_collection,
             m20261127_000150_statements,
             m20261128_000151_credit,
+            m20261128_000152_orders,
         ]
     }
 }

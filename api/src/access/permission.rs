@@ -32,6 +32,10 @@ choice! {
         ReadProducts,
         /// Create, change and delete products.
         WriteProducts,
+        /// See orders.
+        ReadOrders,
+        /// Take orders down, and call them off.
+        WriteOrders,
         /// See tasks: those of the users and of the customers whose records they reach.
         ReadTasks,
         /// Create, change, complete and delete tasks.

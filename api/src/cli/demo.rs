@@ -179,6 +179,7 @@ async fn tell(
     let day = |ago: u64| today - Days::new(ago);
     for (index, &(ago, days, description, price, tax)) in story.invoices.iter().enumerate() {
         let invoice = NewInvoice {
+            order: None,
             customer: customer.id,
             currency: Some(story.currency),
             issued_on: Some(day(ago)),

@@ -22,7 +22,7 @@ choice! {
     CreditAction mirrors "entity::finance::credit_limit::Action" {
         /// It is let through; the event `credit_limit.exceeded` says so.
         Warn,
-        /// It is refused with CREDIT_LIMIT_EXCEEDED or CREDIT_HOLD.
+        /// It is refused with `CREDIT_LIMIT_EXCEEDED` or `CREDIT_HOLD`.
         Block,
     }
 }

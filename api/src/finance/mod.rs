@@ -38,7 +38,7 @@ pub use statement::{SendStatementInput, StatementKind, StatementMutation};
 pub use worklist::WorklistQuery;
 
 /// An amount, or what is wrong with it.
-fn parse_amount(amount: MoneyInput) -> Result<Money, Vec<UserError>> {
+pub(crate) fn parse_amount(amount: MoneyInput) -> Result<Money, Vec<UserError>> {
     amount.parse().map_err(|error| refused(error.into()).unwrap_or_default())
 }
 

@@ -50,8 +50,8 @@ impl Role {
     pub fn allows(self, permission: Permission) -> bool {
         use Permission::{
             Collect, Import, ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance,
-            ReadProducts, ReadTasks, ReadWorkflows, WriteAppointments, WriteCalls, WriteCustomers,
-            WriteInvoices, WritePayments, WriteProducts, WriteTasks,
+            ReadOrders, ReadProducts, ReadTasks, ReadWorkflows, WriteAppointments, WriteCalls,
+            WriteCustomers, WriteInvoices, WriteOrders, WritePayments, WriteProducts, WriteTasks,
         };
         match self {
             Self::Administrator => true,
@@ -65,6 +65,8 @@ impl Role {
                     | Collect
                     | ReadProducts
                     | WriteProducts
+                    | ReadOrders
+                    | WriteOrders
                     | ReadTasks
                     | WriteTasks
                     | ReadCalls
@@ -78,6 +80,8 @@ impl Role {
                 ReadCustomers
                     | WriteCustomers
                     | ReadProducts
+                    | ReadOrders
+                    | WriteOrders
                     | ReadTasks
                     | WriteTasks
                     | ReadCalls
@@ -91,6 +95,7 @@ impl Role {
                     ReadCustomers
                         | ReadFinance
                         | ReadProducts
+                        | ReadOrders
                         | ReadTasks
                         | ReadCalls
                         | ReadAppointments

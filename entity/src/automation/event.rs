@@ -122,6 +122,10 @@ kinds! {
         ProductDeleted = "product.deleted",
         /// The deletion of a product was taken back.
         ProductRestored = "product.restored",
+        /// A customer has ordered something.
+        SalesOrderPlaced = "sales_order.placed",
+        /// What was not invoiced of an order was called off.
+        SalesOrderCancelled = "sales_order.cancelled",
         /// A task was added.
         TaskCreated = "task.created",
         /// A task was changed, called off or reopened.

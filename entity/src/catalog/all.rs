@@ -24,11 +24,11 @@ use crate::finance::{
 };
 use crate::marketing::segment::member;
 use crate::marketing::{consent, segment, suppression};
-use crate::sales::product;
+use crate::sales::{order, product};
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 57] {
+pub fn records() -> [&'static Record; 58] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -59,6 +59,7 @@ pub fn records() -> [&'static Record; 57] {
         dunning::item::Entity::record(),
         statement::Entity::record(),
         product::Entity::record(),
+        order::Entity::record(),
         message::Entity::record(),
         holiday::Entity::record(),
         consent::Entity::record(),

@@ -83,6 +83,7 @@ pub const REFERENCES: &[Reference] = &[
         merge: Move::Leave,
         ..refer("credit_limit", "customer_id", Tie::Belongs, Trace::Goes)
     },
+    refer("sales_order", "customer_id", Tie::Kept, Trace::Stays),
     refer("dispute", "customer_id", Tie::Kept, Trace::Stays),
     refer("promise", "customer_id", Tie::Kept, Trace::Stays),
     refer("dunning_notice", "customer_id", Tie::Kept, Trace::Stays),

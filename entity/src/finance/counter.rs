@@ -29,6 +29,8 @@ pub enum Series {
     LateCharge,
     /// What is given up of invoices, and owed again.
     WriteOff,
+    /// Orders.
+    Order,
 }
 
 impl Series {
@@ -40,6 +42,7 @@ impl Series {
             Self::Cancellation => "RCN",
             Self::LateCharge => "LPC",
             Self::WriteOff => "WOF",
+            Self::Order => "ORD",
         }
     }
 

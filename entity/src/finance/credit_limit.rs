@@ -18,6 +18,7 @@ use crate::edit::{edited, lock, save};
 use crate::error::Error;
 use crate::id::{CreditLimitId, CustomerId, Id, UserId};
 use crate::money::{Currency, Money};
+use crate::sales::order;
 
 /// How long somebody may be let over a limit at most.
 const LONGEST_DAYS: u64 = 366;
@@ -114,6 +115,15 @@ pub struct Terms {
     pub hold_level: Option<i32>,
     /// After how many days overdue it gets no more credit.
     pub hold_days: Option<i32>,
+}
+
+/// What a customer is about to owe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct More {
+    /// How much.
+    pub amount: Money,
+    /// What of it, in minor units, counts already, as it was ordered.
+    pub ordered: i64,
 }
 
 /// Why a customer gets no more credit.
@@ -344,13 +354,16 @@ async fn stand(
     let customers = limits.iter().map(|limit| limit.customer_id).collect::<Vec<_>>();
     let balances = ledger::balances(db, &customers, None).await?;
     let balances = balances.into_iter().map(|one| ((one.customer_id, one.currency), one.amount));
-    let balances: HashMap<_, _> = balances.collect();
+    let mut exposures: HashMap<_, _> = balances.collect();
+    for (customer, currency, amount) in order::unbilled(db, &customers).await? {
+        *exposures.entry((customer, currency)).or_default() += amount;
+    }
     let late = late(db, &customers).await?;
     let standing = |limit: Model| {
         let key = (limit.customer_id, limit.currency);
         let late = late.get(&key);
         Standing {
-            exposure: balances.get(&key).copied().unwrap_or_default(),
+            exposure: exposures.get(&key).copied().unwrap_or_default(),
             level: late.map_or(0, |late| late.level),
             overdue_days: late.map_or(0, |late| Ord::max((today - late.due_on).num_days(), 0)),
             limit,
@@ -388,7 +401,7 @@ async fn late(
     Ok(rows.into_iter().map(|row| ((row.customer_id, row.currency), row)).collect())
 }
 
-/// Makes sure that a customer may come to owe `more`, and lets nobody else decide about it until the transaction ends. What
+/// Makes sure that a customer may come to owe more, and lets nobody else decide about it until the transaction ends. What
 /// is let through although it is too much is written down.
 ///
 /// # Errors
@@ -396,21 +409,25 @@ async fn late(
 pub(crate) async fn ensure(
     txn: &impl ConnectionTrait,
     customer: CustomerId,
-    more: Money,
+    More { amount, ordered }: More,
     today: Date,
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
+    let more = amount.minor - Ord::min(ordered, amount.minor);
+    if more == 0 {
+        return Ok(());
+    }
     let limit = Entity::find()
         .filter(Column::CustomerId.eq(customer))
-        .filter(Column::Currency.eq(more.currency))
+        .filter(Column::Currency.eq(amount.currency))
         .lock_exclusive()
         .one(txn)
         .await?;
     let Some(standing) = stand(txn, limit.into_iter().collect(), today).await?.pop() else {
         return Ok(());
     };
-    let Some(refusal) = standing.refusal(more.minor, today) else { return Ok(()) };
+    let Some(refusal) = standing.refusal(more, today) else { return Ok(()) };
     if standing.limit.action == Action::Block {
         return Err(refusal.into());
     }

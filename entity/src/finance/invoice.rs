@@ -11,17 +11,19 @@ use sea_orm::{DeriveActiveEnum, EnumIter, IntoActiveModel, QueryOrder, QuerySele
 use serde::{Deserialize, Serialize};
 
 use super::counter::{self, Series};
+use super::credit_limit::{self, More};
 use super::ledger::{self, Account, Source};
 use super::totals::{self, Line};
-use super::{FinanceError, allocation, credit_limit, credit_note, dispute, dunning, invoice_line};
+use super::{FinanceError, allocation, credit_note, dispute, dunning, invoice_line};
 use crate::access::{Actor, Permission, organisation};
 use crate::automation::event;
 use crate::catalog::catalog;
 use crate::collaboration::document;
 use crate::customers::{customer, parse_text};
 use crate::error::Error;
-use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, UserId};
+use crate::id::{CustomerId, Id, InvoiceId, InvoiceLineId, JobId, SalesOrderId, UserId};
 use crate::money::{Currency, Money, basis_points};
+use crate::sales::order;
 use crate::search::searched;
 use crate::text;
 
@@ -121,6 +123,8 @@ pub struct Model {
     pub handed_over_on: Option<Date>,
     /// To whom.
     pub handed_over_to: Option<String>,
+    /// The order that it is for.
+    pub order_id: Option<SalesOrderId>,
     /// The customer's order number or the like.
     pub reference: Option<String>,
     /// Folded number and reference, for searching.
@@ -192,6 +196,8 @@ catalog! {
     handed_over_on: day(Column::HandedOverOn).filtered(),
     /// To whom; null when it was not.
     handed_over_to: text(Column::HandedOverTo).filtered(),
+    /// The order that it is for; null when it is for none, or you may not see it.
+    sales_order: one::<order::Entity>(Column::OrderId),
     /// The customer's order number or the like; null when there is none.
     reference: text(Column::Reference).filtered(),
     /// What it is for, in the order of the document.
@@ -279,6 +285,8 @@ pub struct NewInvoice {
     pub issued_on: Option<Date>,
     /// When it has to be paid, not before its date.
     pub due_on: Date,
+    /// The order that it is for.
+    pub order: Option<SalesOrderId>,
     /// The customer's order number or the like.
     pub reference: Option<String>,
     /// What it is for: 1 to 500 lines.
@@ -318,9 +326,15 @@ pub async fn issue(
         unit_price: line.unit_price,
         tax_rate_bp: line.tax_rate_bp,
     }))?;
-    let more = Money::new(net + tax, currency);
+    let order = match new.order {
+        Some(order) => Some(order::billed(txn, order, customer.id, currency).await?),
+        None => None,
+    };
+    let ordered = order.as_ref().map_or(0, order::Model::unbilled);
+    let more = More { amount: Money::new(net + tax, currency), ordered };
     credit_limit::ensure(txn, customer.id, more, today, actor, now).await?;
     let row = Model {
+        order_id: new.order,
         reference: parse_text("reference", new.reference, 200)?,
         ..Model::open_for(
             (id, customer.id),
@@ -335,6 +349,9 @@ pub async fn issue(
     let row = row.into_active_model().reset_all().insert(txn).await?;
     let lines = lines.into_iter().map(|line| line.into_active_model().reset_all());
     invoice_line::Entity::insert_many(lines).exec(txn).await?;
+    if let Some(order) = order {
+        order::bill(txn, order, row.total, actor, now).await?;
+    }
     let source = Source {
         customer: customer.id,
         currency,
@@ -385,6 +402,7 @@ impl Model {
             dunned_at: None,
             handed_over_on: None,
             handed_over_to: None,
+            order_id: None,
             reference: None,
             import_job_id: None,
             created_at: now,

@@ -424,7 +424,7 @@ pub async fn open_receivables(
 ///
 /// # Errors
 /// [`FinanceError::NotPositive`] or [`FinanceError::WrongCurrency`].
-pub(super) fn positive(money: Money, currency: Currency) -> Result<i64, FinanceError> {
+pub(crate) fn positive(money: Money, currency: Currency) -> Result<i64, FinanceError> {
     if money.currency != currency {
         return Err(FinanceError::WrongCurrency { expected: currency });
     }

@@ -2,14 +2,9 @@
 //!
 //! Invariant: it is the ladder that Rapport brings along for the European Union, carried out by the engine of production.
 
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::{Days, NaiveDate};
 use entity::access::{Calendar, Viewer, organisation};
-use entity::automation::workflow::advance::Engine as Advancing;
-use entity::automation::workflow::performer::performers;
-use entity::automation::workflow::simulate::{Question, Which, definition, simulate};
 use entity::automation::workflow::{self, Running, StepMap};
-use entity::catalog::Scope;
-use entity::customers::custom::CustomFields;
 use futures::FutureExt;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use tokio::time::Instant;
@@ -18,7 +13,7 @@ use crate::figure::{Failure, Figure, Reading, Scale};
 use crate::house::{House, On, Rapport};
 use crate::pace::Pace;
 use crate::reads::company;
-use crate::workflows::peak_mb;
+use crate::workflows::{peak_mb, simulated};
 
 /// What would come of it in a year.
 pub const FORECAST: Figure = Figure {
@@ -36,7 +31,6 @@ pub const NIGHT: Figure = Figure {
     measure: |house, scale| night(house, scale).boxed_local(),
 };
 
-const SIMULATED: f64 = 100_000.0 / 60.0;
 const REACHED: f64 = 20_000.0 / 30.0;
 
 /// Of how many open invoices one reaches a level.
@@ -49,32 +43,7 @@ async fn forecast(house: &House, scale: Scale) -> Result<Reading, Failure> {
     // Due within a year, some of them overdue for up to a month.
     owe(&rapport, scale.customers, 1, &format!("date '{today}' - 30 + (n * 7 % 360)::int")).await?;
     let row = ladder(&rapport).await?;
-    let from = rapport.clock.now();
-    let question = Question { from, until: from + TimeDelta::days(365), records: None };
-    // The most that the process ever had begins anew.
-    std::fs::write("/proc/self/clear_refs", "5")?;
-    let before = peak_mb()?;
-    let began = Instant::now();
-    let snapshot = rapport.db.snapshot().await?;
-    let zone = organisation::get(&snapshot).await?.zone();
-    let backend = snapshot.get_database_backend();
-    let viewer = Viewer::rapport(backend, Calendar::at(from, zone));
-    let custom = CustomFields::loaded(&snapshot).await?;
-    let scope = Scope { viewer: &viewer, backend, custom: &custom };
-    let engine = Advancing { performers: &performers(), scope, zone };
-    let definition = definition(&snapshot, row.id, Which::Draft).await?;
-    let forecast = simulate(&engine, &snapshot, (row.id, &definition), &question).await?;
-    snapshot.rollback().await?;
-    let done = usize::try_from(forecast.runs)?;
-    let pace = Pace { done, took: began.elapsed() };
-    let note = format!(
-        "{done} debtors and {} notices in {:.1} s, {:.0} MB at the peak, {before:.0} MB before",
-        forecast.sent,
-        pace.took.as_secs_f64(),
-        peak_mb()?
-    );
-    rapport.end().await?;
-    Ok(Reading::Taken { measured: pace.per_second(), limit: SIMULATED, note: Some(note) })
+    simulated(rapport, row.id, "debtors").await
 }
 
 async fn night(house: &House, scale: Scale) -> Result<Reading, Failure> {

@@ -17,7 +17,7 @@ use entity::catalog::Scope;
 use entity::customers::custom::CustomFields;
 use entity::customers::customer::{self, Channel};
 use entity::finance::import::Options;
-use entity::id::{Id, WorkflowRunId};
+use entity::id::{Id, WorkflowId, WorkflowRunId};
 use futures::FutureExt;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -196,6 +196,11 @@ async fn forecast(house: &House, scale: Scale) -> Result<Reading, Failure> {
         step("last", send()),
     ];
     let id = published(&rapport, Trigger::Manual, steps).await?.id;
+    simulated(rapport, id, "customers").await
+}
+
+/// A year of the draft of a workflow, of which `whom` are concerned.
+pub async fn simulated(rapport: Rapport, id: WorkflowId, whom: &str) -> Result<Reading, Failure> {
     let from = rapport.clock.now();
     let question = Question { from, until: from + TimeDelta::days(365), records: None };
     // The most that the process ever had begins anew.
@@ -215,7 +220,7 @@ async fn forecast(house: &House, scale: Scale) -> Result<Reading, Failure> {
     let done = usize::try_from(forecast.runs)?;
     let pace = Pace { done, took: began.elapsed() };
     let note = format!(
-        "{done} customers and {} mails in {:.1} s, {:.0} MB at the peak, {before:.0} MB before",
+        "{done} {whom} and {} messages in {:.1} s, {:.0} MB at the peak, {before:.0} MB before",
         forecast.sent,
         pace.took.as_secs_f64(),
         peak_mb()?

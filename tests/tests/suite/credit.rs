@@ -21,6 +21,15 @@ const END: &str = "mutation ($id: ID!) { endCreditOverride(id: $id) {
 const REMOVE: &str =
     "mutation ($id: ID!) { removeCreditLimit(id: $id) { deletedId userErrors { code } } }";
 
+const PLACE: &str = "mutation ($input: PlaceOrderInput!) { placeOrder(input: $input) {
+  order { id number state total { amount } } userErrors { code message field } } }";
+
+const CANCEL: &str =
+    "mutation ($id: ID!) { cancelOrder(id: $id) { order { state } userErrors { code message } } }";
+
+const BILL: &str = "mutation ($input: IssueInvoiceInput!) { issueInvoice(input: $input) {
+  invoice { id salesOrder { number state invoiced { amount } } } userErrors { code message field } } }";
+
 const STANDING: &str =
     "query ($id: ID!) { creditProfile(customerId: $id) { limits { holds exposure { amount }
   available { amount } limit { amount { amount } } } } }";
@@ -95,6 +104,68 @@ on_both_stacks! {
         let refused = all.iter().filter(|code| **code == "CREDIT_LIMIT_EXCEEDED").count();
         assert_eq!(refused, 5, "{all:?}");
         assert_eq!(standing(app, &lan).await["exposure"]["amount"], "900000");
+    }
+
+    /// What is ordered counts until it is invoiced or called off; to invoice what was ordered takes no more room.
+    async fn an_order_takes_credit_until_it_is_invoiced_or_called_off(app: App) {
+        let lan = given::customer(app, "Lan", "vi", "VND").await;
+        set(app, &lan, "1000000", json!({})).await;
+        let order = async |amount: &str| {
+            let total = json!({ "amount": amount, "currency": "VND" });
+            let input = json!({ "customerId": lan, "total": total, "reference": "PO 7" });
+            ask(app, PLACE, json!({ "input": input })).await["placeOrder"].clone()
+        };
+        let first = order("800000").await["order"].clone();
+        assert_eq!((&first["number"], &first["state"]), (&json!("ORD-2026-000001"), &json!("OPEN")));
+        assert_eq!(order("200001").await["userErrors"][0]["code"], "CREDIT_LIMIT_EXCEEDED");
+        assert_eq!(tried(app, &lan, "200001", "VND").await, "CREDIT_LIMIT_EXCEEDED");
+        assert_eq!(standing(app, &lan).await["exposure"]["amount"], "800000");
+
+        let bill = async |amount: &str| {
+            let line = json!({ "description": "Consulting", "unitPrice": amount });
+            let input = json!({ "customerId": lan, "orderId": first["id"], "dueOn": "2027-03-01", "lines": [line] });
+            ask(app, BILL, json!({ "input": input })).await["issueInvoice"].clone()
+        };
+        let part = bill("500000").await["invoice"].clone();
+        assert_eq!(part["salesOrder"], json!({ "number": "ORD-2026-000001", "state": "OPEN", "invoiced": { "amount": "500000" } }));
+        assert_eq!(standing(app, &lan).await["exposure"]["amount"], "800000", "it is owed now and not ordered any more");
+        assert_eq!(bill("500001").await["userErrors"][0]["code"], "CREDIT_LIMIT_EXCEEDED", "only 300,000 of that was ordered");
+        let rest = bill("500000").await["invoice"].clone();
+        assert_eq!(rest["salesOrder"]["state"], "INVOICED");
+        assert_eq!(bill("1").await["userErrors"][0]["code"], "INVALID_STATE");
+        assert_eq!(standing(app, &lan).await["available"]["amount"], "0");
+
+        pay(app, &lan, "1000000", "VND").await;
+        let second = order("1000000").await["order"].clone();
+        assert_eq!(tried(app, &lan, "1", "VND").await, "CREDIT_LIMIT_EXCEEDED");
+        let off = make(app, "order", CANCEL, json!({ "id": second["id"] })).await;
+        assert_eq!(off["state"], "CANCELLED");
+        assert_eq!(tried(app, &lan, "1", "VND").await, Value::Null);
+        let again = ask(app, CANCEL, json!({ "id": second["id"] })).await["cancelOrder"].clone();
+        assert_eq!(again["userErrors"][0]["code"], "INVALID_STATE");
+        let found = ask(app, "{ salesOrders(filter: { search: \"po\" }, orderBy: [{ field: NUMBER }]) { nodes { number } } }", json!({})).await;
+        assert_eq!(found["salesOrders"]["nodes"].as_array().map(Vec::len), Some(2));
+    }
+
+    async fn an_order_says_what_is_wrong(app: App) {
+        let lan = given::customer(app, "Lan", "vi", "VND").await;
+        let minh = given::customer(app, "Minh", "vi", "VND").await;
+        let no = async |input: Value| ask(app, PLACE, json!({ "input": input })).await["placeOrder"]["userErrors"][0].clone();
+        let total = |amount: &str| json!({ "amount": amount, "currency": "VND" });
+        assert_eq!(no(json!({ "customerId": lan, "total": total("0") })).await["field"], json!(["input", "amount"]));
+        assert_eq!(no(json!({ "customerId": lan, "total": total("1"), "orderedOn": "2026-12-24" })).await["field"], json!(["input", "orderedOn"]));
+        assert_eq!(no(json!({ "customerId": "cus_x", "total": total("1") })).await["field"], json!(["input", "customerId"]));
+        let input = json!({ "customerId": lan, "total": total("100") });
+        let order = make(app, "order", PLACE, json!({ "input": input })).await;
+        let line = json!({ "description": "Consulting", "unitPrice": "1" });
+        let mut input = json!({ "customerId": minh, "orderId": order["id"], "dueOn": "2027-03-01", "lines": [line] });
+        let others = ask(app, BILL, json!({ "input": input })).await["issueInvoice"]["userErrors"][0].clone();
+        assert_eq!((&others["code"], &others["field"]), (&json!("NOT_FOUND"), &json!(["input", "orderId"])));
+        input["customerId"] = json!(lan);
+        input["currency"] = json!("EUR");
+        let euro = ask(app, BILL, json!({ "input": input })).await["issueInvoice"]["userErrors"][0].clone();
+        assert_eq!(euro["code"], "WRONG_CURRENCY");
+        assert_eq!(app.number("SELECT count(*) AS n FROM invoice").await, 0);
     }
 
     async fn a_limit_that_warns_lets_through_and_says_so(app: App) {

@@ -118,6 +118,7 @@ pub async fn attempt(
                         tax_rate: Decimal::new(1, 1),
                     };
                     let new = NewInvoice {
+                        order: None,
                         customer: customers[whose],
                         currency: Some(Currency::VND),
                         issued_on: Some(issued_on),

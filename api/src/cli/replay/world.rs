@@ -312,6 +312,7 @@ fn new_customer(row: &entity::finance::import::Row) -> NewCustomer {
 
 fn new_invoice(row: &entity::finance::import::Row, customer: CustomerId) -> NewInvoice {
     NewInvoice {
+        order: None,
         customer,
         currency: Some(row.currency),
         issued_on: None,

@@ -36,19 +36,22 @@ payload! {
     }
 }
 
+/// What changes an invoice, by its id and a text.
+type Work = for<'c> fn(
+    &'c DatabaseTransaction,
+    InvoiceId,
+    String,
+    Actor,
+    DateTimeUtc,
+) -> BoxFuture<'c, Result<InvoiceId, entity::Error>>;
+
 /// Changes an invoice by `work`, with what `text` says.
 async fn change(
     ctx: &Context<'_>,
     once: Once<'_>,
     id: ID,
     text: String,
-    work: for<'c> fn(
-        &'c DatabaseTransaction,
-        InvoiceId,
-        String,
-        Actor,
-        DateTimeUtc,
-    ) -> BoxFuture<'c, Result<InvoiceId, entity::Error>>,
+    work: Work,
 ) -> Result<InvoicePayload, Fault> {
     let once = once.about(&id).within(Permission::ManageCredit, &id, &["id"]);
     let outcome = match parse::<InvoiceId>(&id, &["id"]) {

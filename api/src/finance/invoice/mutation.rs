@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::access::Permission;
 use entity::finance::credit_note;
 use entity::finance::invoice::{self, NewInvoice, NewLine};
-use entity::id::{CustomerId, InvoiceId};
+use entity::id::{CustomerId, InvoiceId, SalesOrderId};
 use futures::FutureExt;
 use rust_decimal::Decimal as Exact;
 
@@ -41,6 +41,8 @@ pub struct IssueInvoiceInput {
     pub issued_on: Option<Date>,
     /// When it has to be paid, on its date or later.
     pub due_on: Date,
+    /// The id of the order that it is for: an open one of the same customer in the same currency.
+    pub order_id: Option<ID>,
     /// The customer's order number or the like, up to 200 characters.
     pub reference: Option<String>,
     /// What it is for: 1 to 500 lines.
@@ -55,7 +57,9 @@ impl IssueInvoiceInput {
             unit_price: line.unit_price.0,
             tax_rate: line.tax_rate.0,
         };
+        let order = self.order_id.map(|id| parse::<SalesOrderId>(&id, &["input", "orderId"]));
         Ok(NewInvoice {
+            order: order.transpose()?,
             customer: parse::<CustomerId>(&self.customer_id, &["input", "customerId"])?,
             currency: self.currency.map(|code| code.0),
             issued_on: self.issued_on.map(|day| day.0),

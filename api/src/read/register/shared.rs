@@ -23,6 +23,7 @@ use crate::finance::{
     StatementKind,
 };
 use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
+use crate::sales::SalesOrderState;
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
 
 /// Scalars, enums, and what all lists share.
@@ -58,6 +59,7 @@ pub(super) fn register(registry: &mut Registry) {
         <DisputeCause as OutputType>::create_type_info,
         <PromiseState as OutputType>::create_type_info,
         <PromiseKind as OutputType>::create_type_info,
+        <SalesOrderState as OutputType>::create_type_info,
         <CreditNoteKind as OutputType>::create_type_info,
         <CreditAction as OutputType>::create_type_info,
         <DunningApproval as OutputType>::create_type_info,

@@ -4,10 +4,11 @@ use sea_orm::entity::prelude::*;
 use serde::Deserialize;
 
 use super::{Code, Decision, Facts, Looked, Recipient, Recipients, Sending, Verdict, gate};
-use crate::automation::message::{self, State};
+use crate::automation::message::{self, Reason, State};
 use crate::customers::customer::{self, Channel};
 use crate::customers::reach::reach;
 use crate::error::Error;
+use crate::finance::dunning::{self, Look};
 use crate::id::{CustomerId, MessageId};
 
 /// Why something reached a customer, or did not.
@@ -39,7 +40,10 @@ pub async fn message(
     let waits = matches!(row.state, State::Planned | State::Claimed | State::Deferred);
     if let (true, Some(customer)) = (waits, row.customer_id) {
         let decision = decide(db, customer, row.sending(), now).await?;
-        let Foreseen { decision, policy } = decision;
+        let Foreseen { mut decision, policy } = decision;
+        if row.kind == message::Kind::Dunning {
+            owing(db, &row, &mut decision, now).await?;
+        }
         return Ok(Explanation {
             message: Some(row),
             foreseen: true,
@@ -61,6 +65,24 @@ pub async fn message(
         trace: trace.unwrap_or_default(),
         message: Some(row),
     })
+}
+
+/// Adds to the decision about a notice whether what it asks for is still owed.
+async fn owing(
+    db: &impl ConnectionTrait,
+    row: &message::Model,
+    decision: &mut Decision,
+    now: DateTimeUtc,
+) -> Result<(), Error> {
+    let look = dunning::look(db, &[row], now).await?.remove(&row.id);
+    let look = look.unwrap_or(Look::Suppress(Reason::Voided));
+    decision.trace.insert(0, Looked::debt(&look));
+    match look {
+        Look::Ask(_) => {}
+        Look::Defer(until, reason) => decision.verdict = Verdict::Defer { until, reason },
+        Look::Suppress(reason) => decision.verdict = Verdict::Suppress { reason },
+    }
+    Ok(())
 }
 
 /// Whether something would reach a customer now.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::{Class, Reason};
 use crate::customers::customer::Channel;
+use crate::finance::dunning::Look;
 use crate::marketing::consent::{self, Standing};
 use crate::marketing::suppression::Cause;
 
@@ -168,17 +169,23 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// That what it asks for is still owed, or why nothing of it may be asked for.
-    pub(super) fn debt(finding: Finding, reason: Option<Reason>) -> Self {
+    /// That what it asks for is still owed, or why nothing of it may be asked for, or not yet.
+    pub(super) fn debt(look: &Look) -> Self {
+        let (finding, reason, until) = match look {
+            Look::Ask(_) => (Finding::Passed, None, None),
+            Look::Suppress(reason) => (Finding::Suppressed, Some(*reason), None),
+            Look::Defer(until, reason) => (Finding::Deferred, Some(*reason), Some(*until)),
+        };
         let detail = match finding {
             Finding::Passed => "what it asks for is still owed",
+            Finding::Deferred => "what it asks for may not be asked for yet",
             _ => "nothing of what it asks for may be asked for",
         };
         Self {
             rule: Rule::Debt,
             finding,
             reason: reason.map(Code),
-            until: None,
+            until,
             detail: detail.to_owned(),
             pack: None,
         }

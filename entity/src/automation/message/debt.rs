@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use serde_json::json;
 
 use super::{Kind, Model, Ready, Reason};
-use crate::automation::gate::{Finding, Looked};
+use crate::automation::gate::Looked;
 use crate::error::Error;
 use crate::finance::dunning::{self, Asked, Look};
 use crate::id::{DunningNoticeId, MessageId};
@@ -36,26 +36,20 @@ pub(super) async fn look<'a>(
     let mut looks = dunning::look(txn, &notices, now).await?;
     let written: HashMap<_, _> = ready.iter().map(|row| (row.leased.id, &row.facts)).collect();
     let debt = |message: &&Model| {
-        let held = |until: Option<DateTimeUtc>, reason| {
-            let finding = if until.is_some() { Finding::Deferred } else { Finding::Suppressed };
-            let looked = Looked { until, ..Looked::debt(finding, Some(reason)) };
-            Debt::Held { until, reason, looked }
-        };
-        let debt = match looks.remove(&message.id) {
-            Some(Look::Ask(asked)) => {
+        let look = looks.remove(&message.id).unwrap_or(Look::Suppress(Reason::Voided));
+        let looked = Looked::debt(&look);
+        let debt = match look {
+            Look::Ask(asked) => {
                 let was = written.get(&message.id).map(|facts| &facts["asked"]);
                 match was == Some(&json!(asked)) {
-                    true => Debt::Owed {
-                        notice: DunningNoticeId(message.subject_id),
-                        looked: Looked::debt(Finding::Passed, None),
-                        asked,
-                    },
+                    true => {
+                        Debt::Owed { notice: DunningNoticeId(message.subject_id), asked, looked }
+                    }
                     false => Debt::Stale,
                 }
             }
-            Some(Look::Defer(until, reason)) => held(Some(until), reason),
-            Some(Look::Suppress(reason)) => held(None, reason),
-            None => held(None, Reason::Voided),
+            Look::Defer(until, reason) => Debt::Held { until: Some(until), reason, looked },
+            Look::Suppress(reason) => Debt::Held { until: None, reason, looked },
         };
         (message.id, debt)
     };

@@ -57,6 +57,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Dispute", "history", Permission::ReadAudit),
     ("PromiseToPay", "history", Permission::ReadAudit),
     ("CreditLimit", "history", Permission::ReadAudit),
+    ("SalesOrder", "history", Permission::ReadAudit),
     ("Product", "history", Permission::ReadAudit),
     ("Segment", "history", Permission::ReadAudit),
     ("Note", "history", Permission::ReadAudit),
@@ -84,10 +85,10 @@ const FOR_KEYS: &[(&str, &str)] = &[
 fn needed(name: &str) -> Needs {
     use Permission::{
         Collect, DefineFields, Import, ManageCredit, ManageUsers, ManageWebhooks, PurgeCustomers,
-        ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadProducts,
-        ReadTasks, ReadWorkflows, RunWorkflows, WriteAppointments, WriteCalls, WriteContactRules,
-        WriteCustomers, WriteInvoices, WritePayments, WriteProducts, WriteSegments, WriteTasks,
-        WriteWorkflows,
+        ReadAppointments, ReadAudit, ReadCalls, ReadCustomers, ReadFinance, ReadOrders,
+        ReadProducts, ReadTasks, ReadWorkflows, RunWorkflows, WriteAppointments, WriteCalls,
+        WriteContactRules, WriteCustomers, WriteInvoices, WriteOrders, WritePayments,
+        WriteProducts, WriteSegments, WriteTasks, WriteWorkflows,
     };
     match name {
         "login"
@@ -331,6 +332,10 @@ fn needed(name: &str) -> Needs {
         | "printLetters" | "createStatement" | "createStatements" | "shareStatement" => {
             Needs::All(WritePayments)
         }
+        "salesOrder" | "salesOrders" | "salesOrderGroups" | "exportSalesOrders" => {
+            Needs::All(ReadOrders)
+        }
+        "placeOrder" | "cancelOrder" => Needs::All(WriteOrders),
         "product" | "products" | "productGroups" | "exportProducts" => Needs::All(ReadProducts),
         "createProduct" | "updateProduct" | "deleteProduct" | "restoreProduct" => {
             Needs::All(WriteProducts)

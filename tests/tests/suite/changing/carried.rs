@@ -112,6 +112,9 @@ async fn referred(app: &App) -> String {
     app.make("promise", promise, json!({ "id": id })).await;
     let limit = "mutation ($id: ID!) { setCreditLimit(input: { customerId: $id,
       limit: { amount: \"900000\", currency: \"VND\" } }) { creditLimit { id } userErrors { code } } }";
+    let order = "mutation ($id: ID!) { placeOrder(input: { customerId: $id,
+      total: { amount: \"900\", currency: \"VND\" } }) { order { id } userErrors { code } } }";
+    app.make("order", order, json!({ "id": id })).await;
     let administrator = app.token_of(Role::Administrator).await;
     app.make_as(&administrator, "creditLimit", limit, json!({ "id": id })).await;
     app.execute(

@@ -23,7 +23,7 @@ use entity::finance::{
 use entity::marketing::segment::member;
 use entity::marketing::{consent, segment, suppression};
 use entity::money::{Currency, Money};
-use entity::sales::product;
+use entity::sales::{order, product};
 use sea_orm::{DatabaseConnection, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 use serde_json::{Value as Json, json};
 use type_safe_id::{DynamicType, TypeSafeId};
@@ -107,6 +107,7 @@ impl Rows {
             table::<dunning::item::Entity>(db).await,
             table::<statement::Entity>(db).await,
             table::<product::Entity>(db).await,
+            table::<order::Entity>(db).await,
             table::<message::Entity>(db).await,
             table::<holiday::Entity>(db).await,
             table::<consent::Entity>(db).await,

@@ -165,7 +165,7 @@ pub(super) fn payment_crossed() -> Preset {
         definition: Definition {
             record: "Customer".to_owned(),
             trigger: Trigger::Event { kinds: vec![event::Kind::PaymentRecorded], own: false },
-            condition: json!({ "messages": asked, "not": { "invoices": still } }),
+            condition: json!({ "messages": { "some": asked }, "invoices": { "none": still } }),
             goal: Value::Null,
             reentry: Reentry::AfterEnd,
             most_per_hour: None,
