@@ -139,5 +139,7 @@ choice! {
         Unapproved,
         /// Somebody has said that it is not to go.
         Rejected,
+        /// A later one has taken its place before it could go.
+        Superseded,
     }
 }

@@ -205,6 +205,8 @@ pub enum Reason {
     Unapproved,
     /// Somebody has said that it is not to go.
     Rejected,
+    /// A later one has taken its place before it could go.
+    Superseded,
 }
 
 /// A message.

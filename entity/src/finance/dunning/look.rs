@@ -313,6 +313,12 @@ impl Known {
             let first = rows.iter().find(own);
             return Some(Look::Suppress(first.map_or(Reason::Voided, |row| why_not(row, today))));
         }
+        let further = |(id, level): &(InvoiceId, i32)| {
+            rows.iter().any(|row| row.id == *id && row.dunning_level > *level)
+        };
+        if notice.approval.is_some() && notice.own.iter().all(further) {
+            return Some(Look::Suppress(Reason::Superseded));
+        }
         let listed = rows.iter().filter(|row| {
             // A charge is due on its day.
             let is_late = row.due_on < today || row.kind != invoice::Kind::Invoice;

@@ -232,6 +232,8 @@ async fn waiting(
             )
             .filter(Column::CustomerId.is_in(bundled.map(|one| one.customer)))
             .filter(Column::Scope.eq(Scope::Customer))
+            // What nobody has approved yet holds nothing else back.
+            .filter(Column::Approval.is_null().or(Column::Approval.ne(Approval::Waiting)))
             .filter(message::Column::Kind.eq(message::Kind::Dunning))
             .filter(message::is_unwritten())
             .order_by_asc(Column::Id)

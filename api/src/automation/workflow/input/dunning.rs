@@ -62,8 +62,9 @@ pub struct DunningLevelInput {
     /// The interest that is charged with the notice: simple, actual days of a year of 365, on what was open of the invoice and
     /// not disputed, for the days since it was due that were not charged before.
     pub interest: Option<InterestInput>,
-    /// Whether somebody has to approve its notices before they leave, with `approveDunningNotice`. One that nobody decides about
-    /// within 14 days does not leave.
+    /// Whether somebody has to approve its notices before they leave, with `approveDunningNotice`. What comes
+    /// meanwhile does not wait with them; one that a later level has overtaken, or that nobody decides about within 14 days, does
+    /// not leave.
     #[graphql(default)]
     pub approval: bool,
 }
