@@ -112,7 +112,7 @@ pub struct ReceivablesFigures {
     pub opening: Money,
     /// What was invoiced, with tax.
     pub invoiced: Money,
-    /// What credit notes took back.
+    /// What credit notes took back, and what was written off.
     pub credited: Money,
     /// Credit sales: invoiced less credited.
     pub sales: Money,

@@ -73,7 +73,7 @@ pub struct SetCreditLimitInput {
     pub customer_id: ID,
     /// What it may owe: nothing, or more.
     pub limit: MoneyInput,
-    /// What happens to an invoice that would break it.
+    /// What happens to an invoice or an order that would break it.
     #[graphql(default_with = "CreditAction::Block")]
     pub action: CreditAction,
     /// The dunning level from which on it gets no more credit, 1 to 9; levels do not matter when absent.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{DeriveActiveEnum, EnumIter, FromQueryResult, IntoActiveModel, QuerySelect};
 
 use super::{FinanceError, invoice, ledger};
@@ -235,34 +236,38 @@ pub async fn set(
     if terms.hold_days.is_some_and(|days| !(0..=3_660).contains(&days)) {
         return Err(Error::invalid("holdDays", "0 to 3660 days"));
     }
+    let row = Model {
+        id: CreditLimitId::new(now),
+        customer_id: customer.id,
+        currency: terms.limit.currency,
+        amount: terms.limit.minor,
+        action: terms.action,
+        hold_level: terms.hold_level,
+        hold_days: terms.hold_days,
+        override_until: None,
+        override_amount: None,
+        override_reason: None,
+        created_at: now,
+        created_by: actor.user(),
+        updated_at: now,
+        updated_by: actor.user(),
+        version: 1,
+    };
+    // Of two who set the first one at once, the other changes it.
+    let once = OnConflict::columns([Column::CustomerId, Column::Currency]).do_nothing().to_owned();
+    let added = Entity::insert(row.clone().into_active_model().reset_all()).on_conflict(once);
+    if added.exec_without_returning(txn).await? > 0 {
+        return match expected_version {
+            Some(_) => Err(Error::no_such::<Entity>()),
+            None => Ok(row),
+        };
+    }
     let known = Entity::find()
         .filter(Column::CustomerId.eq(customer.id))
         .filter(Column::Currency.eq(terms.limit.currency))
         .one(txn)
         .await?;
-    let Some(known) = known else {
-        if expected_version.is_some() {
-            return Err(Error::no_such::<Entity>());
-        }
-        let row = Model {
-            id: CreditLimitId::new(now),
-            customer_id: customer.id,
-            currency: terms.limit.currency,
-            amount: terms.limit.minor,
-            action: terms.action,
-            hold_level: terms.hold_level,
-            hold_days: terms.hold_days,
-            override_until: None,
-            override_amount: None,
-            override_reason: None,
-            created_at: now,
-            created_by: actor.user(),
-            updated_at: now,
-            updated_by: actor.user(),
-            version: 1,
-        };
-        return Ok(row.into_active_model().reset_all().insert(txn).await?);
-    };
+    let known = known.ok_or_else(Error::no_such::<Entity>)?;
     let mut row = lock::<Entity>(txn, known.id, expected_version).await?;
     (row.amount, row.action) = (terms.limit.minor, terms.action);
     (row.hold_level, row.hold_days) = (terms.hold_level, terms.hold_days);

@@ -101,7 +101,7 @@ pub async fn issue(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, invoice::Model), Error> {
-    let invoice = locked(txn, invoice).await?;
+    let invoice = invoice::lock_one(txn, invoice).await?;
     issue_for(txn, invoice, amount, reason, actor, now).await
 }
 
@@ -195,7 +195,7 @@ pub async fn write_off(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, invoice::Model), Error> {
-    let invoice = locked(txn, id).await?;
+    let invoice = invoice::lock_one(txn, id).await?;
     invoice.ensure_open(0)?;
     let open = invoice.open().minor;
     let (note, invoice) = book(txn, invoice, (Kind::WriteOff, open, 0), reason, actor, now).await?;
@@ -215,17 +215,13 @@ pub async fn reinstate(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, invoice::Model), Error> {
-    let invoice = locked(txn, id).await?;
+    let invoice = invoice::lock_one(txn, id).await?;
     let written_off = total(txn, id, Column::Total, Kind::WriteOff).await?
         - total(txn, id, Column::Total, Kind::Reinstatement).await?;
     if written_off == 0 {
         return Err(FinanceError::NotWrittenOff { number: invoice.number }.into());
     }
     book(txn, invoice, (Kind::Reinstatement, written_off, 0), reason, actor, now).await
-}
-
-async fn locked(txn: &impl ConnectionTrait, id: InvoiceId) -> Result<invoice::Model, Error> {
-    invoice::lock(txn, &[id]).await?.pop().ok_or_else(Error::no_such::<invoice::Entity>)
 }
 
 /// The tax that credit notes took back of an invoice.

@@ -170,8 +170,7 @@ pub async fn open(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let invoice = invoice::lock(txn, &[new.invoice]).await?.pop();
-    let invoice = invoice.ok_or_else(Error::no_such::<invoice::Entity>)?;
+    let invoice = invoice::lock_one(txn, new.invoice).await?;
     invoice.ensure_open(0)?;
     let open = invoice.collectable();
     let amount = ledger::positive(new.amount.unwrap_or(open), invoice.currency)?;
@@ -219,7 +218,7 @@ pub async fn resolve(
 ) -> Result<Model, Error> {
     let about = Entity::find_by_id(id).one(txn).await?.ok_or_else(Error::no_such::<Entity>)?;
     // The invoice first, as everybody does.
-    invoice::lock(txn, &[about.invoice_id]).await?;
+    invoice::lock_one(txn, about.invoice_id).await?;
     let mut row = lock::<Entity>(txn, id, expected_version).await?;
     if row.state != State::Open {
         return Err(FinanceError::DisputeOver.into());

@@ -49,7 +49,7 @@ pub struct Figures {
     pub opening: i64,
     /// What was invoiced, with tax.
     pub invoiced: i64,
-    /// What credit notes took back.
+    /// What credit notes took back, and what was written off.
     pub credited: i64,
     /// What was owed on invoices at the end of the last day.
     pub closing: i64,

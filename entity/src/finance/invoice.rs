@@ -468,7 +468,7 @@ pub async fn void(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<(Model, credit_note::Model), Error> {
-    let invoice = lock(txn, &[id]).await?.pop().ok_or_else(Error::no_such::<Entity>)?;
+    let invoice = lock_one(txn, id).await?;
     if invoice.paid > 0 {
         return Err(FinanceError::InvoiceHasPayments { number: invoice.number }.into());
     }
@@ -499,6 +499,14 @@ pub(super) async fn lock(
         return Err(Error::no_such::<Entity>());
     }
     Ok(found)
+}
+
+/// Locks one of them.
+///
+/// # Errors
+/// [`Error::NoSuch`].
+pub(super) async fn lock_one(txn: &impl ConnectionTrait, id: InvoiceId) -> Result<Model, Error> {
+    lock(txn, &[id]).await?.pop().ok_or_else(Error::no_such::<Entity>)
 }
 
 /// Locks what a customer owes in `currency`, and gives it oldest first.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
 
-use crate::dunning::{ask, invoice, ladder, level, make, on, pay, publish};
+use crate::dunning::{ask, invoice, ladder, level, make, manage, on, pay, publish, refused};
 use crate::given::{self, ISSUE_INVOICE, RECORD_PAYMENT, REVERSE_PAYMENT};
 
 const SET: &str =
@@ -41,10 +41,6 @@ async fn set(app: &App, customer: &str, limit: &str, more: Value) -> Value {
         input[name] = value.clone();
     }
     manage(app, "creditLimit", SET, json!({ "input": input })).await
-}
-
-async fn manage(app: &App, field: &str, query: &str, variables: Value) -> Value {
-    app.make_as(&app.token_of(Role::Administrator).await, field, query, variables).await
 }
 
 async fn standing(app: &App, customer: &str) -> Value {
@@ -168,6 +164,14 @@ on_both_stacks! {
         assert_eq!(app.number("SELECT count(*) AS n FROM invoice").await, 0);
     }
 
+    /// There is one limit in a currency, whoever sets the first one at the same moment.
+    async fn a_limit_that_several_set_at_once_is_one(app: App) {
+        let lan = given::customer(app, "Lan", "vi", "VND").await;
+        let all = futures::future::join_all((0..6).map(|_| set(app, &lan, "1000000", json!({})))).await;
+        assert!(all.iter().all(|limit| limit["id"] == all[0]["id"]), "{all:?}");
+        assert_eq!(app.number("SELECT count(*) AS n FROM credit_limit").await, 1);
+    }
+
     async fn a_limit_that_warns_lets_through_and_says_so(app: App) {
         let lan = given::customer(app, "Lan", "vi", "VND").await;
         set(app, &lan, "100", json!({ "action": "WARN" })).await;
@@ -207,12 +211,7 @@ on_both_stacks! {
 
     async fn a_limit_that_makes_no_sense_is_refused(app: App) {
         let lan = given::customer(app, "Lan", "vi", "VND").await;
-        let token = app.token_of(Role::Administrator).await;
-        let no = async |query: &str, variables: Value| {
-            let reply = app.send_as(Some(&token), query, variables).await;
-            let answer = reply.data.as_object().and_then(|data| data.values().next().cloned());
-            answer.expect("an answer")["userErrors"][0].clone()
-        };
+        let no = async |query: &str, variables: Value| refused(app, query, variables).await;
         let input = |amount: &str, more: Value| {
             let mut input = json!({ "customerId": lan, "limit": { "amount": amount, "currency": "VND" } });
             for (name, value) in more.as_object().expect("fields") {

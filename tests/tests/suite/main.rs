@@ -9,7 +9,6 @@ mod audit;
 mod books;
 mod calls;
 mod changing;
-mod collecting;
 mod credit;
 mod custom_fields;
 mod customers;

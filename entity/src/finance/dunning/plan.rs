@@ -18,7 +18,7 @@ use crate::customers::customer::Channel;
 use crate::error::Error;
 use crate::finance::invoice;
 use crate::id::{
-    CustomerId, DunningItemId, DunningNoticeId, Id, InvoiceId, WorkflowId, WorkflowRunId,
+    CustomerId, DunningItemId, DunningNoticeId, Id, InvoiceId, UserId, WorkflowId, WorkflowRunId,
     WorkflowVersionId,
 };
 use crate::money::Currency;
@@ -263,6 +263,8 @@ async fn raise(
     let waiting = raised.iter().filter(|(_, (_, approval))| *approval);
     notice::Entity::update_many()
         .col_expr(notice::Column::Approval, Expr::val(Approval::Waiting.to_value()))
+        .col_expr(notice::Column::ApprovedAt, Expr::val(None::<DateTimeUtc>))
+        .col_expr(notice::Column::ApprovedBy, Expr::val(None::<UserId>))
         .filter(notice::Column::Id.is_in(waiting.map(|(id, _)| *id)))
         .exec(txn)
         .await?;

@@ -4,7 +4,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Column, Entity, Model, follow, lock};
+use super::{Column, Entity, Model, follow, lock_one};
 use crate::access::{Actor, organisation};
 use crate::automation::event;
 use crate::customers::parse_required;
@@ -24,7 +24,7 @@ pub async fn hand_over(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<InvoiceId, Error> {
-    let invoice = locked(txn, id).await?;
+    let invoice = lock_one(txn, id).await?;
     invoice.ensure_open(0)?;
     if invoice.handed_over_on.is_some() {
         return Err(FinanceError::HandedOver { number: invoice.number }.into());
@@ -44,15 +44,11 @@ pub async fn take_back(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<InvoiceId, Error> {
-    let invoice = locked(txn, id).await?;
+    let invoice = lock_one(txn, id).await?;
     if invoice.handed_over_on.is_none() {
         return Err(FinanceError::NotHandedOver { number: invoice.number }.into());
     }
     note(txn, &invoice, None, actor, now).await
-}
-
-async fn locked(txn: &impl ConnectionTrait, id: InvoiceId) -> Result<Model, Error> {
-    lock(txn, &[id]).await?.pop().ok_or_else(Error::no_such::<Entity>)
 }
 
 async fn note(

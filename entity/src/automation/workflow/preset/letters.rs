@@ -135,7 +135,6 @@ pub(super) fn appointment_soon() -> Preset {
     }
 }
 
-/// What goes to a customer, if it can within so many seconds.
 /// Who has paid all that it was asked for, a day or less after it was asked, is told not to mind the notice: at most once a day.
 pub(super) fn payment_crossed() -> Preset {
     let english = Content {
@@ -177,6 +176,7 @@ pub(super) fn payment_crossed() -> Preset {
     }
 }
 
+/// What goes to a customer, if it can within so many seconds.
 fn send(to: To, within_s: i64, contents: Vec<Content>) -> Action {
     let send = Send {
         channel: Channel::Email,

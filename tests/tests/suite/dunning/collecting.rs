@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use tests::app::App;
 use tests::on_both_stacks;
 
-use crate::dunning::{
-    EXPLAIN, ask, at, invoice, ladder, level, make, notices, on, pay, publish, subjects, usual,
+use super::{
+    EXPLAIN, ask, at, invoice, ladder, level, make, manage, notices, on, pay, publish, refused,
+    subjects, usual,
 };
 use crate::given;
 
@@ -41,18 +42,6 @@ fn decision(what: &str) -> String {
         "mutation ($id: ID!) {{ {what}(id: $id) {{
            notice {{ approval approvedAt approvedBy {{ email }} }} userErrors {{ code message }} }} }}"
     )
-}
-
-/// What somebody does who may manage credit.
-async fn manage(app: &App, field: &str, query: &str, variables: Value) -> Value {
-    app.make_as(&app.token_of(Role::Administrator).await, field, query, variables).await
-}
-
-async fn refused(app: &App, query: &str, variables: Value) -> Value {
-    let token = app.token_of(Role::Administrator).await;
-    let reply = app.send_as(Some(&token), query, variables).await;
-    let answers = reply.data.as_object().and_then(|data| data.values().next().cloned());
-    answers.expect("an answer")["userErrors"][0].clone()
 }
 
 fn instalments(of: &[(&str, &str)]) -> Value {
