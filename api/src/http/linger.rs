@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use hyper::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::EXPECT;
 
 /// Clients that have seen the answer by then stop sending by themselves.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -20,13 +22,16 @@ const AT_MOST: usize = 16 << 20;
 pub struct Lingering {
     /// None once all of it has been read.
     rest: Option<Incoming>,
+    /// Whether the client sends it without being asked to: who expects to be asked is not kept waiting.
+    comes: bool,
 }
 
 impl Lingering {
-    /// The body as it comes out of the connection.
+    /// The request with its body as it comes out of the connection.
     #[must_use]
-    pub fn new(body: Incoming) -> Self {
-        Self { rest: Some(body).filter(|body| !body.is_end_stream()) }
+    pub fn within(request: Request<Incoming>) -> Request<Self> {
+        let comes = !request.headers().contains_key(EXPECT);
+        request.map(|body| Self { rest: Some(body).filter(|body| !body.is_end_stream()), comes })
     }
 }
 
@@ -38,6 +43,7 @@ impl Body for Lingering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.comes = true;
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *rest).poll_frame(context));
         if rest.is_end_stream() || !matches!(frame, Some(Ok(_))) {
@@ -57,8 +63,8 @@ impl Body for Lingering {
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let (Some(rest), Ok(runtime)) = (self.rest.take(), tokio::runtime::Handle::try_current())
-        else {
+        let rest = self.rest.take().filter(|_| self.comes);
+        let (Some(rest), Ok(runtime)) = (rest, tokio::runtime::Handle::try_current()) else {
             return;
         };
         runtime.spawn(async move {

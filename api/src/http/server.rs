@@ -147,7 +147,7 @@ async fn connection(
     stream.set_write_timeout(Some(patience.unread));
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(Lingering::new))
+        router.clone().oneshot(Lingering::within(request))
     });
     let mut connection = std::pin::pin!(
         http1::Builder::new()

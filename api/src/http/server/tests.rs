@@ -172,3 +172,21 @@ async fn who_reads_only_after_they_have_sent_all_gets_the_refusal_too() {
     stop.asked.cancel();
     assert!(serving.await.unwrap());
 }
+
+#[tokio::test]
+async fn who_asks_before_they_send_is_refused_without_being_told_to_go_on() {
+    let toy = toy();
+    let (address, stop, serving) = start(&toy, QUICK).await;
+    let head =
+        request(&" ".repeat(8 << 20)).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.trim_end_matches(' ').as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let ends = timeout(Duration::from_secs(4), stream.read_to_end(&mut answer)).await;
+        ends.expect("nobody waits for a body that does not come").unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+    }
+    stop.asked.cancel();
+    assert!(serving.await.unwrap());
+}
