@@ -62,6 +62,7 @@ mod m20261127_000146_collection;
 mod m20261127_000150_statements;
 mod m20261128_000151_credit;
 mod m20261128_000152_orders;
+mod m20261128_000153_leases;
 mod search;
 mod step;
 
@@ -122,6 +123,7 @@ impl MigratorTrait for Migrator {
             m20261127_000150_statements,
             m20261128_000151_credit,
             m20261128_000152_orders,
+            m20261128_000153_leases,
         ]
     }
 }

@@ -148,9 +148,10 @@ impl Runtime {
     /// # Errors
     /// The database.
     pub async fn settle(&self) -> Result<(), entity::Error> {
+        // The clock stands still meanwhile.
+        self.relay.pass().await?;
         loop {
             let mut moved = self.relay.follow_up().await?;
-            self.relay.pass().await?;
             moved |= self.engine.tick().await? > 0;
             moved |= self.send_due().await?;
             if !moved {

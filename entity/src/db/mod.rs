@@ -119,6 +119,8 @@ impl Db {
                 .busy_timeout(Duration::from_secs(10))
                 // What one connection writes the others read again; from the file that is a copy for every page.
                 .pragma("mmap_size", MAPPED)
+                // What a statement would undo if it failed needs no file.
+                .pragma("temp_store", "MEMORY")
                 // LIKE tells upper from lower case, as it does on PostgreSQL.
                 .pragma("case_sensitive_like", "ON")
         });

@@ -139,6 +139,7 @@ pub async fn expire_leases(
         .col_expr(Column::SettledAt, Expr::val(now))
         .filter(Column::State.is_in([State::Planned, State::Deferred]))
         .filter(Column::SettledAt.is_null())
+        .filter(Column::LeaseUntil.is_null())
         .filter(Column::ExpiresAt.lt(now))
         .exec(txn)
         .await?;
