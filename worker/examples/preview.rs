@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("letter", sample::paper(language)),
             ("long-letter", sample::long_paper(language)),
             ("notice", sample::notice(language)),
+            ("enclosed", sample::enclosed(language)),
         ];
         let asked = documents.letter(&sample::notice(language))?;
         fs::write(folder.join("notice.html"), &asked.html)?;

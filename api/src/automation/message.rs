@@ -129,6 +129,8 @@ choice! {
         PendingReceipt,
         /// The customer is asked for nothing.
         Excluded,
+        /// Another ladder asks its customer: the one of its own, if it has one, or those that ask who has none.
+        OtherLadder,
         /// The customer is asked for nothing for a while.
         Paused,
         /// What it asks for was written off.

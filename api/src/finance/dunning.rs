@@ -13,7 +13,7 @@ use futures::FutureExt;
 use crate::choice::choice;
 use crate::context::{Can, Once, write};
 use crate::error::Fault;
-use crate::id::parse;
+use crate::id::{parse, parse_change};
 use crate::payload::{change, payload};
 use crate::scalar::{Date, Decimal};
 
@@ -24,6 +24,16 @@ choice! {
         Invoice,
         /// All that a customer owes in a currency.
         Customer,
+    }
+}
+
+choice! {
+    /// What goes with a notice.
+    DunningEnclosure mirrors "entity::finance::dunning::ladder::Enclosure" {
+        /// Copies of the invoices that it asks for: of the twenty that were due first.
+        Invoices,
+        /// A statement of all that is open in the currency.
+        Statement,
     }
 }
 
@@ -54,6 +64,9 @@ pub struct SetDunningInput {
     pub excluded: Option<bool>,
     /// The last day on which it is asked for nothing, within a year from today; null to ask again.
     pub paused_until: MaybeUndefined<Date>,
+    /// The workflow whose ladder alone asks it, which is published; null for those that ask who has none of its own. While it is
+    /// paused nobody asks; once it is retired the others do again.
+    pub ladder_id: MaybeUndefined<ID>,
 }
 
 payload! {
@@ -188,12 +201,16 @@ impl DunningMutation {
     ) -> Result<SetDunningPayload, Fault> {
         let once = Once::new(None, "setDunning", &input).about(&customer_id);
         let once = once.within(Permission::Collect, &customer_id, &["customerId"]);
-        let change = Change {
-            excluded: input.excluded,
-            paused_until: change(input.paused_until).map(|day| day.map(|day| day.0)),
-        };
-        let outcome = match parse::<CustomerId>(&customer_id, &["customerId"]) {
-            Ok(id) => {
+        let ladder = parse_change(&input.ladder_id, &["input", "ladderId"]);
+        let parsed = parse::<CustomerId>(&customer_id, &["customerId"])
+            .and_then(|id| ladder.map(|ladder| (id, ladder)));
+        let outcome = match parsed {
+            Ok((id, ladder)) => {
+                let change = Change {
+                    excluded: input.excluded,
+                    paused_until: change(input.paused_until).map(|day| day.map(|day| day.0)),
+                    ladder,
+                };
                 write(ctx, once, move |txn, actor, now| {
                     async move {
                         let version = expected_version;

@@ -26,7 +26,7 @@ pub use ageing::AgeingQuery;
 pub use credit_limit::{CreditAction, CreditLimitMutation};
 pub use credit_profile::CreditProfileQuery;
 pub use dispute::{DisputeCause, DisputeMutation, DisputeState};
-pub use dunning::{DunningApproval, DunningMutation, DunningQuery, DunningScope};
+pub use dunning::{DunningApproval, DunningEnclosure, DunningMutation, DunningQuery, DunningScope};
 pub use import::{ColumnMappingInput, ImportMutation};
 pub use invoice::{
     CreditNoteKind, InvoiceKind, InvoiceMutation, InvoiceQuery, InvoiceState, LossMutation,

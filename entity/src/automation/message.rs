@@ -195,6 +195,8 @@ pub enum Reason {
     PendingReceipt,
     /// The customer is asked for nothing.
     Excluded,
+    /// Another ladder asks its customer: the one of its own.
+    OtherLadder,
     /// The customer is asked for nothing for a while.
     Paused,
     /// What it asks for was written off.

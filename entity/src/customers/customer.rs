@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{address, contact, timeline};
 use crate::access::{Permission, share, user};
-use crate::automation::message;
+use crate::automation::{message, workflow};
 use crate::catalog::{BatchArgument, Scalar, catalog};
 use crate::collaboration::{appointment, call, document, note, task};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::dunning::notice;
 use crate::finance::{dispute, invoice, ledger, payment, promise, statement};
-use crate::id::{CustomerId, JobId, UserId};
+use crate::id::{CustomerId, JobId, UserId, WorkflowId};
 use crate::marketing::segment::member;
 use crate::money::Currency;
 use crate::search::searched;
@@ -159,6 +159,8 @@ pub struct Model {
     pub dunning_excluded: bool,
     /// The last day on which it is asked for nothing that it owes.
     pub dunning_paused_until: Option<Date>,
+    /// The workflow whose ladder alone asks it.
+    pub dunning_ladder_id: Option<WorkflowId>,
     /// The import it came by.
     pub import_job_id: Option<JobId>,
     /// Since when it is deleted; it can be restored.
@@ -239,6 +241,9 @@ catalog! {
         .guarded(Permission::ReadFinance),
     /// The last day on which it is asked for nothing that it owes; null when nobody said so.
     dunning_paused_until: day(Column::DunningPausedUntil).filtered()
+        .guarded(Permission::ReadFinance),
+    /// The workflow whose ladder alone asks it for what it owes; null when it has none of its own.
+    dunning_ladder: one::<workflow::Entity>(Column::DunningLadderId).grouped()
         .guarded(Permission::ReadFinance),
     /// What it has promised to pay.
     promises: many::<promise::Entity>(promise::Column::CustomerId),

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::invoice;
+use super::{invoice, totals};
 use crate::access::Permission;
 use crate::catalog::catalog;
 use crate::id::{InvoiceId, InvoiceLineId};
@@ -47,4 +47,13 @@ catalog! {
     unit_price: money(Column::UnitPrice).in_currency(CURRENCY),
     /// The tax rate as a fraction: `0.1` is 10 %.
     tax_rate: decimal(Column::TaxRateBp, 4),
+}
+
+impl Model {
+    /// What it comes to without tax, in minor units. An invoice is rounded as a whole, so that its lines may come to a unit
+    /// more or less.
+    #[must_use]
+    pub fn net(&self) -> i64 {
+        totals::share(self.quantity_milli, self.unit_price, 1_000)
+    }
 }

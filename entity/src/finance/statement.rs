@@ -29,7 +29,7 @@ pub use archive::{archive, archive_next, file, file_of};
 pub use bulk::{Bulk, request, step};
 pub use content::{Content, Item, Movement, What};
 pub(crate) use issue::carry_out;
-pub use issue::{NewStatement, issue};
+pub use issue::{NewStatement, issue, open_items};
 pub use perform::{Rules, SendStatement, Sending};
 pub use period::Period;
 

@@ -194,6 +194,7 @@ pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
         custom: json!({}),
         dunning_excluded: false,
         dunning_paused_until: None,
+        dunning_ladder_id: None,
         import_job_id: None,
         deleted_at: None,
         merged_into_id: None,

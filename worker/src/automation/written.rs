@@ -132,6 +132,7 @@ pub(crate) fn facts(
         },
         record: written.record,
         asked: None,
+        enclosed: Vec::new(),
     };
     Letter { facts, channel: message.channel, address }
 }

@@ -141,6 +141,65 @@ pub struct LetterFacts {
     /// What it asks for, if it is a notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
+    /// What goes with it beside itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub enclosed: Vec<Enclosed>,
+}
+
+/// A document that goes with a letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Enclosed {
+    /// A copy of an invoice.
+    Invoice(InvoiceFacts),
+    /// A statement of what is open.
+    Statement(StatementFacts),
+}
+
+/// All that the copy of an invoice says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceFacts {
+    /// BCP 47 tag of the language that the customer reads.
+    pub language: String,
+    /// Who sold.
+    pub organisation: Party,
+    /// Who bought.
+    pub customer: Party,
+    /// Its number.
+    pub number: String,
+    /// The customer's order number or the like.
+    pub reference: Option<String>,
+    /// Its date.
+    pub issued_on: NaiveDate,
+    /// The day it is due on.
+    pub due_on: NaiveDate,
+    /// What was sold; none of an invoice that was imported without its lines.
+    pub lines: Vec<Sold>,
+    /// What all of it comes to without tax.
+    pub net: Money,
+    /// The tax.
+    pub tax: Money,
+    /// Both together.
+    pub total: Money,
+    /// What was paid and credited of it.
+    pub settled: Money,
+    /// What is still to be paid.
+    pub open: Money,
+}
+
+/// A line of an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sold {
+    /// What was sold.
+    pub description: String,
+    /// How much of it.
+    pub quantity: Decimal,
+    /// The price of one, without tax.
+    pub unit_price: Money,
+    /// The tax rate in percent.
+    pub tax_percent: Decimal,
+    /// What it comes to without tax.
+    pub net: Money,
 }
 
 /// A value that a letter names.

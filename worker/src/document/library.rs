@@ -23,8 +23,9 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 pub(super) const LAYOUT: &str = "layout";
 
 /// What each language needs, of its own or in the layouts.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "words.j2",
+    "invoice.typ",
     "receipt.mjml",
     "receipt.txt",
     "receipt.typ",
@@ -87,6 +88,7 @@ impl Library {
                 ("notification", &locale.notification),
                 ("notification_mail", &locale.notification_mail),
                 ("statement", &locale.statement),
+                ("invoice", &locale.invoice),
             ];
             for (section, sentences) in sections {
                 for (key, sentence) in sentences {

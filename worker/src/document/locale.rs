@@ -44,6 +44,8 @@ pub(super) struct Locale {
     pub meeting: BTreeMap<String, String>,
     /// The sentences of a statement of account, and of its mail.
     pub statement: BTreeMap<String, String>,
+    /// The sentences of the copy of an invoice.
+    pub invoice: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -111,6 +113,7 @@ impl Locale {
             ("notification_mail", &self.notification_mail),
             ("meeting", &self.meeting),
             ("statement", &self.statement),
+            ("invoice", &self.invoice),
         ];
         sections
             .into_iter()

@@ -9,6 +9,7 @@
 //! clock, file or environment, so the same facts always give the same bytes.
 
 pub mod facts;
+mod invoice;
 mod library;
 mod locale;
 mod paper;
@@ -25,8 +26,8 @@ use entity::collaboration::notification::Notice;
 use serde::Serialize;
 
 pub use facts::{
-    Cancelled, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, Payment,
-    ReceiptFacts, ResetFacts, Said, StatementFacts,
+    Cancelled, Enclosed, InvoiceFacts, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts,
+    Party, Payment, ReceiptFacts, ResetFacts, Said, Sold, StatementFacts,
 };
 use library::Library;
 use locale::Locale;

@@ -17,13 +17,28 @@ pub struct Paper {
 }
 
 impl Documents {
-    /// The letter by post that people have written.
+    /// The letter by post that people have written, with what goes with it as further pages.
     ///
     /// CPU-bound: call it where blocking is allowed.
     ///
     /// # Errors
     /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
     pub fn paper(&self, facts: &LetterFacts) -> Result<Paper, DocumentError> {
+        let paper = self.sheet(facts)?;
+        if facts.enclosed.is_empty() {
+            return Ok(paper);
+        }
+        let enclosed = self.enclosures(facts)?.into_iter().map(|file| file.bytes);
+        let pages = std::iter::once(paper.pdf).chain(enclosed).collect();
+        let (pdf, _) = self.batch(pages, false)?;
+        Ok(Paper { pdf, ..paper })
+    }
+
+    /// The letter by post alone.
+    ///
+    /// # Errors
+    /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
+    pub(super) fn sheet(&self, facts: &LetterFacts) -> Result<Paper, DocumentError> {
         let (language, locale) = self.0.library.language(&facts.language);
         let view = PaperView::new(facts, self.laid_out(facts)?, locale);
         let values = Values { view: &view, label: &locale.label, say: [].into() };

@@ -5,7 +5,7 @@ use entity::access::password_reset::{INVITED, LIFETIME};
 use entity::collaboration::notification::Notice;
 use entity::customers::customer::Channel;
 use entity::finance::dunning::{Asked, Owed};
-use entity::finance::invoice;
+use entity::finance::invoice::Kind as InvoiceKind;
 use entity::finance::statement::{self, Content, Item, Movement, What};
 use entity::id::InvoiceId;
 use entity::money::{Currency, Money};
@@ -13,8 +13,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{
-    Cancelled, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, Payment,
-    ReceiptFacts, ResetFacts, Said, StatementFacts,
+    Cancelled, Enclosed, InvoiceFacts, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts,
+    Party, Payment, ReceiptFacts, ResetFacts, Said, Sold, StatementFacts,
 };
 use crate::finance::dunning;
 
@@ -216,6 +216,7 @@ pub fn letter(language: &str) -> LetterFacts {
         customer,
         record: record.map(|(name, said)| (name.to_owned(), said)).into(),
         asked: None,
+        enclosed: Vec::new(),
     }
 }
 
@@ -253,7 +254,7 @@ pub fn notice(language: &str) -> LetterFacts {
     let items = vec![
         owed("HD-2026-00118", 2, 3, 4_950_000, 4_950_000, 0),
         owed("HD-2026-00125", 12, 1, 112_345_678, 100_345_678, 12_000_000),
-        Owed { charge: Some(invoice::Kind::LateFee), ..fee },
+        Owed { charge: Some(InvoiceKind::LateFee), ..fee },
     ];
     let total = money(items.iter().map(|item| item.open.minor).sum());
     let unapplied = money(200_000);
@@ -265,6 +266,54 @@ pub fn notice(language: &str) -> LetterFacts {
         record: dunning::said(&asked, Channel::Email, DateTime::UNIX_EPOCH),
         asked: Some(asked),
         ..facts
+    }
+}
+
+/// The same notice with what goes with it: a copy of an invoice, and a statement.
+#[must_use]
+pub fn enclosed(language: &str) -> LetterFacts {
+    let facts = notice(language);
+    let enclosed =
+        vec![Enclosed::Invoice(invoice(language)), Enclosed::Statement(open_items(language, 6))];
+    LetterFacts { enclosed, ..facts }
+}
+
+/// The copy of an invoice of three lines, one of them a discount, of which a part was paid.
+#[must_use]
+pub fn invoice(language: &str) -> InvoiceFacts {
+    let ReceiptFacts { organisation, customer, .. } = ordinary(language);
+    let money = |minor| Money::new(minor, Currency::VND);
+    let sold = |description: &str, milli, price, percent, net| Sold {
+        description: description.to_owned(),
+        quantity: Decimal::new(milli, 3),
+        unit_price: money(price),
+        tax_percent: Decimal::new(percent, 2),
+        net: money(net),
+    };
+    InvoiceFacts {
+        language: language.to_owned(),
+        organisation,
+        customer,
+        number: "HD-2026-00125".to_owned(),
+        reference: Some("PO 4711".to_owned()),
+        issued_on: day(5),
+        due_on: day(12),
+        lines: vec![
+            sold(
+                "Máy đo độ ẩm ngũ cốc, kèm hộp đựng và giấy hiệu chuẩn",
+                2_000,
+                50_000_000,
+                1_000,
+                100_000_000,
+            ),
+            sold("Lắp đặt tại kho, theo giờ", 7_500, 650_000, 800, 4_875_000),
+            sold("Chiết khấu", 1_000, -2_500_000, 1_000, -2_500_000),
+        ],
+        net: money(102_375_000),
+        tax: money(10_140_000),
+        total: money(112_515_000),
+        settled: money(12_169_322),
+        open: money(100_345_678),
     }
 }
 

@@ -439,6 +439,23 @@ fn a_statement_has_as_many_pages_as_it_takes_and_always_the_same_bytes() {
 }
 
 #[test]
+fn what_goes_with_a_notice_is_attached_to_its_mail_and_follows_in_its_letter() {
+    for language in ["en", "vi", "de"] {
+        let facts = sample::enclosed(language);
+        let mail = DOCUMENTS.letter(&facts).unwrap();
+        let names: Vec<_> = mail.attachments.iter().map(|file| file.file_name.as_str()).collect();
+        let [_, invoice, _] = names[..] else { panic!("{names:?}") };
+        assert!(invoice.ends_with(" HD-2026-00125.pdf"), "{names:?}");
+        let alone: Vec<_> = mail.attachments.iter().map(|file| pages(&file.bytes)).collect();
+        let letter = DOCUMENTS.paper(&facts).unwrap().pdf;
+        assert_eq!(pages(&letter), alone.iter().sum::<usize>());
+        assert_eq!(letter, DOCUMENTS.paper(&facts).unwrap().pdf, "always the same bytes");
+        let none = InvoiceFacts { lines: Vec::new(), ..sample::invoice(language) };
+        assert_eq!(pages(&DOCUMENTS.invoice_file(&none).unwrap().bytes), 1);
+    }
+}
+
+#[test]
 fn a_text_message_is_plain_if_it_is_to_be_and_never_too_long() {
     let facts = LetterFacts { subject: None, ..sample::paper("vi") };
     let message = DOCUMENTS.text_message(&facts).unwrap();

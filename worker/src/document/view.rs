@@ -3,6 +3,7 @@
 //! Invariant: every string is NFC, on one line, and free of control characters and of the characters that
 //! reverse the direction of text, so that no name can break a line, a header or the reading order.
 
+mod invoice;
 mod owed;
 mod paper;
 mod statement;
@@ -19,6 +20,7 @@ use super::facts::{
     Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Party, ReceiptFacts, ResetFacts, Said,
 };
 use super::locale::Locale;
+pub(super) use invoice::InvoiceView;
 pub(super) use owed::OwedView;
 pub(super) use paper::PaperView;
 pub(super) use statement::StatementView;

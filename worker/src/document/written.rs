@@ -21,7 +21,8 @@ pub struct TextMessage {
 }
 
 impl Documents {
-    /// The mail of a letter that people have written; a notice has itself attached as it would go by post.
+    /// The mail of a letter that people have written; a notice has itself attached as it would go by post, and what
+    /// goes with it.
     ///
     /// # Errors
     /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
@@ -34,9 +35,10 @@ impl Documents {
             attachments.push(Attachment {
                 file_name: format!("{}.pdf", portable(&view.subject)),
                 media_type: "application/pdf",
-                bytes: self.paper(facts)?.pdf,
+                bytes: self.sheet(facts)?.pdf,
             });
         }
+        attachments.extend(self.enclosures(facts)?);
         Ok(Rendered {
             language: facts.language.clone(),
             html: library.render(&path(language, "letter.mjml")?, &view)?,

@@ -15,6 +15,7 @@ use entity::id::WorkflowVersionId;
 use entity::money::Money;
 use sea_orm::{ActiveEnum, ConnectionTrait};
 
+use super::enclosed::enclose;
 use crate::automation::written::{Letter, Written, facts};
 use crate::document::{Party, Said};
 
@@ -67,6 +68,7 @@ async fn by(
     let wanted = messages.iter().filter_map(|one| Some((one.customer_id?, Channel::Letter)));
     let reached = reach(db, wanted).await?;
     let mut letters = HashMap::with_capacity(messages.len());
+    let mut enclosures = HashMap::new();
     for message in messages {
         let (Some(version), Some(step)) = (message.version_id, message.step.clone()) else {
             continue;
@@ -93,9 +95,16 @@ async fn by(
         };
         let mut letter = facts(message, reach, written, &ours);
         letter.facts.customer.address_lines = reach.letter_lines();
+        if let (Some(level), Some(customer)) = (ladder.level(level), message.customer_id)
+            && asked.is_some()
+            && !level.enclose.is_empty()
+        {
+            enclosures.insert(message.id, (customer, level.enclose.clone()));
+        }
         letter.facts.asked = asked;
         letters.insert(message.id, letter);
     }
+    enclose(db, &enclosures, &mut letters, now).await?;
     Ok(messages.iter().map(|message| letters.remove(&message.id)).collect())
 }
 

@@ -112,7 +112,7 @@ impl Letter {
 }
 
 /// What statements say, in their order. `None` where the customer is gone, which is a fault.
-async fn facts(
+pub(super) async fn facts(
     db: &impl ConnectionTrait,
     statements: &[statement::Model],
 ) -> Result<Vec<Option<StatementFacts>>, entity::Error> {

@@ -15,7 +15,6 @@ use sea_orm::ActiveEnum;
 
 use super::Failure;
 use super::days::{Days, is_disputed};
-use super::world::Seen;
 
 /// How many things that are wrong are named.
 const NAMED: usize = 20;
@@ -79,23 +78,23 @@ impl Summary {
         }
     }
 
-    /// Takes in what the books say at the end of a day, and compares it with the file.
-    pub fn note(&mut self, days: &Days, day: NaiveDate, seen: &Seen) {
-        let balance: i64 = seen.aged.iter().map(Aged::balance).sum();
+    /// Takes in what the books say is open at the end of a day, by age, and compares it with the file.
+    pub fn note(&mut self, days: &Days, day: NaiveDate, aged: &[Aged]) {
+        let balance: i64 = aged.iter().map(Aged::balance).sum();
         let owed = days.owed(day);
         self.compared += 1;
         if balance != owed {
             self.wrong.push(format!("{day}: the books say {balance}, the file {owed}"));
         }
-        self.currency = self.currency.or(seen.aged.first().map(|aged| aged.currency));
+        self.currency = self.currency.or(aged.first().map(|aged| aged.currency));
         let mut buckets = Vec::new();
-        for aged in &seen.aged {
+        for aged in aged {
             buckets.resize(aged.buckets.len(), 0);
             for (sum, amount) in buckets.iter_mut().zip(&aged.buckets) {
                 *sum += amount;
             }
         }
-        self.points.push(Point { day, buckets, sent: seen.sent });
+        self.points.push(Point { day, buckets, sent: 0 });
     }
 
     /// Compares all notices with what the file says of their invoices, and the invoices with the ladder.
@@ -106,7 +105,12 @@ impl Summary {
         self.customers =
             days.rows.iter().map(|row| &row.customer.number).collect::<HashSet<_>>().len();
         let mut reached = HashMap::<(&str, i32), NaiveDate>::new();
+        let mut sent = HashMap::<NaiveDate, u64>::new();
         for notice in notices {
+            let message = notice.message.as_ref();
+            if let Some(at) = message.and_then(|message| message.transmitted_at) {
+                *sent.entry(at.date_naive()).or_default() += 1;
+            }
             let state = notice.message.as_ref().map_or_else(
                 || "CALL".to_owned(),
                 |message| match message.reason {
@@ -136,6 +140,9 @@ impl Summary {
                     self.wrong.push(format!("{number} was asked for on {day}, and was disputed"));
                 }
             }
+        }
+        for point in &mut self.points {
+            point.sent = sent.get(&point.day).copied().unwrap_or_default();
         }
         for row in &days.rows {
             for (level, day) in expected(row, ladder) {
@@ -280,6 +287,7 @@ mod tests {
 
     fn ladder() -> Ladder {
         let level = |days| Level {
+            enclose: Vec::new(),
             days,
             minimum: Vec::new(),
             notices: Vec::new(),
@@ -291,7 +299,15 @@ mod tests {
         };
         let (at, zone) = (NaiveTime::MIN, Zone::Organisation);
         let levels = [-3, 5, 15].map(level).into();
-        Ladder { scope: Scope::Invoice, at, zone, between_days: 7, minimum: Vec::new(), levels }
+        Ladder {
+            scope: Scope::Invoice,
+            at,
+            zone,
+            between_days: 7,
+            own_only: false,
+            minimum: Vec::new(),
+            levels,
+        }
     }
 
     fn days() -> Days {
@@ -387,13 +403,10 @@ mod tests {
     #[test]
     fn books_that_say_something_else_are_named() {
         let (days, mut summary) = (days(), Summary::new(0));
-        let aged = |amount| Aged {
-            currency: Currency::USD,
-            buckets: vec![amount],
-            overdue: 0,
-            unapplied: 0,
+        let seen = |amount| {
+            let buckets = vec![amount];
+            [Aged { currency: Currency::USD, buckets, overdue: 0, unapplied: 0 }]
         };
-        let seen = |amount| Seen { aged: vec![aged(amount)], sent: 0 };
         let day = "2026-02-06".parse().unwrap();
         summary.note(&days, day, &seen(2_000));
         assert!(summary.is_right());

@@ -53,14 +53,6 @@ struct Known {
     disputes: HashMap<usize, DisputeId>,
 }
 
-/// What the books say at the end of a day.
-pub struct Seen {
-    /// What is open, by age.
-    pub aged: Vec<Aged>,
-    /// How many notices went out that day.
-    pub sent: u64,
-}
-
 impl World {
     /// A new one, on the day before `first`.
     pub async fn new(stack: Stack, preset: &str, first: NaiveDate) -> Result<Self, Failure> {
@@ -87,8 +79,9 @@ impl World {
         &self.ladder
     }
 
-    /// Lives through a day: what the file says happens in its first minute; then whatever is due.
-    pub async fn live(&mut self, days: &Days, day: NaiveDate) -> Result<Seen, Failure> {
+    /// Lives through a day: what the file says happens in its first minute; then whatever is due. Gives what is open at its
+    /// end, by age.
+    pub async fn live(&mut self, days: &Days, day: NaiveDate) -> Result<Vec<Aged>, Failure> {
         self.turn(day, NaiveTime::MIN);
         self.happen(days, day).await?;
         self.runtime.settle().await?;
@@ -100,17 +93,12 @@ impl World {
         // What goes together waits for a moment.
         self.clock.advance(entity::finance::dunning::GATHERED + TimeDelta::minutes(1));
         self.runtime.settle().await?;
-        let (from, until) = (at(day, NaiveTime::MIN), self.clock.now());
-        let sent = message::Entity::find()
-            .filter(message::Column::Kind.eq(message::Kind::Dunning))
-            .filter(message::Column::TransmittedAt.between(from, until));
-        let sent = sea_orm::PaginatorTrait::count(sent, self.db.reader()).await?;
         let viewer = self.viewer();
         let buckets = Buckets::default();
         let (filter, currency) = (None, None);
         let question =
             Question { viewer: &viewer, as_of: day, buckets: &buckets, filter, currency };
-        Ok(Seen { aged: question.totals(self.db.reader()).await?, sent })
+        Ok(question.totals(self.db.reader()).await?)
     }
 
     /// All notices, as they came.

@@ -147,6 +147,7 @@ impl Model {
             custom: serde_json::json!({}),
             dunning_excluded: false,
             dunning_paused_until: None,
+            dunning_ladder_id: None,
             import_job_id: None,
             deleted_at: None,
             merged_into_id: None,

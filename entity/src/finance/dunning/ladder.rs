@@ -37,6 +37,9 @@ pub struct Ladder {
     pub zone: Zone,
     /// How many days there are at least between two levels of an invoice.
     pub between_days: u32,
+    /// Whether it asks only customers that were given it as their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_only: bool,
     /// What a notice asks for at least, in each of these currencies.
     #[serde(default)]
     pub minimum: Vec<Money>,
@@ -88,6 +91,24 @@ pub struct Level {
     /// Whether somebody has to approve its notices before they leave.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
+    /// What goes with its mails and letters beside the notice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub enclose: Vec<Enclosure>,
+}
+
+/// What goes with a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
+pub enum Enclosure {
+    /// Copies of the invoices that it asks for.
+    Invoices,
+    /// A statement of all that is open.
+    Statement,
 }
 
 /// What a notice says on a channel.
@@ -158,6 +179,9 @@ impl Level {
         check.that(leaves, "notices", "what is charged is charged with a notice");
         let approved = !self.approval || !self.notices.is_empty();
         check.that(approved, "approval", "notices are approved, and the level sends none");
+        let holds = |wording: &Wording| wording.channel != Channel::Sms;
+        let goes = self.enclose.is_empty() || self.notices.iter().any(holds);
+        check.that(goes, "enclose", "something goes with mails and letters, and there is none");
         let late = !self.charges() || self.days > 0;
         check.that(late, "days", "nothing is charged before an invoice is late");
         let near = self.waived_days <= MOST_BETWEEN;

@@ -26,7 +26,7 @@ use crate::automation::workflow::version::versions;
 use crate::error::Error;
 use crate::finance::charge::{self, Charge};
 use crate::finance::invoice;
-use crate::id::{CustomerId, DunningNoticeId, InvoiceId, MessageId, WorkflowVersionId};
+use crate::id::{CustomerId, DunningNoticeId, InvoiceId, MessageId, WorkflowId, WorkflowVersionId};
 use crate::money::{Currency, Money};
 
 /// What a notice asks for at a moment.
@@ -85,6 +85,8 @@ pub enum Look {
 struct Notice {
     message: MessageId,
     customer: CustomerId,
+    /// Whose ladder it is of.
+    workflow: WorkflowId,
     currency: Currency,
     scope: Scope,
     level: i32,
@@ -182,6 +184,7 @@ async fn notices(
         Some(Notice {
             message: message.id,
             customer: reached.customer,
+            workflow: reached.workflow,
             currency: reached.currency,
             scope: reached.scope,
             level: reached.level,
@@ -214,6 +217,7 @@ async fn notices(
         Some(Notice {
             message: message.id,
             customer: row.customer_id,
+            workflow: row.workflow_id,
             currency: row.currency,
             scope: row.scope,
             level: row.level,

@@ -5,7 +5,7 @@
 //! perform  the step `dun` of workflows       plan     from a level that is reached to a notice
 //! notice   what customers are asked          item     which invoices reached which level with it
 //! look     what is still owed when it leaves    setting  who is asked for nothing
-//! approve  what leaves only when somebody has said so
+//! approve  what leaves only when somebody has said so      own      which ladder asks whom
 //! ```
 //!
 //! Invariant: an invoice reaches each level once on each channel, and is asked for only what is open and neither disputed
@@ -19,6 +19,7 @@ pub mod ladder;
 mod look;
 mod next;
 pub mod notice;
+mod own;
 mod perform;
 mod plan;
 pub mod setting;

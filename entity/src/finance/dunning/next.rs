@@ -8,11 +8,15 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::ladder::{Ladder, amount_in};
+use super::own::Asks;
 use crate::automation::workflow::moment;
 use crate::money::Money;
 
 /// After how many days it is looked again for what nobody says the end of.
 const LOOK_AGAIN: TimeDelta = TimeDelta::days(30);
+
+/// After how long it is looked whether another ladder still asks.
+const LOOK_FOR_OTHER: TimeDelta = TimeDelta::days(1);
 
 /// What is known of an invoice.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +40,8 @@ pub(super) struct Item {
     pub handed_over: bool,
     /// Whether its customer is asked for nothing.
     pub excluded: bool,
+    /// Which ladder asks its customer.
+    pub asks: Asks,
     /// The last day on which its customer is asked for nothing.
     pub paused_until: Option<NaiveDate>,
     /// On whose clock levels come.
@@ -64,6 +70,15 @@ pub(super) fn next(ladder: &Ladder, item: &Item, now: DateTime<Utc>) -> Next {
     let some_time = |why: &str| Next::Later(now + LOOK_AGAIN, why.to_owned());
     if item.excluded {
         return some_time("EXCLUDED: the customer is asked for nothing");
+    }
+    match item.asks {
+        Asks::This => {}
+        Asks::Other => {
+            // Nobody says when the other one is retired.
+            let why = "OTHER_LADDER: the customer's own ladder asks";
+            return Next::Later(now + LOOK_FOR_OTHER, why.to_owned());
+        }
+        Asks::Others => return some_time("OTHER_LADDER: it is not the customer's own ladder"),
     }
     if item.handed_over {
         return some_time("HANDED_OVER: a lawyer or a court asks for it");
@@ -140,12 +155,14 @@ mod tests {
             waived_days: 0,
             interest: None,
             approval: false,
+            enclose: Vec::new(),
         };
         Ladder {
             scope: Scope::Customer,
             at: NaiveTime::from_hms_opt(9, 0, 0).unwrap(),
             zone: Zone::Customer,
             between_days,
+            own_only: false,
             minimum: Vec::new(),
             levels: days.iter().copied().map(level).collect(),
         }
@@ -163,6 +180,7 @@ mod tests {
             undisputed_at: None,
             handed_over: false,
             excluded: false,
+            asks: Asks::This,
             paused_until: None,
             zone: Tz::Asia__Ho_Chi_Minh,
         }

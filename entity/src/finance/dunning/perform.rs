@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::ladder::{self, Ladder, Level};
 use super::next::{Item, Next, next};
+use super::own;
 use super::plan::Reached;
 use crate::access::organisation;
 use crate::automation::workflow::definition::Zone;
@@ -23,7 +24,7 @@ use crate::collaboration::call;
 use crate::customers::customer;
 use crate::error::Error;
 use crate::finance::invoice;
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CustomerId, InvoiceId, WorkflowId};
 
 /// What the step is called.
 pub(super) const NAME: &str = "dun";
@@ -169,11 +170,24 @@ fn alike(calls: Vec<ToCall<'_>>) -> Vec<(Value, Vec<(Turn<'_>, usize)>)> {
     alike.into_values().collect()
 }
 
+/// What is known of a customer.
+#[derive(Clone, Copy)]
+struct Customer {
+    zone: Option<Tz>,
+    excluded: bool,
+    paused_until: Option<Date>,
+    /// The ladder of its own, if that is at work.
+    own: Option<WorkflowId>,
+}
+
+/// The same as it is read.
+type Row = (CustomerId, String, bool, Option<Date>, Option<WorkflowId>);
+
 /// What is known of the invoices of some runs.
 struct Known {
     zone: Tz,
     invoices: HashMap<InvoiceId, invoice::Model>,
-    customers: HashMap<CustomerId, (Option<Tz>, bool, Option<Date>)>,
+    customers: HashMap<CustomerId, Customer>,
 }
 
 impl Known {
@@ -182,17 +196,22 @@ impl Known {
         let ids = turns.iter().map(|turn| turn.run.record_id);
         let invoices =
             invoice::Entity::find().filter(invoice::Column::Id.is_in(ids)).all(db).await?;
-        let customers: Vec<(CustomerId, String, bool, Option<Date>)> = customer::Entity::find()
+        let customers: Vec<Row> = customer::Entity::find()
             .select_only()
             .columns([Column::Id, Column::TimeZone])
             .columns([Column::DunningExcluded, Column::DunningPausedUntil])
+            .column(Column::DunningLadderId)
             .filter(Column::Id.is_in(invoices.iter().map(|invoice| invoice.customer_id)))
             .into_tuple()
             .all(db)
             .await?;
-        let customers = customers
-            .into_iter()
-            .map(|(id, zone, excluded, paused)| (id, (zone.parse().ok(), excluded, paused)));
+        let given = customers.iter().filter_map(|(_, _, _, _, own)| *own);
+        let at_work = own::at_work(db, given).await?;
+        let customer = |(id, zone, excluded, paused_until, own): Row| {
+            let own = own.filter(|own| at_work.contains(own));
+            (id, Customer { zone: zone.parse().ok(), excluded, paused_until, own })
+        };
+        let customers = customers.into_iter().map(customer);
         Ok(Self {
             zone: organisation::get(db).await?.zone(),
             customers: customers.collect(),
@@ -207,8 +226,8 @@ impl Known {
         turn: &Turn<'_>,
     ) -> Option<(&invoice::Model, Item)> {
         let invoice = self.invoices.get(&id)?;
-        let (theirs, excluded, paused_until) = *self.customers.get(&invoice.customer_id)?;
-        let zone = theirs.filter(|_| ladder.zone == Zone::Customer).unwrap_or(self.zone);
+        let customer = *self.customers.get(&invoice.customer_id)?;
+        let zone = customer.zone.filter(|_| ladder.zone == Zone::Customer).unwrap_or(self.zone);
         let memory = turn.run.memory.as_ref();
         let memory = memory.and_then(|memory| Memory::deserialize(memory).ok()).unwrap_or_default();
         let item = Item {
@@ -221,8 +240,9 @@ impl Known {
             broken_at: invoice.broken_at,
             undisputed_at: invoice.undisputed_at,
             handed_over: invoice.handed_over_on.is_some(),
-            excluded,
-            paused_until,
+            excluded: customer.excluded,
+            asks: ladder.asks(turn.run.workflow_id, customer.own),
+            paused_until: customer.paused_until,
             zone,
         };
         Some((invoice, item))

@@ -4,13 +4,16 @@ use chrono::Days;
 use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
 
+use super::look::ladders;
+use super::own;
 use crate::access::{Actor, organisation};
-use crate::automation::event;
+use crate::automation::workflow::version::versions;
+use crate::automation::{event, workflow};
 use crate::customers::customer;
 use crate::edit::{lock, save};
 use crate::error::Error;
 use crate::finance::invoice::{self, follow};
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CustomerId, InvoiceId, WorkflowId};
 
 /// For how many days nothing is asked for at most.
 const LONGEST_DAYS: u64 = 366;
@@ -22,6 +25,8 @@ pub struct Change {
     pub excluded: Option<bool>,
     /// The last day on which it is asked for nothing.
     pub paused_until: Option<Option<Date>>,
+    /// The workflow whose ladder alone asks the customer.
+    pub ladder: Option<Option<WorkflowId>>,
 }
 
 /// Says whether a customer is asked for what it owes.
@@ -48,10 +53,14 @@ pub async fn set(
             return Err(Error::invalid("pausedUntil", message));
         }
     }
-    let before = (row.dunning_excluded, row.dunning_paused_until);
+    if let Some(Some(ladder)) = change.ladder {
+        check_ladder(txn, ladder).await?;
+    }
+    let before = (row.dunning_excluded, row.dunning_paused_until, row.dunning_ladder_id);
     row.dunning_excluded = change.excluded.unwrap_or(row.dunning_excluded);
     row.dunning_paused_until = change.paused_until.unwrap_or(row.dunning_paused_until);
-    if before == (row.dunning_excluded, row.dunning_paused_until) {
+    row.dunning_ladder_id = change.ladder.unwrap_or(row.dunning_ladder_id);
+    if before == (row.dunning_excluded, row.dunning_paused_until, row.dunning_ladder_id) {
         return Ok(row);
     }
     let row = save::<customer::Entity>(txn, row, actor, now).await?;
@@ -67,4 +76,19 @@ pub async fn set(
         .await?;
     follow::look_again(txn, &open, now).await?;
     Ok(row)
+}
+
+/// Whether a workflow is at work and has a ladder.
+async fn check_ladder(txn: &impl ConnectionTrait, id: WorkflowId) -> Result<(), Error> {
+    let wrong = |message: &str| Err(Error::invalid("ladderId", message));
+    if own::at_work(txn, [id]).await?.is_empty() {
+        return wrong("no such workflow is at work; publish it first");
+    }
+    let row = workflow::Entity::find_by_id(id).one(txn).await?;
+    let known = versions(txn, row.and_then(|row| row.active_id)).await?;
+    let ladders = ladders(known.iter().map(|(id, version)| (*id, &version.definition)));
+    if ladders.is_empty() {
+        return wrong("the workflow has no ladder; choose one with a step `dun`");
+    }
+    Ok(())
 }

@@ -343,6 +343,7 @@ fn new_customer(terms: &Terms, row: &Row, now: DateTime<Utc>) -> customer::Model
         custom: serde_json::Value::Object(serde_json::Map::new()),
         dunning_excluded: false,
         dunning_paused_until: None,
+        dunning_ladder_id: None,
         import_job_id: terms.job(),
         deleted_at: None,
         merged_into_id: None,

@@ -182,6 +182,28 @@ impl Made {
     }
 }
 
+/// What is open of customers at `now`, as a statement in each of their currencies would say it, which nobody keeps.
+///
+/// # Errors
+/// The database.
+pub async fn open_items(
+    db: &impl ConnectionTrait,
+    customers: &[CustomerId],
+    now: DateTimeUtc,
+) -> Result<Vec<Model>, Error> {
+    let until = organisation::get(db).await?.today(now);
+    let question = Question {
+        kind: Kind::OpenItem,
+        since: Since::Day(until),
+        until,
+        currency: None,
+        wanted: false,
+        run: None,
+    };
+    let drawn = drawn(db, customers, question, Actor::System, now).await?;
+    Ok(drawn.into_iter().map(|statement| Model { revision: 1, ..statement }).collect())
+}
+
 /// Whether a statement is the first one for its day.
 pub(super) fn is_first(statement: &Model) -> bool {
     statement.revision == 1

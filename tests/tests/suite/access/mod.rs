@@ -51,6 +51,7 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Customer", "balance", Permission::ReadFinance),
     ("Customer", "balances", Permission::ReadFinance),
     ("Customer", "dunningExcluded", Permission::ReadFinance),
+    ("Customer", "dunningLadder", Permission::ReadFinance),
     ("Customer", "dunningPausedUntil", Permission::ReadFinance),
     ("Customer", "history", Permission::ReadAudit),
     ("Invoice", "history", Permission::ReadAudit),

@@ -13,6 +13,7 @@ use crate::given::{self, ISSUE_INVOICE, RECORD_PAYMENT, mails};
 mod charges;
 mod collecting;
 mod levels;
+mod own;
 mod promises;
 
 const NOTICES: &str = "{ dunningNotices(orderBy: [{ field: CREATED_AT }], first: 100) { nodes { id level channel currency
@@ -36,7 +37,7 @@ const RESOLVE_DISPUTE: &str = "mutation ($id: ID!, $input: ResolveDisputeInput!,
 
 const SET_DUNNING: &str =
     "mutation ($id: ID!, $input: SetDunningInput!) { setDunning(customerId: $id, input: $input) {
-  customer { id dunningExcluded dunningPausedUntil } userErrors { code message field } } }";
+  customer { id dunningExcluded dunningPausedUntil dunningLadder { id } } userErrors { code message field } } }";
 
 pub const EXPLAIN: &str = "query ($id: ID!) { explainMessage(about: { message: $id }) {
   explanation { verdict reason checks { rule finding reason } } } }";

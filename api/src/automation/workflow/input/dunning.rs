@@ -3,7 +3,7 @@
 use async_graphql::{InputObject, OneofObject};
 use entity::automation::message::Content;
 use entity::automation::workflow::definition::Action;
-use entity::finance::dunning::ladder::{Ladder, Level, Wording};
+use entity::finance::dunning::ladder::{Enclosure, Ladder, Level, Wording};
 use entity::finance::interest::Which;
 use entity::money::basis_points;
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::planning::CreateCallStepInput;
 use super::sending::ContentInput;
 use super::{ClockOf, Wrong};
 use crate::customers::Channel;
-use crate::finance::DunningScope;
+use crate::finance::{DunningEnclosure, DunningScope};
 use crate::scalar::{Decimal, LocalTime, MoneyInput};
 
 /// A ladder: levels that an invoice goes through until it is settled. Each comes once, and none while the invoice is disputed
@@ -31,6 +31,9 @@ pub struct DunInput {
     /// How many days there are at least between two levels of an invoice, 1 to 366. As long after a dispute none comes.
     #[graphql(default = 5)]
     pub between_days: u32,
+    /// Whether it asks only customers that were given it with `setDunning`; otherwise it asks everybody who was given none.
+    #[graphql(default)]
+    pub own_only: bool,
     /// What a notice asks for at least, in each of these currencies; what comes to less is not sent.
     #[graphql(default, validator(max_items = 20))]
     pub minimum: Vec<MoneyInput>,
@@ -67,6 +70,9 @@ pub struct DunningLevelInput {
     /// not leave.
     #[graphql(default)]
     pub approval: bool,
+    /// What goes with its mails and letters beside the notice: attached to a mail, and as further pages of a letter.
+    #[graphql(default, validator(max_items = 2))]
+    pub enclose: Vec<DunningEnclosure>,
 }
 
 /// Which rate of interest is charged.
@@ -106,6 +112,7 @@ impl DunInput {
             at: self.at.0,
             zone: self.clock.into(),
             between_days: self.between_days,
+            own_only: self.own_only,
             minimum: amounts(self.minimum, "minimum", at, wrong),
             levels,
         };
@@ -120,6 +127,12 @@ impl DunningLevelInput {
             plain: notice.plain,
             contents: notice.contents.into_iter().map(Content::from).collect(),
         });
+        let mut enclosures = Vec::new();
+        for enclosure in self.enclose.into_iter().map(Enclosure::from) {
+            if !enclosures.contains(&enclosure) {
+                enclosures.push(enclosure);
+            }
+        }
         Level {
             days: self.days,
             minimum: amounts(self.minimum, "minimum", at, wrong),
@@ -135,6 +148,7 @@ impl DunningLevelInput {
                 }
             }),
             approval: self.approval,
+            enclose: enclosures,
         }
     }
 }

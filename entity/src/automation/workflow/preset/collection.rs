@@ -38,6 +38,7 @@ pub(super) fn european_union() -> Preset {
 
 fn ladder(key: &'static str, name: &'static str, levels: Vec<Level>, between_days: u32) -> Preset {
     let ladder = Ladder {
+        own_only: false,
         scope: Scope::Customer,
         at: nine(),
         zone: Zone::Customer,
@@ -64,6 +65,7 @@ fn ladder(key: &'static str, name: &'static str, levels: Vec<Level>, between_day
 
 fn level(days: i32, notices: Vec<Wording>) -> Level {
     Level {
+        enclose: Vec::new(),
         days,
         minimum: Vec::new(),
         notices,

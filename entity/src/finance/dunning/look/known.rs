@@ -20,8 +20,9 @@ use crate::error::Error;
 use crate::finance::charge::{Charge, Charged};
 use crate::finance::dunning::ladder::{Ladder, Scope, amount_in};
 use crate::finance::dunning::notice::Approval;
+use crate::finance::dunning::own::{self, Asks};
 use crate::finance::{invoice, payment};
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CustomerId, InvoiceId, WorkflowId};
 use crate::money::{Currency, Money};
 
 /// What is known of the customers of notices.
@@ -33,6 +34,8 @@ pub(super) struct Known {
     free: HashMap<CustomerId, Vec<NaiveDate>>,
     charged: Charged,
     countries: HashMap<CustomerId, String>,
+    /// The ladders of customers' own that are at work.
+    own: HashSet<WorkflowId>,
 }
 
 impl Known {
@@ -60,6 +63,8 @@ impl Known {
             .filter(customer::Column::Id.is_in(ids.iter().copied()))
             .all(db)
             .await?;
+        let own_ladders = customers.iter().filter_map(|row| row.dunning_ladder_id);
+        let own_ladders = own::at_work(db, own_ladders).await?;
         let since = (now - chrono::TimeDelta::days(2)).date_naive();
         let ids = ids.into_iter().collect::<Vec<_>>();
         let unapplied = unapplied(db, &ids).await?;
@@ -81,6 +86,7 @@ impl Known {
             zone: organisation::get(db).await?.zone(),
             charged,
             countries,
+            own: own_ladders,
             customers: customers.into_iter().map(|row| (row.id, row)).collect(),
             invoices,
             unapplied,
@@ -101,6 +107,10 @@ impl Known {
         }
         if customer.dunning_paused_until.is_some_and(|until| until >= today) {
             return Some(Look::Suppress(Reason::Paused));
+        }
+        let own = customer.dunning_ladder_id.filter(|own| self.own.contains(own));
+        if ladder.asks(notice.workflow, own) != Asks::This {
+            return Some(Look::Suppress(Reason::OtherLadder));
         }
         if notice.approval == Some(Approval::Rejected) {
             return Some(Look::Suppress(Reason::Rejected));
