@@ -11,7 +11,8 @@ use tests::app::App;
 use tests::{on_both_stacks, pdf};
 
 use super::{
-    SET_DUNNING, ask, at, invoice, ladder, level, make, notices, on, pay, publish, subjects, usual,
+    SET_DUNNING, ask, at, invoice, ladder, level, manage, notices, on, pay, publish, subjects,
+    usual,
 };
 use crate::given;
 
@@ -29,9 +30,10 @@ fn attached(app: &App) -> Vec<(String, Vec<u8>)> {
     mail.attachments().map(|file| (name(file), file.contents().to_vec())).collect()
 }
 
+/// By somebody who may also see workflows.
 async fn give(app: &App, customer: &str, ladder: &Value) -> Value {
-    make(app, "customer", SET_DUNNING, json!({ "id": customer, "input": { "ladderId": ladder } }))
-        .await
+    let input = json!({ "id": customer, "input": { "ladderId": ladder } });
+    manage(app, "customer", SET_DUNNING, input).await
 }
 
 on_both_stacks! {
@@ -115,11 +117,11 @@ on_both_stacks! {
     async fn only_a_ladder_that_is_at_work_is_given(app: App) {
         let lan = given::customer(app, "Lan", "en", "VND").await;
         let tasks = json!({
-            "record": "Customer", "trigger": { "event": { "kinds": ["CUSTOMER_CREATED"] } },
+            "record": "Customer", "trigger": { "event": { "kinds": ["customer.created"] } },
             "steps": [{ "key": "task", "action": { "createTask": { "title": "Call them" } } }],
         });
         let none = json!(publish(app, &tasks).await);
-        let id = uuid::Uuid::now_v7();
+        let id = uuid::Uuid::from_u128(7);
         let unknown = json!(entity::id::Id::global(entity::id::WorkflowId(id)));
         for (wrong, says) in [(none, "no ladder"), (unknown, "at work"), (lan.clone().into(), "")] {
             let input = json!({ "id": lan, "input": { "ladderId": wrong } });
