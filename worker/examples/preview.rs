@@ -68,9 +68,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (took, file) = (start.elapsed(), folder.join(name).with_extension("pdf"));
             println!("{}: {took:.0?}, {} bytes", file.display(), pdf.bytes.len());
             fs::write(&file, &pdf.bytes)?;
-            let mail = documents.statement(&facts, Some(pdf))?;
-            fs::write(file.with_extension("html"), &mail.html)?;
-            fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;
+            let paper = documents.statement_paper(
+                &facts,
+                sample::addressed(&facts),
+                Some(pdf.bytes.clone()),
+            )?;
+            fs::write(folder.join(format!("{name}-letter.pdf")), paper.pdf)?;
+            for (name, attached) in [(name.to_owned(), Some(pdf)), (format!("{name}-link"), None)] {
+                let mail = documents.statement(&facts, Some(&sample::opened()), attached)?;
+                let text = format!("{}\n\n{}", mail.subject, mail.text);
+                fs::write(folder.join(&name).with_extension("html"), &mail.html)?;
+                fs::write(folder.join(&name).with_extension("txt"), text)?;
+            }
         }
         let printed =
             letters.iter().map(|(_, facts)| documents.paper(facts).map(|paper| paper.pdf));

@@ -31,8 +31,9 @@ pub use facts::{
 };
 use library::Library;
 use locale::Locale;
-pub use paper::Paper;
+pub use paper::{Addressed, Paper};
 use pdf::Typesetter;
+pub use statement::Opened;
 use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View};
 pub use written::TextMessage;
 

@@ -23,7 +23,7 @@ use super::locale::Locale;
 pub(super) use invoice::InvoiceView;
 pub(super) use owed::OwedView;
 pub(super) use paper::PaperView;
-pub(super) use statement::StatementView;
+pub(super) use statement::{StatementView, Way};
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
 const LINES_IN_MAIL: usize = 50;

@@ -66,7 +66,7 @@ impl Sender {
         let mut enclosed = Vec::with_capacity(letters.len());
         for (message, mut letter) in letters {
             if let Some(Letter::Statement(letter)) = &mut letter
-                && let Err(error) = letter.enclose(&*self.files).await
+                && let Err(error) = letter.enclose(&*self.files, self.attachment_max).await
             {
                 tracing::warn!(message = %message.id.0, %error, "a message is due again");
                 continue;
@@ -151,8 +151,8 @@ impl Sender {
             date: message.created_at,
         };
         let unwritten = |error: &dyn std::error::Error| (Reason::RenderError, Some(chain(error)));
-        let rendered =
-            letter.write(&self.documents, &self.public_url).map_err(|error| unwritten(&error))?;
+        let rendered = letter.write(&self.documents, &self.links, &self.public_url);
+        let rendered = rendered.map_err(|error| unwritten(&error))?;
         let body = compose(&envelope, &rendered, self.dkim.as_deref())
             .map_err(|error| unwritten(&error))?;
         Ok(Content { subject: Some(rendered.subject), body })
@@ -172,10 +172,12 @@ impl Sender {
     }
 
     fn paper(&self, letter: &Letter) -> Result<Content, Refusal> {
-        let Letter::Written(letter) = letter else {
-            return refused(Reason::RenderError, "this is not written as a letter by post");
+        let written = match letter {
+            Letter::Written(letter) => self.documents.paper(&letter.facts),
+            Letter::Statement(letter) => letter.paper(&self.documents),
+            _ => return refused(Reason::RenderError, "this is not written as a letter by post"),
         };
-        match self.documents.paper(&letter.facts) {
+        match written {
             Ok(paper) => Ok(Content { subject: Some(paper.subject), body: paper.pdf }),
             Err(error) => refused(Reason::RenderError, chain(&error)),
         }
