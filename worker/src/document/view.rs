@@ -5,6 +5,7 @@
 
 mod invoice;
 mod owed;
+mod page;
 mod paper;
 mod statement;
 
@@ -22,6 +23,7 @@ use super::facts::{
 use super::locale::Locale;
 pub(super) use invoice::InvoiceView;
 pub(super) use owed::OwedView;
+pub(super) use page::PageView;
 pub(super) use paper::PaperView;
 pub(super) use statement::{StatementView, Way};
 

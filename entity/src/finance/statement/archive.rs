@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseConnection, QuerySelect};
+use sea_orm::{DatabaseConnection, QuerySelect, QueryTrait};
 use serde_json::json;
 
 use super::{Column, Entity, Model};
@@ -82,6 +82,24 @@ pub async fn file(
     }
 }
 
+/// The PDF of a statement for the customer that it is for, in the customer's language; `None` when there is none, or when it
+/// says who somebody was that is anonymised.
+///
+/// # Errors
+/// The database.
+pub async fn opened(
+    db: &impl ConnectionTrait,
+    id: StatementId,
+) -> Result<Option<(file::Model, String)>, DbErr> {
+    let whose = Entity::find_by_id(id).select_only().column(Column::CustomerId);
+    let known = customer::Entity::find()
+        .filter(customer::Column::Id.in_subquery(whose.into_query()))
+        .filter(customer::Column::AnonymisedAt.is_null());
+    let Some(customer) = known.one(db).await? else { return Ok(None) };
+    let file = file::Entity::find_by_id(file_of(id)).one(db).await?;
+    Ok(file.map(|file| (file, customer.language)))
+}
+
 /// The field `sha256` of statements.
 pub(super) fn sha256_field<'a>(
     db: &'a DatabaseConnection,
@@ -104,6 +122,5 @@ pub(super) fn sha256_field<'a>(
 
 /// The files that are those of statements.
 pub(crate) fn files() -> sea_orm::sea_query::SelectStatement {
-    use sea_orm::QueryTrait;
     Entity::find().select_only().column(Column::Id).into_query()
 }
