@@ -166,6 +166,19 @@ impl Letter {
         email.ok_or(Reason::NoAddress)
     }
 
+    /// Who else gets a copy of its mail.
+    #[must_use]
+    pub fn copies(&self) -> &[String] {
+        match self {
+            Self::Statement(letter) => &letter.facts.cc,
+            Self::Receipt(_)
+            | Self::Reset(_)
+            | Self::Notice(_)
+            | Self::Written(_)
+            | Self::Meeting(_) => &[],
+        }
+    }
+
     /// What it is written from, to be frozen with the message.
     #[must_use]
     pub fn facts(&self) -> Value {

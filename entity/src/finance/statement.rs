@@ -7,6 +7,7 @@
 mod archive;
 mod bulk;
 mod content;
+pub mod delivery;
 mod draw;
 mod issue;
 mod perform;

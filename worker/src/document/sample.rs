@@ -112,6 +112,7 @@ pub fn statement(language: &str) -> StatementFacts {
         closing: amount(9_534_567),
         overdue: amount(2_684_567),
         content,
+        cc: Vec::new(),
     }
 }
 

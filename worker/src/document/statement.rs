@@ -124,8 +124,7 @@ impl Documents {
         let view = StatementView::new(facts, language, locale).sent(Way::Enclosed, None, locale);
         let say = library.sentences(language, "statement", &locale.statement, &view)?;
         let ours = &facts.organisation;
-        let text =
-            [&*say["greeting"], &say["lead"], &format!("{}\n{}", say["closing"], ours.name)];
+        let text = [&*say["greeting"], &say["lead"], &format!("{}\n{}", say["closing"], ours.name)];
         Ok(LetterView::new(ours, language, &say["subject"], &text.join("\n\n")))
     }
 }

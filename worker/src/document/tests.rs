@@ -448,11 +448,12 @@ fn the_mail_of_a_statement_says_how_one_comes_to_it() {
 #[test]
 fn a_page_is_in_the_first_language_that_there_is_and_escapes_names() {
     let organisation = Party { name: "<b>A & B</b>".into(), ..sample::ordinary("en").organisation };
-    let page = |languages: &[&str]| {
-        DOCUMENTS.page(Page::Expired, languages, Some(&organisation)).unwrap()
-    };
+    let page =
+        |languages: &[&str]| DOCUMENTS.page(Page::Expired, languages, Some(&organisation)).unwrap();
     let vietnamese = page(&["tlh", "vi-VN", "en"]);
-    assert!(vietnamese.contains("<html lang=\"vi\">") && vietnamese.contains("Liên kết đã hết hạn"));
+    assert!(
+        vietnamese.contains("<html lang=\"vi\">") && vietnamese.contains("Liên kết đã hết hạn")
+    );
     assert!(!vietnamese.contains("<b>") && !vietnamese.contains("<script"), "{vietnamese}");
     assert!(page(&[]).contains("This link has expired"));
     let nobody = DOCUMENTS.page(Page::Unknown, &["en"], None).unwrap();

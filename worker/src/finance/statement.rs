@@ -19,8 +19,9 @@ use entity::customers::customer::Channel;
 use entity::customers::customer::bulk::Step;
 use entity::customers::reach::{Addressee, reach};
 use entity::db::Db;
-use entity::finance::statement::{self, Content};
+use entity::finance::statement::{self, Content, delivery};
 use entity::id::{JobId, StatementId};
+use entity::marketing::suppression;
 use entity::money::Money;
 use futures::FutureExt;
 use object_store::path::Path;
@@ -97,15 +98,23 @@ pub async fn letters(
     let mut said: HashMap<_, _> = rows.iter().map(|row| row.id.0).zip(facts).collect();
     let wanted = messages.iter().filter_map(|one| Some((one.customer_id?, one.channel)));
     let reached = reach(db, wanted).await?;
+    let copies = reached.values().flat_map(|reach| delivery::copies(&reach.customer));
+    let held = suppression::among(db, Channel::Email, &copies.collect::<Vec<_>>()).await?;
     let letter = |message: &message::Model| {
         let facts = said.remove(&message.subject_id)??;
         let reach = reached.get(&message.customer_id?)?;
         let Addressee { name, address } = reach.addressee(message.channel, true);
         let content = Content { movements: Vec::new(), items: Vec::new(), ..facts.content };
+        let mut cc = delivery::copies(&reach.customer);
+        let own = address.as_deref().unwrap_or_default();
+        cc.retain(|copy| !held.contains(copy) && !copy.eq_ignore_ascii_case(own));
+        if message.channel != Channel::Email {
+            cc.clear();
+        }
         let kept = kept.remove(&message.subject_id);
         let zone = reach.customer.zone();
         Some(Letter {
-            facts: StatementFacts { content, ..facts },
+            facts: StatementFacts { content, cc, ..facts },
             channel: message.channel,
             addressee: name.to_owned(),
             address,
@@ -221,6 +230,7 @@ pub(super) async fn facts(
             closing: money(statement.closing),
             overdue: money(statement.overdue),
             content: statement.content(),
+            cc: Vec::new(),
         })
     };
     Ok(statements.iter().map(facts).collect())
@@ -282,9 +292,12 @@ impl Archive<'_> {
             let found = statement::Entity::find().filter(statement::Column::Id.is_in(ids.clone()));
             let statements = found.all(self.db.reader()).await?;
             let facts = facts(self.db.reader(), &statements).await?;
+            let whose = statements.iter().map(|statement| statement.customer_id);
+            let channels = delivery::channels(self.db.reader(), whose).await?;
             for (statement, facts) in statements.into_iter().zip(facts) {
-                let kept = match facts {
-                    Some(facts) => self.keep(leased, statement, facts).await?,
+                let channel = channels.get(&statement.customer_id).copied();
+                let kept = match facts.zip(channel) {
+                    Some((facts, channel)) => self.keep(leased, statement, facts, channel).await?,
                     None => Kept::Refused,
                 };
                 match kept {
@@ -336,6 +349,7 @@ impl Archive<'_> {
         leased: Leased<JobId>,
         statement: statement::Model,
         facts: StatementFacts,
+        channel: Channel,
     ) -> Result<Kept, entity::Error> {
         let documents = self.documents.clone();
         let mut writing = tokio::task::spawn_blocking(move || documents.statement_file(&facts));
@@ -383,7 +397,8 @@ impl Archive<'_> {
         let noted = self.db.write(move |txn| {
             let (statement, stored) = (Arc::clone(&statement), stored.clone());
             let name = file_name.clone();
-            async move { statement::archive(txn, &statement, stored, &name, now).await }.boxed()
+            async move { statement::archive(txn, &statement, stored, &name, channel, now).await }
+                .boxed()
         });
         noted.await?;
         Ok(Kept::Done)

@@ -7,11 +7,14 @@ use entity::id::MessageId;
 use entity::text::hex;
 use lettre::Address;
 use lettre::message::Mailbox;
+use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Sender;
 use crate::letter::Letter;
 use crate::mail::compose::{Envelope, compose};
+use crate::mail::transport::addresses;
 use crate::relay::chain;
 
 /// A message that is written, or why it cannot be.
@@ -90,6 +93,7 @@ impl Sender {
         Written::Ready(Box::new(Ready {
             leased,
             recipient: to,
+            copies: letter.copies().to_vec(),
             subject,
             facts: letter.facts(),
             body_sha256: hex(&Sha256::digest(&body)),
@@ -147,6 +151,7 @@ impl Sender {
             from: Mailbox::new(Some(organisation.name.clone()), from),
             reply_to: None,
             to: Mailbox::new(Some(letter.addressee().to_owned()), address),
+            cc: addresses(letter.copies()).map(|copy| Mailbox::new(None, copy)).collect(),
             message_id: format!("{}@{}", message.message_id, self.domain),
             date: message.created_at,
         };
@@ -184,11 +189,18 @@ impl Sender {
     }
 }
 
+/// Where the copies of a message go to that was written before, by what it was written from.
+fn copies(kind: Kind, facts: Option<&Value>) -> Vec<String> {
+    let facts = facts.filter(|_| kind == Kind::Statement);
+    facts.and_then(|facts| Vec::deserialize(facts.get("cc")?).ok()).unwrap_or_default()
+}
+
 /// A message that was written before: its bytes are sent again as they are.
 fn again(message: message::Model) -> Option<Written> {
     Some(Written::Ready(Box::new(Ready {
         leased: Leased { id: message.id, fence: message.fence },
         recipient: message.recipient?,
+        copies: copies(message.kind, message.facts.as_ref()),
         subject: message.subject,
         facts: message.facts?,
         body: message.body?,

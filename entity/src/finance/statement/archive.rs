@@ -17,7 +17,7 @@ use crate::automation::job::target;
 use crate::automation::message;
 use crate::catalog::{Cataloged, Datum};
 use crate::collaboration::file::{self, Stored};
-use crate::customers::customer;
+use crate::customers::customer::{self, Channel};
 use crate::error::Error;
 use crate::id::{FileId, JobId, StatementId};
 
@@ -40,8 +40,8 @@ pub async fn archive_next(
     Ok(ids.into_iter().map(StatementId).collect())
 }
 
-/// Notes that the PDF of a statement is stored, and plans the message by which the customer gets it. Doing so again changes
-/// nothing.
+/// Notes that the PDF of a statement is stored, and plans the message by which the customer gets it on `channel`. Doing so
+/// again changes nothing.
 ///
 /// # Errors
 /// The database.
@@ -50,6 +50,7 @@ pub async fn archive(
     statement: &Model,
     stored: Stored,
     name: &str,
+    channel: Channel,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let known = file::Entity::find_by_id(file_of(statement.id)).one(txn).await?;
@@ -57,7 +58,7 @@ pub async fn archive(
         file::create(txn, stored, name, None, Actor::System, now).await?;
     }
     if statement.wanted {
-        message::plan_statement(txn, statement, now).await?;
+        message::plan_statement(txn, statement, channel, now).await?;
     }
     Ok(())
 }
