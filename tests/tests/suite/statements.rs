@@ -1,6 +1,6 @@
 //! Statements of account: what they say, how they follow one another, and who gets them.
 
-mod delivery;
+pub mod delivery;
 mod many;
 mod schedules;
 

@@ -24,7 +24,7 @@ use crate::changing::export::fetch;
 use crate::changing::removal::DELETE;
 use crate::given::{CREATE_CUSTOMER, customer, role, workflow};
 
-const SET: &str = "mutation ($input: SetStatementDeliveryInput!, $version: Int) {
+pub const DELIVER: &str = "mutation ($input: SetStatementDeliveryInput!, $version: Int) {
   setStatementDelivery(input: $input, expectedVersion: $version) {
     customer { version statementChannel statementCc } userErrors { code message field } } }";
 
@@ -71,7 +71,7 @@ async fn get(app: &App, path: &str, headers: &[(&str, &str)]) -> Response<Bytes>
 
 async fn set(app: &App, input: Value) -> Value {
     let token = app.token_of(Role::Administrator).await;
-    app.make_as(&token, "customer", SET, json!({ "input": input })).await
+    app.make_as(&token, "customer", DELIVER, json!({ "input": input })).await
 }
 
 fn header<'a>(answer: &'a Response<Bytes>, name: &str) -> &'a str {
@@ -184,7 +184,7 @@ on_both_stacks! {
         let lan = customer(app, "Lan", "en", "EUR").await;
         let administrator = app.token_of(Role::Administrator).await;
         let refused = async |input: Value, version: Option<i32>| {
-            let reply = app.send_as(Some(&administrator), SET, json!({ "input": input, "version": version })).await;
+            let reply = app.send_as(Some(&administrator), DELIVER, json!({ "input": input, "version": version })).await;
             reply.data["setStatementDelivery"]["userErrors"][0]["code"].clone()
         };
         let many: Vec<_> = (0..6).map(|number| format!("{number}@example.vn")).collect();
@@ -200,7 +200,7 @@ on_both_stacks! {
         let narrow = role(app, &[("READ_CUSTOMERS", "ALL"), ("READ_FINANCE", "ALL"), ("WRITE_PAYMENTS", "ALL")]).await;
         let (_, clerk) = app.user(narrow).await;
         let input = json!({ "input": { "customerId": lan, "channel": "EMAIL" } });
-        assert_eq!(app.send_as(Some(&clerk), SET, input).await.error_code(), Some("FORBIDDEN"));
+        assert_eq!(app.send_as(Some(&clerk), DELIVER, input).await.error_code(), Some("FORBIDDEN"));
         let letters = "{ customers(filter: { statementChannel: { eq: LETTER } }) { totalCount } }";
         assert_eq!(app.ask(letters, json!({})).await["customers"]["totalCount"], 1);
     }
@@ -297,8 +297,28 @@ on_both_stacks! {
             verdicts.push(told.data["explainMessage"]["explanation"].clone());
         }
         assert_eq!(verdicts, [
-            json!({ "verdict": "SENT", "reason": null }), json!({ "verdict": "SUPPRESSED", "reason": "NO_ADDRESS" }),
+            json!({ "verdict": "PASSED", "reason": null }), json!({ "verdict": "SUPPRESSED", "reason": "NO_ADDRESS" }),
         ]);
+    }
+
+    async fn a_statement_that_waits_is_explained_by_where_bills_go(app: App) {
+        let input = json!({
+            "kind": "ORGANISATION", "displayName": "Sông Hàn", "language": "en", "currency": "EUR",
+            "contacts": [{ "name": "Lan", "email": "bills@example.vn", "billing": true }],
+        });
+        let han = app.make("customer", CREATE_CUSTOMER, json!({ "input": input })).await;
+        let han = han["id"].as_str().expect("an id").to_owned();
+        owed(app, &han, ("100.00", "EUR"), ("2026-10-05", "2026-11-05")).await;
+        app.mailbox.answer([Outcome::Temporary { reply: "450 greylisted".to_owned() }]);
+        sent(app, &han, "EUR").await;
+        let waits = self::messages(app).await.remove(0);
+        assert_eq!(waits["state"], "DEFERRED");
+        let query = "query ($id: ID!) { explainMessage(about: { message: $id }) { explanation { foreseen verdict } } }";
+        let told = app.ask(query, json!({ "id": waits["id"] })).await["explainMessage"]["explanation"].clone();
+        assert_eq!(told, json!({ "foreseen": true, "verdict": "PASSED" }));
+        app.advance(TimeDelta::minutes(2));
+        app.drain().await;
+        assert_eq!(app.mailbox.mails().len(), 1);
     }
 }
 
