@@ -13,8 +13,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{
-    Addressed, Cancelled, Enclosed, InvoiceFacts, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts, Opened,
-    Party, Payment, ReceiptFacts, ResetFacts, Said, Sold, StatementFacts,
+    Addressed, Cancelled, Enclosed, InvoiceFacts, Kind, LetterFacts, Line, MeetingFacts, News,
+    NoticeFacts, Opened, Party, Payment, ReceiptFacts, ResetFacts, Said, Sold, StatementFacts,
 };
 use crate::finance::dunning;
 
