@@ -2,13 +2,12 @@
 //! `TOKEN_KEY`, `TOKEN_KEY_FILE`, `TOKEN_KEY_PREVIOUS`, `TOKEN_KEY_PREVIOUS_FILE`, `PROXIES`, `CORS_ORIGINS`, `MAX_REQUESTS`, `DOCUMENTS`,
 //! `INTROSPECTION`, `RATE_LIMIT`, `RATE_LIMIT_ANONYMOUS`.
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use entity::clock::Clock;
+use worker::config::key::long_enough;
 use worker::config::{ConfigError, Environment, Stack, secret};
 
 use crate::files::link::Links;
@@ -16,9 +15,6 @@ use crate::http::budget::{Allowance, Budget};
 use crate::http::documents::{Documents, Manifest, ManifestError, Shelf};
 use crate::http::store::Store;
 use crate::serve::Development;
-
-/// The shortest key that tokens are signed with, in bytes.
-const SHORTEST_KEY: usize = 32;
 
 /// What `rapport serve` is configured with.
 #[derive(Args, Clone, Debug)]
@@ -127,17 +123,7 @@ impl Server {
     /// When it is missing in production, too short, or cannot be read.
     pub fn key(&self, stack: &Stack) -> Result<Vec<u8>, ConfigError> {
         let given = secret("TOKEN_KEY_FILE", self.token_key.clone(), self.token_key_file.as_ref())?;
-        let refuse = |what: &str| Err(ConfigError::Refused("TOKEN_KEY", what.to_owned()));
-        match given {
-            Some(key) if key.len() < SHORTEST_KEY => {
-                refuse("a key needs 32 characters or more; `openssl rand -hex 32` makes one")
-            }
-            Some(key) => Ok(key.into_bytes()),
-            None if stack.environment == Environment::Production => refuse(
-                "production needs a key, the same for all processes; `openssl rand -hex 32` makes one",
-            ),
-            None => kept_key(&stack.data_dir.join("token.key")),
-        }
+        stack.key("TOKEN_KEY", given, "token.key")
     }
 
     /// What signs links to files with `key`, and takes those that the key before it has signed.
@@ -147,34 +133,14 @@ impl Server {
     pub fn links(&self, key: &[u8]) -> Result<Links, ConfigError> {
         let file = self.token_key_previous_file.as_ref();
         let previous = secret("TOKEN_KEY_PREVIOUS_FILE", self.token_key_previous.clone(), file)?;
-        match previous {
-            Some(previous) if previous.len() < SHORTEST_KEY => {
-                let what = "a key that was good has 32 characters or more";
-                Err(ConfigError::Refused("TOKEN_KEY_PREVIOUS", what.to_owned()))
+        let links = Links::new(key);
+        Ok(match previous {
+            Some(previous) => {
+                links.after(&long_enough("TOKEN_KEY_PREVIOUS", previous.into_bytes())?)
             }
-            Some(previous) => Ok(Links::new(key).after(previous.as_bytes())),
-            None => Ok(Links::new(key)),
-        }
+            None => links,
+        })
     }
-}
-
-/// The key in `path`, made on first use and readable by its owner only.
-fn kept_key(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    let failed = |error| ConfigError::Unreadable("DATA_DIR", path.to_owned(), error);
-    if let Ok(key) = std::fs::read(path)
-        && key.len() >= SHORTEST_KEY
-    {
-        return Ok(key);
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let key = entity::text::hex(&rand::random::<[u8; 32]>());
-    let mut options = std::fs::OpenOptions::new();
-    let mut file =
-        options.write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(key.as_bytes()).map_err(failed)?;
-    Ok(key.into_bytes())
 }
 
 #[cfg(test)]

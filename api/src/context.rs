@@ -43,6 +43,8 @@ pub struct Shared {
     pub hashing: Hashing,
     /// Signed links to files.
     pub links: Links,
+    /// The signed links that customers get.
+    pub customer_links: worker::link::Links,
     /// The sentences of all languages.
     pub words: Documents,
 }

@@ -127,6 +127,7 @@ async fn serve_all(
         tokens: Arc::new(Tokens::new(&key)),
         hashing: Hashing::default(),
         links: server.links(&key)?,
+        customer_links: stack.links()?,
         words: worker::document::Documents::embedded()?,
     };
     let store = match &stack.redis_url {

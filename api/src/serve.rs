@@ -177,6 +177,7 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
     let access = Access { shared: shared.clone(), lately: Lately::default() };
     let (documents, budget, timeout) = (parts.documents, parts.budget, TIMEOUT);
     let library = Library::default();
+    let files = Files::new(shared.clone(), parts.files, budget.clone());
     let endpoint =
         Endpoint { executor, access, documents, budget, library, limits, admission, timeout };
     let endpoint = Arc::new(endpoint);
@@ -188,7 +189,7 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
         .merge(health::router(ready, parts.metrics))
         .merge(feed::router(shared.clone()))
         .merge(hook::router(shared.clone()))
-        .merge(files::router(Files::new(shared.clone(), parts.files)));
+        .merge(files::router(files));
     if let Some(development) = parts.development {
         routes = routes.merge(console::router(&offer(development.demo))?);
         if let Some(folder) = development.mailbox {

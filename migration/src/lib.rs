@@ -63,6 +63,7 @@ mod m20261127_000150_statements;
 mod m20261128_000151_credit;
 mod m20261128_000152_orders;
 mod m20261128_000153_leases;
+mod m20261128_000154_statement_delivery;
 mod m20261128_000155_own_ladders;
 mod search;
 mod step;
@@ -125,6 +126,7 @@ impl MigratorTrait for Migrator {
             m20261128_000151_credit,
             m20261128_000152_orders,
             m20261128_000153_leases,
+            m20261128_000154_statement_delivery,
             m20261128_000155_own_ladders,
         ]
     }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use hayro_syntax::Pdf;
+use hayro_syntax::content::TypedIter;
 use hayro_syntax::content::ops::TypedInstruction;
-use hayro_syntax::object::{Dict, Object, Stream};
+use hayro_syntax::object::{Dict, Name, Object, Stream};
+use hayro_syntax::page::Resources;
 
 /// What a font's glyphs stand for.
 type Letters = HashMap<u16, String>;
@@ -16,41 +18,55 @@ type Letters = HashMap<u16, String>;
 #[must_use]
 pub fn pages(pdf: &[u8]) -> Vec<Vec<String>> {
     let pdf = Pdf::new(pdf.to_vec()).expect("a PDF");
+    let pages = pdf.pages().iter().map(|page| {
+        let mut runs = Vec::new();
+        read(page.typed_operations(), page.resources(), &mut runs);
+        runs
+    });
+    pages.collect()
+}
+
+/// Adds the texts of a page, or of a page of another PDF that is shown on it.
+fn read(mut operations: TypedIter<'_>, resources: &Resources<'_>, runs: &mut Vec<String>) {
     let mut fonts = HashMap::<Vec<u8>, Letters>::new();
-    let mut pages = Vec::new();
-    for page in pdf.pages().iter() {
-        fonts.clear();
-        let (mut runs, mut run, mut current) = (Vec::new(), String::new(), Vec::new());
-        let mut operations = page.typed_operations();
-        while let Some(operation) = operations.next() {
-            match operation {
-                TypedInstruction::TextFont(font) => {
-                    current = font.0.as_ref().to_vec();
-                    if !fonts.contains_key(&current) {
-                        let found = page.resources().get_font(font.0);
-                        fonts.insert(
-                            current.clone(),
-                            found.as_ref().map(letters).unwrap_or_default(),
-                        );
-                    }
+    let (mut run, mut current) = (String::new(), Vec::new());
+    while let Some(operation) = operations.next() {
+        match operation {
+            TypedInstruction::TextFont(font) => {
+                current = font.0.as_ref().to_vec();
+                if !fonts.contains_key(&current) {
+                    let found = resources.get_font(font.0);
+                    fonts.insert(current.clone(), found.as_ref().map(letters).unwrap_or_default());
                 }
-                TypedInstruction::ShowText(text) => {
-                    say(&mut run, text.0.as_bytes(), &fonts[&current]);
-                }
-                TypedInstruction::ShowTexts(texts) => {
-                    for part in texts.0.iter::<Object<'_>>() {
-                        if let Object::String(text) = part {
-                            say(&mut run, text.as_bytes(), &fonts[&current]);
-                        }
-                    }
-                }
-                TypedInstruction::EndText(_) => runs.push(std::mem::take(&mut run)),
-                _ => {}
             }
+            TypedInstruction::ShowText(text) => {
+                say(&mut run, text.0.as_bytes(), &fonts[&current]);
+            }
+            TypedInstruction::ShowTexts(texts) => {
+                for part in texts.0.iter::<Object<'_>>() {
+                    if let Object::String(text) = part {
+                        say(&mut run, text.as_bytes(), &fonts[&current]);
+                    }
+                }
+            }
+            TypedInstruction::EndText(_) => runs.push(std::mem::take(&mut run)),
+            TypedInstruction::XObject(shown) => {
+                let Some(shown) = resources.get_x_object(shown.0) else { continue };
+                let is_form =
+                    shown.dict().get::<Name<'_>>("Subtype").is_some_and(|kind| &*kind == b"Form");
+                let (Some(own), true) = (shown.dict().get::<Dict<'_>>("Resources"), is_form) else {
+                    continue;
+                };
+                let content = shown.decoded().expect("a form");
+                read(
+                    TypedIter::new(&content),
+                    &Resources::from_parent(own, resources.clone()),
+                    runs,
+                );
+            }
+            _ => {}
         }
-        pages.push(runs);
     }
-    pages
 }
 
 /// All texts of a PDF, with spaces that may break between their words.

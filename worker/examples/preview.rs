@@ -5,11 +5,11 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use lettre::message::Mailbox;
-use worker::document::{Documents, sample};
+use worker::document::{Documents, Page, sample};
 use worker::mail::compose::{Envelope, compose};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -58,20 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{}: {took:.0?}, {} bytes", file.display(), paper.pdf.len());
             fs::write(file, paper.pdf)?;
         }
-        let statements = [
-            ("statement", sample::statement(language)),
-            ("open-items", sample::open_items(language, 40)),
-        ];
-        for (name, facts) in statements {
-            let start = Instant::now();
-            let pdf = documents.statement_file(&facts)?;
-            let (took, file) = (start.elapsed(), folder.join(name).with_extension("pdf"));
-            println!("{}: {took:.0?}, {} bytes", file.display(), pdf.bytes.len());
-            fs::write(&file, &pdf.bytes)?;
-            let mail = documents.statement(&facts, Some(pdf))?;
-            fs::write(file.with_extension("html"), &mail.html)?;
-            fs::write(file.with_extension("txt"), format!("{}\n\n{}", mail.subject, mail.text))?;
-        }
+        statements(&documents, &folder, language)?;
         let printed =
             letters.iter().map(|(_, facts)| documents.paper(facts).map(|paper| paper.pdf));
         let (batch, _) = documents.batch(printed.collect::<Result<_, _>>()?, true)?;
@@ -84,6 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 from: Mailbox::new(Some(facts.organisation.name), "from@rapport.example".parse()?),
                 reply_to: None,
                 to: Mailbox::new(Some(facts.customer.name), "to@rapport.example".parse()?),
+                cc: Vec::new(),
                 message_id: format!("{name}@rapport.example"),
                 date: facts.issued_on.and_hms_opt(8, 0, 0).ok_or("no such time")?.and_utc(),
             };
@@ -105,6 +93,39 @@ fn main() -> Result<(), Box<dyn Error>> {
                 );
             }
         }
+    }
+    Ok(())
+}
+
+/// Statements of account, with the mails and the letters that they are sent with.
+fn statements(documents: &Documents, folder: &Path, language: &str) -> Result<(), Box<dyn Error>> {
+    let statements = [
+        ("statement", sample::statement(language)),
+        ("open-items", sample::open_items(language, 40)),
+    ];
+    for (name, facts) in statements {
+        let start = Instant::now();
+        let pdf = documents.statement_file(&facts)?;
+        let (took, file) = (start.elapsed(), folder.join(name).with_extension("pdf"));
+        println!("{}: {took:.0?}, {} bytes", file.display(), pdf.bytes.len());
+        fs::write(&file, &pdf.bytes)?;
+        let start = Instant::now();
+        let (to, pages) = (sample::addressed(&facts), pdf.bytes.clone());
+        let paper = documents.statement_paper(&facts, to, Some(pages))?;
+        let (took, file) = (start.elapsed(), folder.join(format!("{name}-letter.pdf")));
+        println!("{}: {took:.0?}, {} bytes", file.display(), paper.pdf.len());
+        fs::write(&file, &paper.pdf)?;
+        for (name, attached) in [(name.to_owned(), Some(pdf)), (format!("{name}-link"), None)] {
+            let mail = documents.statement(&facts, Some(&sample::opened()), attached)?;
+            let text = format!("{}\n\n{}", mail.subject, mail.text);
+            fs::write(folder.join(&name).with_extension("html"), &mail.html)?;
+            fs::write(folder.join(&name).with_extension("txt"), text)?;
+        }
+    }
+    let organisation = sample::statement(language).organisation;
+    for (name, page) in [("unknown", Page::Unknown), ("expired", Page::Expired)] {
+        let html = documents.page(page, &[language], Some(&organisation))?;
+        fs::write(folder.join(format!("page-{name}.html")), html)?;
     }
     Ok(())
 }

@@ -2,11 +2,14 @@
 //! `DATA_DIR`, `DATABASE_URL`, `DATABASE_POOL`, `REDIS_URL`, `REDIS_PREFIX`, `SMTP_URL`,
 //! `SMTP_CONNECTIONS`, `SMTP_TIMEOUT_S`, `FILES_URL`, `PUBLIC_URL`, `RAPPORT_ENV`, `DKIM_DOMAIN`,
 //! `DKIM_SELECTOR`, `DKIM_KEY`, `DKIM_KEY_FILE`, `MAIL_RETRY_S`, `LEASE_S`, `SENDERS`, `WEBHOOK_ALLOW`, `LOG`,
-//! `LOG_FORMAT`, `SMS_URL`, `SMS_TOKEN`, `SMS_TOKEN_FILE`, `SMS_SENDER`; and for a bucket as `FILES_URL` those that all programs for S3 know: `AWS_ENDPOINT`,
+//! `LOG_FORMAT`, `SMS_URL`, `SMS_TOKEN`, `SMS_TOKEN_FILE`, `SMS_SENDER`, `LINK_KEY`, `LINK_KEY_FILE`, `LINK_KEY_PREVIOUS`,
+//! `LINK_KEY_PREVIOUS_FILE`, `MAIL_ATTACHMENT_MAX`; and for a bucket as `FILES_URL` those that all programs for S3 know: `AWS_ENDPOINT`,
 //! `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ALLOW_HTTP` and so on.
 //!
 //! Invariant: a wrong value is refused at start, with a sentence that says what is allowed.
 
+pub mod key;
+mod link;
 mod sms;
 
 use std::ffi::OsString;
@@ -23,6 +26,7 @@ use entity::db::Db;
 use object_store::ObjectStore;
 use url::{Host, Url};
 
+pub use self::link::LinkKeys;
 pub use self::sms::Sms;
 use crate::feed::{Feed, FeedError, Publisher, Signal, StreamSettings};
 use crate::mail::dkim::{Dkim, DkimError};
@@ -119,6 +123,9 @@ pub struct Stack {
     /// Where text messages go.
     #[command(flatten)]
     pub sms: Sms,
+    /// What the links are signed with that customers get.
+    #[command(flatten)]
+    pub link_keys: LinkKeys,
     /// Where files are kept: `file:///path`, shared by all processes, or `s3://bucket/prefix` with the
     /// `AWS_…` variables [default: `DATA_DIR/files`]
     #[arg(long, env = "FILES_URL", value_name = "URL", global = true)]
@@ -156,6 +163,9 @@ pub struct Stack {
     /// The pause after a mail's first temporary failure, in seconds; it doubles with each.
     #[arg(long, env = "MAIL_RETRY_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
     pub mail_retry_s: u64,
+    /// How many bytes a document has at most that mails have attached; to a larger one they have a link alone.
+    #[arg(long, env = "MAIL_ATTACHMENT_MAX", default_value_t = 5 << 20, value_name = "BYTES", global = true)]
+    pub mail_attachment_max: u64,
     /// How long a worker may be silent before its work is given to others, in seconds.
     #[arg(long, env = "LEASE_S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=600), value_name = "SECONDS", global = true)]
     pub lease_s: u64,

@@ -15,6 +15,7 @@ use crate::automation::written;
 use crate::collaboration::{meeting, notice};
 use crate::document::{DocumentError, Documents, Party, Rendered, TextMessage};
 use crate::finance::{dunning, receipt, statement};
+use crate::link::Links;
 
 /// A letter.
 pub enum Letter {
@@ -160,9 +161,22 @@ impl Letter {
             Self::Notice(letter) => Some(&*letter.email),
             Self::Written(letter) => return letter.address.as_deref().map_err(|reason| *reason),
             Self::Meeting(letter) => letter.email.as_deref(),
-            Self::Statement(letter) => letter.email.as_deref(),
+            Self::Statement(letter) => return letter.address.as_deref().map_err(|reason| *reason),
         };
         email.ok_or(Reason::NoAddress)
+    }
+
+    /// Who else gets a copy of its mail.
+    #[must_use]
+    pub fn copies(&self) -> &[String] {
+        match self {
+            Self::Statement(letter) => &letter.facts.cc,
+            Self::Receipt(_)
+            | Self::Reset(_)
+            | Self::Notice(_)
+            | Self::Written(_)
+            | Self::Meeting(_) => &[],
+        }
     }
 
     /// What it is written from, to be frozen with the message.
@@ -196,7 +210,12 @@ impl Letter {
     ///
     /// # Errors
     /// [`DocumentError`].
-    pub fn write(&self, documents: &Documents, public: &Url) -> Result<Rendered, DocumentError> {
+    pub fn write(
+        &self,
+        documents: &Documents,
+        links: &Links,
+        public: &Url,
+    ) -> Result<Rendered, DocumentError> {
         match self {
             Self::Receipt(letter) => documents.receipt(&letter.facts),
             Self::Reset(letter) => {
@@ -209,7 +228,7 @@ impl Letter {
             Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
             Self::Written(letter) => documents.letter(&letter.facts),
             Self::Meeting(letter) => documents.meeting(&letter.facts),
-            Self::Statement(letter) => documents.statement(&letter.facts, letter.file.clone()),
+            Self::Statement(letter) => letter.mail(documents, links, public),
         }
     }
 
@@ -222,8 +241,12 @@ impl Letter {
             Self::Receipt(letter) => {
                 return documents.receipt(&letter.facts).map(Shown::mail).map(Some);
             }
+            Self::Statement(letter) if letter.channel == Channel::Letter => {
+                let (language, subject, text) = documents.statement_paper_text(&letter.facts)?;
+                return Ok(Some(Shown::paper(language, subject, text)));
+            }
             Self::Statement(letter) => {
-                return documents.statement(&letter.facts, None).map(Shown::mail).map(Some);
+                return documents.statement(&letter.facts, None, None).map(Shown::mail).map(Some);
             }
             Self::Written(letter) => letter,
             Self::Reset(_) | Self::Notice(_) | Self::Meeting(_) => return Ok(None),
@@ -235,9 +258,8 @@ impl Letter {
                 Shown { language, subject: None, text, html: None, segments: Some(segments) }
             }
             Channel::Letter => {
-                let (language, (subject, text)) =
-                    (facts.language.clone(), documents.paper_text(facts)?);
-                Shown { language, subject: Some(subject), text, html: None, segments: None }
+                let (subject, text) = documents.paper_text(facts)?;
+                Shown::paper(facts.language.clone(), subject, text)
             }
             _ => Shown::mail(documents.letter(facts)?),
         };
@@ -264,5 +286,9 @@ impl Shown {
     fn mail(rendered: Rendered) -> Self {
         let Rendered { language, subject, text, html, .. } = rendered;
         Self { language, subject: Some(subject), text, html: Some(html), segments: None }
+    }
+
+    fn paper(language: String, subject: String, text: String) -> Self {
+        Self { language, subject: Some(subject), text, html: None, segments: None }
     }
 }

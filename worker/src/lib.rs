@@ -15,6 +15,7 @@ pub mod finance;
 pub mod health;
 mod http;
 pub mod letter;
+pub mod link;
 pub mod mail;
 pub mod marketing;
 pub mod observe;

@@ -131,6 +131,8 @@ impl Runtime {
                 dkim: stack.dkim()?,
                 domain: stack.domain().into(),
                 public_url: stack.public_url.clone(),
+                links: stack.links()?,
+                attachment_max: stack.mail_attachment_max,
                 lease,
                 retry: Duration::from_secs(stack.mail_retry_s),
             },

@@ -25,6 +25,7 @@ use url::Url;
 
 use self::written::Written;
 use crate::document::Documents;
+use crate::link::Links;
 use crate::mail::dkim::Dkim;
 use crate::relay::chain;
 use crate::sent::Sent;
@@ -51,6 +52,10 @@ pub struct Sender {
     pub domain: Arc<str>,
     /// Where links lead.
     pub public_url: Url,
+    /// What signs those that customers get.
+    pub links: Links,
+    /// How many bytes a kept document has at most that mails have attached.
+    pub attachment_max: u64,
     /// How long a message is its worker's before others may think that worker dead. Renewed while the
     /// message is on the wire.
     pub lease: Duration,

@@ -7,7 +7,7 @@ use entity::customers::customer::Channel;
 use object_store::ObjectStore;
 
 use crate::config::{ConfigError, Stack};
-use crate::mail::transport::{Outcome, Transport};
+use crate::mail::transport::{Outcome, Transport, addresses};
 use crate::printing::tray::Tray;
 use crate::sms::{Gateway, Text};
 
@@ -36,7 +36,10 @@ impl Ways {
         let refused = |reply: &str| Outcome::Permanent { reply: reply.to_owned() };
         match message.channel {
             Channel::Email => match (from.parse(), row.recipient.parse()) {
-                (Ok(from), Ok(to)) => self.mail.send(&from, &to, &row.body).await,
+                (Ok(from), Ok(to)) => {
+                    let copies = addresses(&row.copies).collect::<Vec<_>>();
+                    self.mail.send(&from, &to, &copies, &row.body).await
+                }
                 _ => refused("an address is malformed"),
             },
             Channel::Sms => match String::from_utf8(row.body.clone()) {

@@ -12,6 +12,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use object_store::ObjectStore;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::link::Purpose;
@@ -37,13 +38,26 @@ pub(super) async fn download(
     let found = Outgoing::at(db, (purpose, link.id), &viewer, now).await;
     let found = found.map_err(|error| fault(&error, &request))?;
     let Some(file) = found else { return Err(not_found()) };
+    // The link is good for minutes, the file for as long as its reader may see it.
+    let kept = "private, no-cache";
+    given(&*files.store, file, kept, (&method, &headers), &request).await
+}
+
+/// A file, or the part of it that is asked for, which browsers keep as `kept` says.
+pub(super) async fn given(
+    store: &dyn ObjectStore,
+    file: Outgoing,
+    kept: &'static str,
+    (method, headers): (&Method, &HeaderMap),
+    request: &RequestId,
+) -> Result<Response, Failure> {
     let size = file.size;
     let etag = format!("\"{}\"", file.sha256);
-    let (status, range) = match asked(&headers, size, &etag) {
+    let (status, range) = match asked(headers, size, &etag) {
         Part::Whole => (StatusCode::OK, None),
         Part::Some(range) => (StatusCode::PARTIAL_CONTENT, Some(range)),
         Part::Unchanged => {
-            return Ok((StatusCode::NOT_MODIFIED, about(&file, etag)).into_response());
+            return Ok((StatusCode::NOT_MODIFIED, about(&file, etag, kept)).into_response());
         }
         Part::Unsatisfiable => {
             let within = [(CONTENT_RANGE, format!("bytes */{size}"))];
@@ -54,17 +68,17 @@ pub(super) async fn download(
     let part = range
         .as_ref()
         .map(|range| (CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1)));
-    let about = about(&file, etag);
+    let about = about(&file, etag, kept);
     let type_and_length =
         [(CONTENT_TYPE, file.media_type.clone()), (CONTENT_LENGTH, length.to_string())];
     let body = if method == Method::HEAD || length == 0 {
         Body::empty()
     } else {
-        match file.body(&*files.store, range).await {
+        match file.body(store, range).await {
             Err(error @ object_store::Error::NotFound { .. }) => {
-                return Err(fault(&error, &request));
+                return Err(fault(&error, request));
             }
-            body => body.map_err(|error| out_of_reach(&error, &request))?,
+            body => body.map_err(|error| out_of_reach(&error, request))?,
         }
     };
     let mut response = (status, about, type_and_length, body).into_response();
@@ -77,12 +91,11 @@ pub(super) async fn download(
 }
 
 /// What is said of a file with each answer.
-fn about(file: &Outgoing, etag: String) -> [(HeaderName, String); 6] {
+fn about(file: &Outgoing, etag: String, kept: &str) -> [(HeaderName, String); 6] {
     [
         (ETAG, etag),
         (ACCEPT_RANGES, "bytes".to_owned()),
-        // The link is good for minutes, the file for as long as its reader may see it.
-        (CACHE_CONTROL, "private, no-cache".to_owned()),
+        (CACHE_CONTROL, kept.to_owned()),
         (CONTENT_DISPOSITION, disposition(&file.name)),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),

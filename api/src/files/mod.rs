@@ -3,10 +3,11 @@
 //! ```text
 //! POST /files?name=…          a file to import               PUT /files/upload/{link}   what `createUpload` promised
 //! GET  /files/{link}          what `downloadLink` names: a version of a document, or what a job has left
+//! GET  /statements/{token}    a statement of account, for the customer who got the link
 //! ```
 //!
 //! Invariant: no file is ever whole in memory, and who uses a link may do so at the time of use: the link
-//! says who it was made for, and their rights are looked up anew.
+//! says who it was made for, and their rights are looked up anew; one of a customer opens nothing else.
 
 mod download;
 mod import;
@@ -15,6 +16,7 @@ mod outgoing;
 mod range;
 mod receive;
 mod sniff;
+mod statement;
 mod upload;
 
 use std::iter;
@@ -29,6 +31,7 @@ use object_store::ObjectStore;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::context::Shared;
+use crate::http::budget::Budget;
 use crate::http::errors::Code;
 use crate::http::failure::Failure;
 use crate::http::request::RequestId;
@@ -44,14 +47,16 @@ pub struct Files {
     pub shared: Shared,
     /// Where the bytes are.
     pub store: Arc<dyn ObjectStore>,
+    /// What each address may ask for without logging in.
+    budget: Budget,
     places: Arc<Semaphore>,
 }
 
 impl Files {
     /// Files of the process in `store`.
     #[must_use]
-    pub fn new(shared: Shared, store: Arc<dyn ObjectStore>) -> Self {
-        Self { shared, store, places: Arc::new(Semaphore::new(AT_ONCE)) }
+    pub fn new(shared: Shared, store: Arc<dyn ObjectStore>, budget: Budget) -> Self {
+        Self { shared, store, budget, places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// A place among those who send files, or the advice to come back.
@@ -90,6 +95,7 @@ pub fn router(files: Files) -> Router {
         .route("/files", post(import::import))
         .route("/files/upload/{link}", put(upload::upload))
         .route("/files/{link}", get(download::download))
+        .route("/statements/{token}", get(statement::open))
         .with_state(files)
 }
 

@@ -34,7 +34,7 @@ pub use invoice::{
 pub use payment::{PaymentMethod, PaymentMutation, PaymentState};
 pub use promise::{PromiseKind, PromiseMutation, PromiseState};
 pub use receipt::{ReceiptKind, ReceiptMutation};
-pub use statement::{SendStatementInput, StatementKind, StatementMutation};
+pub use statement::{SendStatementInput, StatementChannel, StatementKind, StatementMutation};
 pub use worklist::WorklistQuery;
 
 /// An amount, or what is wrong with it.

@@ -6,6 +6,7 @@ use entity::access::Permission;
 use entity::automation::job;
 use entity::automation::workflow::definition::Action;
 use entity::customers::customer;
+use entity::finance::statement::delivery::{self, Change};
 use entity::finance::statement::{self, Bulk, NewStatement, Rules, Sending};
 use entity::id::{CustomerId, Id, StatementId};
 use futures::FutureExt;
@@ -43,6 +44,16 @@ choice! {
     }
 }
 
+choice! {
+    /// The way in which a customer gets its statements.
+    StatementChannel mirrors "entity::finance::statement::delivery::Way" {
+        /// By e-mail, with the PDF attached, or a link alone when it is large.
+        Email,
+        /// By post: `printLetters` has them, each with a page for the window of an envelope before it.
+        Letter,
+    }
+}
+
 /// A statement to be.
 #[derive(Clone, Debug, InputObject)]
 pub struct CreateStatementInput {
@@ -58,7 +69,7 @@ pub struct CreateStatementInput {
     pub from: Option<Date>,
     /// Its last day, not later than today: it is cut off at the end of it, by the organisation's calendar.
     pub until: Date,
-    /// Whether the customer gets it by e-mail.
+    /// Whether the customer gets it, in the way that `setStatementDelivery` says.
     #[graphql(default)]
     pub send: bool,
 }
@@ -75,7 +86,7 @@ pub struct CreateStatementsInput {
     pub from: Option<Date>,
     /// Their last day, not later than today.
     pub until: Date,
-    /// Whether the customers get them by e-mail.
+    /// Whether the customers get them, in the ways that `setStatementDelivery` says.
     #[graphql(default)]
     pub send: bool,
     /// Which are left out.
@@ -138,6 +149,25 @@ impl SendStatementInput {
             rules: self.rules.parse()?,
         };
         Ok(Action::Do { what: "sendStatement".to_owned(), with: json!(sending) })
+    }
+}
+
+/// How a customer gets its statements. What is absent stays.
+#[derive(Clone, Debug, InputObject)]
+pub struct SetStatementDeliveryInput {
+    /// The customer's id.
+    pub customer_id: ID,
+    /// The way.
+    pub channel: Option<StatementChannel>,
+    /// The addresses that get a copy of the mail, at most 5; whoever gets it sees them. None get one when it is empty.
+    pub cc: Option<Vec<String>>,
+}
+
+payload! {
+    /// What came of saying how a customer gets its statements.
+    SetStatementDeliveryPayload {
+        /// The customer as it is now; null when it was refused.
+        customer: customer::Entity
     }
 }
 
@@ -245,6 +275,38 @@ impl StatementMutation {
                 .boxed()
         });
         outcome.await.map(Into::into)
+    }
+
+    /// Says how a customer gets its statements from now on: by e-mail, as usual, with copies for others, or by post.
+    #[graphql(guard = "Can(Permission::Collect)")]
+    async fn set_statement_delivery(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: SetStatementDeliveryInput,
+        #[graphql(
+            desc = "The version that the change was made on; another one is refused with STALE_VERSION. Not checked when absent."
+        )]
+        expected_version: Option<i32>,
+    ) -> Result<SetStatementDeliveryPayload, Fault> {
+        let path = &["input", "customerId"];
+        let once = Once::new(None, "setStatementDelivery", &input);
+        let once = once.within(Permission::Collect, &input.customer_id, path);
+        let outcome = match parse::<CustomerId>(&input.customer_id, path) {
+            Ok(id) => {
+                let change = Change { way: input.channel.map(Into::into), cc: input.cc };
+                write(ctx, once, move |txn, actor, now| {
+                    let change = change.clone();
+                    async move {
+                        let version = expected_version;
+                        Ok(delivery::set(txn, id, change, version, actor, now).await?.id.into())
+                    }
+                    .boxed()
+                })
+                .await?
+            }
+            Err(errors) => Err(errors),
+        };
+        Ok(outcome.into())
     }
 
     /// A link to a statement's PDF to pass on to the customer, who needs nothing else to fetch it. It is good for some days,

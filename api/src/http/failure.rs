@@ -95,6 +95,12 @@ impl Failure {
         self.code
     }
 
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// What it says.
     #[must_use]
     pub fn message(&self) -> &str {

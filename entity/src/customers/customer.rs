@@ -18,6 +18,7 @@ use crate::collaboration::{appointment, call, document, note, task};
 use crate::edit::{edited, unchanged};
 use crate::error::Error;
 use crate::finance::dunning::notice;
+use crate::finance::statement::delivery;
 use crate::finance::{dispute, invoice, ledger, payment, promise, statement};
 use crate::id::{CustomerId, JobId, UserId, WorkflowId};
 use crate::marketing::segment::member;
@@ -161,6 +162,10 @@ pub struct Model {
     pub dunning_paused_until: Option<Date>,
     /// The workflow whose ladder alone asks it.
     pub dunning_ladder_id: Option<WorkflowId>,
+    /// The way in which it gets its statements.
+    pub statement_channel: delivery::Way,
+    /// Who else gets a copy of the mail; absent when nobody does.
+    pub statement_cc: Option<Json>,
     /// The import it came by.
     pub import_job_id: Option<JobId>,
     /// Since when it is deleted; it can be restored.
@@ -245,6 +250,11 @@ catalog! {
     /// The workflow whose ladder alone asks it for what it owes; null when it has none of its own.
     dunning_ladder: one::<workflow::Entity>(Column::DunningLadderId).grouped()
         .guarded(Permission::ReadFinance),
+    /// The way in which it gets its statements of account.
+    statement_channel: choice::<delivery::Way>("StatementChannel", Column::StatementChannel).filtered().grouped()
+        .guarded(Permission::ReadFinance),
+    /// The addresses that get a copy of the mail of its statements.
+    statement_cc: batch_json("[String!]!", delivery::cc_field).guarded(Permission::ReadFinance),
     /// What it has promised to pay.
     promises: many::<promise::Entity>(promise::Column::CustomerId),
     /// What it has disputed.

@@ -7,6 +7,7 @@
 mod archive;
 mod bulk;
 mod content;
+pub mod delivery;
 mod draw;
 mod issue;
 mod perform;
@@ -25,7 +26,7 @@ use crate::id::{CustomerId, StatementId, UserId, WorkflowRunId};
 use crate::money::Currency;
 
 pub(crate) use archive::files;
-pub use archive::{archive, archive_next, file, file_of};
+pub use archive::{archive, archive_next, file, file_of, opened};
 pub use bulk::{Bulk, request, step};
 pub use content::{Content, Item, Movement, What};
 pub(crate) use issue::carry_out;

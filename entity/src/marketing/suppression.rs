@@ -3,7 +3,7 @@
 //! Invariant: of an address only a hash is kept, so that it stays known after all that says who somebody is was removed.
 //! Whatever way an address is written, it has the same hash.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -197,6 +197,25 @@ pub async fn lift(
     }
     row.lifted_at = Some(now);
     save::<Entity>(txn, row, actor, now).await
+}
+
+/// Those of addresses to which nothing of any kind should go.
+///
+/// # Errors
+/// The database.
+pub async fn among(
+    db: &impl ConnectionTrait,
+    channel: Channel,
+    addresses: &[String],
+) -> Result<HashSet<String>, DbErr> {
+    if addresses.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let hashed = addresses.iter().filter_map(|one| Some((hash(channel, one).ok()?, one)));
+    let hashed: Vec<_> = hashed.collect();
+    let known = causes(db, hashed.iter().map(|(hash, _)| hash)).await?;
+    let held = hashed.into_iter().filter(|(hash, _)| known.contains_key(&(channel, hash.clone())));
+    Ok(held.map(|(_, address)| address.clone()).collect())
 }
 
 /// Why nothing may go to addresses, by their channels and hashes.

@@ -147,6 +147,7 @@ impl Rapport {
                 tokens,
                 hashing: Hashing::default(),
                 links: Links::new(key),
+                customer_links: self.stack.links()?,
                 words: worker::document::Documents::embedded()?,
             },
             files: self.stack.files()?,

@@ -92,7 +92,7 @@ async fn hand_over(
             let (mails, next) = &*shared;
             let mut done = 0;
             while let Some((from, to, bytes)) = mails.get(next.fetch_add(1, Ordering::Relaxed)) {
-                match smtp.send(from, to, bytes).await {
+                match smtp.send(from, to, &[], bytes).await {
                     Outcome::Accepted { .. } => done += 1,
                     other => return Err(format!("a mail was not accepted: {other:?}").into()),
                 }

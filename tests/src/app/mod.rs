@@ -166,6 +166,7 @@ impl App {
             tokens: Arc::new(Tokens::new(KEY)),
             hashing: Hashing::default(),
             links: Links::new(KEY),
+            customer_links: stack.links()?,
             words: worker::document::Documents::embedded()?,
         };
         let texts = Mailbox::new();

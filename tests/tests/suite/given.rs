@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::access::user::NewUser;
 use entity::access::{Actor, Role, password, user};
 use entity::customers::customer;
+use entity::finance::statement::delivery::Way;
 use entity::id::{CustomerId, Id, RoleId};
 use entity::money::Currency;
 use futures::FutureExt;
@@ -195,6 +196,8 @@ pub fn customer_row(name: &str, now: DateTime<Utc>) -> customer::Model {
         dunning_excluded: false,
         dunning_paused_until: None,
         dunning_ladder_id: None,
+        statement_channel: Way::default(),
+        statement_cc: None,
         import_job_id: None,
         deleted_at: None,
         merged_into_id: None,

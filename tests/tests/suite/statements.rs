@@ -1,5 +1,6 @@
 //! Statements of account: what they say, how they follow one another, and who gets them.
 
+pub mod delivery;
 mod many;
 mod schedules;
 

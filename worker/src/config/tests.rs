@@ -75,3 +75,20 @@ fn numbers_out_of_range_are_refused_by_name() {
         assert!(refused.contains(flag), "{refused}");
     }
 }
+
+#[test]
+fn links_are_signed_with_a_key_that_production_has_to_be_given() {
+    let good = "k".repeat(32);
+    let given = format!("--link-key={good}");
+    let given: Vec<_> = PRODUCTION.iter().copied().chain([&*given]).collect();
+    assert!(stack(&given).links().is_ok());
+    let previous = format!("--link-key-previous={good} {good}");
+    let all: Vec<_> = given.iter().copied().chain([&*previous]).collect();
+    assert!(stack(&all).links().is_ok());
+    let short = format!("--link-key-previous={good} short");
+    let short: Vec<_> = given.iter().copied().chain([&*short]).collect();
+    let refused = |arguments: &[&str]| stack(arguments).links().unwrap_err().to_string();
+    assert!(refused(&PRODUCTION).starts_with("LINK_KEY:"));
+    assert!(refused(&["--link-key=short"]).starts_with("LINK_KEY:"));
+    assert!(refused(&short).starts_with("LINK_KEY_PREVIOUS:"));
+}

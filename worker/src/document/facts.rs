@@ -330,4 +330,7 @@ pub struct StatementFacts {
     pub overdue: Money,
     /// What it lists; the mail does without movements and items.
     pub content: statement::Content,
+    /// The addresses that get a copy of the mail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<String>,
 }

@@ -23,7 +23,7 @@ static FOLDERS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 pub(super) const LAYOUT: &str = "layout";
 
 /// What each language needs, of its own or in the layouts.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "words.j2",
     "invoice.typ",
     "receipt.mjml",
@@ -37,6 +37,7 @@ const FILES: [&str; 13] = [
     "statement.mjml",
     "statement.txt",
     "statement.typ",
+    "page.html",
 ];
 
 /// Steps of one render: many times what a mail with its fifty invoices takes.
@@ -89,6 +90,7 @@ impl Library {
                 ("notification_mail", &locale.notification_mail),
                 ("statement", &locale.statement),
                 ("invoice", &locale.invoice),
+                ("page", &locale.page),
             ];
             for (section, sentences) in sections {
                 for (key, sentence) in sentences {
@@ -104,7 +106,7 @@ impl Library {
                     .map_err(|problem| DocumentError::Source { path: path.to_owned(), problem })?;
                 self.compile(path.to_owned(), html)
             }
-            Some("txt" | "j2") => self.compile(path.to_owned(), source.to_owned()),
+            Some("txt" | "j2" | "html") => self.compile(path.to_owned(), source.to_owned()),
             _ => Ok(()),
         }
     }
@@ -124,18 +126,26 @@ impl Library {
         self.locales.keys().map(String::as_str)
     }
 
-    /// The language for readers of `tag`, by shortening it until there is a folder (RFC 4647, section 3.4).
+    /// The language for readers of `tag`.
     pub fn language(&self, tag: &str) -> (&str, &Locale) {
+        self.first_language(&[tag])
+    }
+
+    /// The language for readers of `tags`, who like the first one best.
+    pub fn first_language(&self, tags: &[&str]) -> (&str, &Locale) {
+        let known = tags.iter().find_map(|tag| self.known(tag));
+        known.unwrap_or((FALLBACK, &self.locales[FALLBACK]))
+    }
+
+    /// The language for readers of `tag`, by shortening it until there is a folder (RFC 4647, section 3.4).
+    fn known(&self, tag: &str) -> Option<(&str, &Locale)> {
         let wanted = tag.to_ascii_lowercase().replace('_', "-");
         let mut range = wanted.as_str();
         loop {
             if let Some((language, locale)) = self.locales.get_key_value(range) {
-                return (language, locale);
+                return Some((language, locale));
             }
-            match range.rsplit_once('-') {
-                Some((shorter, _)) => range = shorter,
-                None => return (FALLBACK, &self.locales[FALLBACK]),
-            }
+            (range, _) = range.rsplit_once('-')?;
         }
     }
 
@@ -235,7 +245,7 @@ fn environment() -> Environment<'static> {
     templates.set_fuel(Some(FUEL));
     templates.set_syntax(lines_of_tags_vanish());
     templates.set_auto_escape_callback(|name| match name.rsplit_once('.') {
-        Some((_, "mjml")) => AutoEscape::Html,
+        Some((_, "mjml" | "html")) => AutoEscape::Html,
         _ => AutoEscape::None,
     });
     templates

@@ -46,6 +46,8 @@ pub(super) struct Locale {
     pub statement: BTreeMap<String, String>,
     /// The sentences of the copy of an invoice.
     pub invoice: BTreeMap<String, String>,
+    /// The sentences of pages for links that lead to nothing.
+    pub page: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -114,6 +116,7 @@ impl Locale {
             ("meeting", &self.meeting),
             ("statement", &self.statement),
             ("invoice", &self.invoice),
+            ("page", &self.page),
         ];
         sections
             .into_iter()

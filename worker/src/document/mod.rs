@@ -12,6 +12,7 @@ pub mod facts;
 mod invoice;
 mod library;
 mod locale;
+mod page;
 mod paper;
 mod pdf;
 pub mod sample;
@@ -31,8 +32,10 @@ pub use facts::{
 };
 use library::Library;
 use locale::Locale;
-pub use paper::Paper;
+pub use page::Page;
+pub use paper::{Addressed, Paper};
 use pdf::Typesetter;
+pub use statement::Opened;
 use view::{LetterView, MeetingView, NoticeMailView, NoticeView, ResetView, View};
 pub use written::TextMessage;
 

@@ -1,5 +1,7 @@
 //! Letters by post: one as a PDF, and many of them as one.
 
+use chrono::NaiveDate;
+
 use super::facts::LetterFacts;
 use super::library::{LAYOUT, path};
 use super::view::PaperView;
@@ -14,6 +16,17 @@ pub struct Paper {
     pub subject: String,
     /// The PDF, of one page or more.
     pub pdf: Vec<u8>,
+}
+
+/// Whom a letter by post is addressed to, and when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addressed<'a> {
+    /// What they are called.
+    pub name: &'a str,
+    /// Where they are, line by line.
+    pub lines: &'a [String],
+    /// The day it is written on.
+    pub written_on: NaiveDate,
 }
 
 impl Documents {
@@ -40,7 +53,12 @@ impl Documents {
     /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
     pub(super) fn sheet(&self, facts: &LetterFacts) -> Result<Paper, DocumentError> {
         let (language, locale) = self.0.library.language(&facts.language);
-        let view = PaperView::new(facts, self.laid_out(facts)?, locale);
+        let to = Addressed {
+            name: &facts.addressee,
+            lines: &facts.customer.address_lines,
+            written_on: facts.written_on,
+        };
+        let view = PaperView::new(to, &facts.organisation, self.laid_out(facts)?, locale);
         let values = Values { view: &view, label: &locale.label, say: [].into() };
         let path = path(language, "letter.typ")?;
         let pdf = self.typesetter().pdf(&path, &values);

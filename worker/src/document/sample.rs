@@ -13,8 +13,8 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{
-    Cancelled, Enclosed, InvoiceFacts, Kind, LetterFacts, Line, MeetingFacts, News, NoticeFacts,
-    Party, Payment, ReceiptFacts, ResetFacts, Said, Sold, StatementFacts,
+    Addressed, Cancelled, Enclosed, InvoiceFacts, Kind, LetterFacts, Line, MeetingFacts, News,
+    NoticeFacts, Opened, Party, Payment, ReceiptFacts, ResetFacts, Said, Sold, StatementFacts,
 };
 use crate::finance::dunning;
 
@@ -112,6 +112,7 @@ pub fn statement(language: &str) -> StatementFacts {
         closing: amount(9_534_567),
         overdue: amount(2_684_567),
         content,
+        cc: Vec::new(),
     }
 }
 
@@ -149,6 +150,22 @@ pub fn open_items(language: &str, count: u32) -> StatementFacts {
         },
         ..statement(language)
     }
+}
+
+/// What opens a statement for a while.
+#[must_use]
+pub fn opened() -> Opened {
+    Opened {
+        address: format!("https://crm.example/statements/{}", "0aB-".repeat(20)),
+        until: day(30) + TimeDelta::days(90),
+    }
+}
+
+/// Whom the letter of a statement is addressed to.
+#[must_use]
+pub fn addressed(facts: &StatementFacts) -> Addressed<'_> {
+    let Party { name, address_lines, .. } = &facts.customer;
+    Addressed { name, lines: address_lines, written_on: facts.issued_on }
 }
 
 /// Somebody's wish for a new password.

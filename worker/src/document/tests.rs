@@ -417,10 +417,62 @@ fn expected(language: &str) -> &'static str {
 fn the_mail_of_a_statement_reads_well() {
     for language in ["en", "vi"] {
         let facts = sample::statement(language);
-        let rendered = DOCUMENTS.statement(&facts, None).unwrap();
         let file = DOCUMENTS.statement_file(&facts).unwrap();
-        let mail = format!("{}\n{}\n\n{}", rendered.subject, file.file_name, rendered.text);
+        let name = file.file_name.clone();
+        let rendered = DOCUMENTS.statement(&facts, Some(&sample::opened()), Some(file)).unwrap();
+        let mail = format!("{}\n{name}\n\n{}", rendered.subject, rendered.text);
         assert_snapshot!(format!("statement_{language}"), mail);
+    }
+}
+
+#[test]
+fn the_mail_of_a_statement_says_how_one_comes_to_it() {
+    for (language, attached, linked, opens) in [
+        ("en", "Please find attached", "too large for an e-mail", "Open the statement"),
+        ("vi", "gửi kèm", "không đính kèm theo thư", "Mở bảng kê công nợ"),
+    ] {
+        let facts = sample::statement(language);
+        let opened = sample::opened();
+        let foreseen = DOCUMENTS.statement(&facts, None, None).unwrap();
+        assert!(foreseen.text.contains(attached) && !foreseen.html.contains(opens));
+        let link = DOCUMENTS.statement(&facts, Some(&opened), None).unwrap();
+        let html = link.html.replace("&#x2f;", "/");
+        for body in [&link.text, &html] {
+            assert!(body.contains(linked) && body.contains(opens), "{body}");
+            assert!(body.contains(&opened.address) && !body.contains(attached), "{body}");
+        }
+        assert!(link.attachments.is_empty());
+    }
+}
+
+#[test]
+fn a_page_is_in_the_first_language_that_there_is_and_escapes_names() {
+    let organisation = Party { name: "<b>A & B</b>".into(), ..sample::ordinary("en").organisation };
+    let page =
+        |languages: &[&str]| DOCUMENTS.page(Page::Expired, languages, Some(&organisation)).unwrap();
+    let vietnamese = page(&["tlh", "vi-VN", "en"]);
+    assert!(
+        vietnamese.contains("<html lang=\"vi\">") && vietnamese.contains("Liên kết đã hết hạn")
+    );
+    assert!(!vietnamese.contains("<b>") && !vietnamese.contains("<script"), "{vietnamese}");
+    assert!(page(&[]).contains("This link has expired"));
+    let nobody = DOCUMENTS.page(Page::Unknown, &["en"], None).unwrap();
+    assert!(nobody.contains("This link does not work") && !nobody.contains("<address>"));
+}
+
+#[test]
+fn the_letter_of_a_statement_has_all_of_its_pages_behind_its_own() {
+    for language in ["vi", "en"] {
+        let facts = sample::open_items(language, 40);
+        let to = sample::addressed(&facts);
+        let file = DOCUMENTS.statement_file(&facts).unwrap().bytes;
+        let letter = DOCUMENTS.statement_paper(&facts, to, Some(file.clone())).unwrap();
+        assert_eq!(pages(&letter.pdf), 1 + pages(&file));
+        assert_eq!(letter, DOCUMENTS.statement_paper(&facts, to, Some(file)).unwrap());
+        let (tag, subject, text) = DOCUMENTS.statement_paper_text(&facts).unwrap();
+        assert_eq!((&*tag, &subject), (language, &letter.subject));
+        assert_snapshot!(format!("statement_letter_{language}"), text);
+        assert!(DOCUMENTS.statement_paper(&facts, to, Some(b"no PDF".to_vec())).is_err());
     }
 }
 

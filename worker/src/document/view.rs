@@ -5,6 +5,7 @@
 
 mod invoice;
 mod owed;
+mod page;
 mod paper;
 mod statement;
 
@@ -22,8 +23,9 @@ use super::facts::{
 use super::locale::Locale;
 pub(super) use invoice::InvoiceView;
 pub(super) use owed::OwedView;
+pub(super) use page::PageView;
 pub(super) use paper::PaperView;
-pub(super) use statement::StatementView;
+pub(super) use statement::{StatementView, Way};
 
 /// The mail lists at most this many invoices, since mail programs cut off long messages. The PDF lists all.
 const LINES_IN_MAIL: usize = 50;

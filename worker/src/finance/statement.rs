@@ -6,20 +6,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
+use chrono_tz::Tz;
 use entity::access::organisation;
 use entity::automation::job::{self, target};
 use entity::automation::lease::Leased;
-use entity::automation::message;
+use entity::automation::message::{self, Reason};
 use entity::clock::Clock;
 use entity::collaboration::file::{self, Stored};
 use entity::customers::address;
 use entity::customers::customer::Channel;
 use entity::customers::customer::bulk::Step;
-use entity::customers::reach::reach;
+use entity::customers::reach::{Addressee, reach};
 use entity::db::Db;
-use entity::finance::statement::{self, Content};
+use entity::finance::statement::{self, Content, delivery};
 use entity::id::{JobId, StatementId};
+use entity::marketing::suppression;
 use entity::money::Money;
 use futures::FutureExt;
 use object_store::path::Path;
@@ -28,23 +30,39 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use url::Url;
 
-use crate::document::{Attachment, Documents, Party, StatementFacts};
+use crate::document::{
+    Addressed, Attachment, DocumentError, Documents, Opened, Paper, Party, Rendered, StatementFacts,
+};
+use crate::link::Links;
+use crate::link::statement::{LIFETIME, StatementLink};
 use crate::relay::chain;
 
 /// How many statements are archived between two looks at the lease.
 const TOGETHER: u64 = 20;
 
-/// The mail that a statement is sent with, and where it goes: the billing contact's address, or else the customer's.
+/// What a statement is sent with, a mail or a letter by post, and where it goes: to the billing contact, or else to the
+/// customer.
 pub struct Letter {
     /// What it is written from.
     pub facts: StatementFacts,
+    /// The way it goes.
+    pub channel: Channel,
     /// Whom it is addressed to.
     pub addressee: String,
-    /// Their address; `None` when there is none.
-    pub email: Option<String>,
-    /// Where the PDF is kept, and what it is called; `None` while there is none.
-    pub kept: Option<(String, String)>,
+    /// Their address on the channel, or why there is none.
+    pub address: Result<String, Reason>,
+    /// The lines of that address, of a letter by post.
+    pub address_lines: Vec<String>,
+    /// The day it is written on, where the customer is.
+    pub written_on: NaiveDate,
+    /// Where the customer is.
+    zone: Tz,
+    /// What opens it without logging in; `None` while there is nothing to open.
+    pub link: Option<StatementLink>,
+    /// Where the PDF is kept; `None` while there is none.
+    kept: Option<file::Model>,
     /// The PDF, once it was fetched.
     pub file: Option<Attachment>,
 }
@@ -62,8 +80,7 @@ pub async fn letters(
     }
     let ids = messages.iter().map(|message| message.subject_id);
     let kept = file::Entity::find().filter(file::Column::Id.is_in(ids.clone())).all(db).await?;
-    let mut kept: HashMap<_, _> =
-        kept.into_iter().map(|file| (file.id.0, (file.storage_key, file.name))).collect();
+    let mut kept: HashMap<_, _> = kept.into_iter().map(|file| (file.id.0, file)).collect();
     let found = statement::Entity::find().filter(statement::Column::Id.is_in(ids));
     let mut statements: HashMap<_, _> =
         found.all(db).await?.into_iter().map(|row| (row.id.0, row)).collect();
@@ -79,18 +96,39 @@ pub async fn letters(
     let rows: Vec<_> = statements.into_values().collect();
     let facts = facts(db, &rows).await?;
     let mut said: HashMap<_, _> = rows.iter().map(|row| row.id.0).zip(facts).collect();
-    let customers = messages.iter().filter_map(|message| message.customer_id);
-    let reached = reach(db, customers.map(|id| (id, Channel::Email))).await?;
+    let wanted = messages.iter().filter_map(|one| Some((one.customer_id?, one.channel)));
+    let reached = reach(db, wanted).await?;
+    let copies = reached.values().flat_map(|reach| delivery::copies(&reach.customer));
+    let held = suppression::among(db, Channel::Email, &copies.collect::<Vec<_>>()).await?;
     let letter = |message: &message::Model| {
         let facts = said.remove(&message.subject_id)??;
         let reach = reached.get(&message.customer_id?)?;
-        let addressee = reach.addressee(Channel::Email, true);
+        let Addressee { name, address } = reach.addressee(message.channel, true);
         let content = Content { movements: Vec::new(), items: Vec::new(), ..facts.content };
+        let mut cc = delivery::copies(&reach.customer);
+        let own = address.as_deref().unwrap_or_default();
+        cc.retain(|copy| !held.contains(copy) && !copy.eq_ignore_ascii_case(own));
+        if message.channel != Channel::Email {
+            cc.clear();
+        }
+        let kept = kept.remove(&message.subject_id);
+        let zone = reach.customer.zone();
         Some(Letter {
-            facts: StatementFacts { content, ..facts },
-            addressee: addressee.name.to_owned(),
-            email: addressee.address.ok(),
-            kept: kept.remove(&message.subject_id),
+            facts: StatementFacts { content, cc, ..facts },
+            channel: message.channel,
+            addressee: name.to_owned(),
+            address,
+            address_lines: match message.channel {
+                Channel::Letter => reach.letter_lines(),
+                _ => Vec::new(),
+            },
+            written_on: message.created_at.with_timezone(&zone).date_naive(),
+            zone,
+            link: kept.as_ref().map(|_| StatementLink {
+                statement: StatementId(message.subject_id),
+                expires_at: message.created_at + LIFETIME,
+            }),
+            kept,
             file: None,
         })
     };
@@ -98,16 +136,56 @@ pub async fn letters(
 }
 
 impl Letter {
-    /// Fetches the PDF that was kept.
+    /// Fetches the PDF that was kept, unless it has more than `most` bytes and there is another way to it.
     ///
     /// # Errors
     /// The file store.
-    pub async fn enclose(&mut self, files: &dyn ObjectStore) -> Result<(), object_store::Error> {
-        let Some((key, name)) = &self.kept else { return Ok(()) };
-        let bytes = files.get(&Path::from(key.as_str())).await?.bytes().await?.to_vec();
-        self.file =
-            Some(Attachment { file_name: name.clone(), media_type: "application/pdf", bytes });
+    pub async fn enclose(
+        &mut self,
+        files: &dyn ObjectStore,
+        most: u64,
+    ) -> Result<(), object_store::Error> {
+        let Some(file) = &self.kept else { return Ok(()) };
+        if self.channel == Channel::Email && file.size.unsigned_abs() > most {
+            return Ok(());
+        }
+        let bytes = files.get(&Path::from(&*file.storage_key)).await?.bytes().await?.to_vec();
+        let (file_name, media_type) = (file.name.clone(), "application/pdf");
+        self.file = Some(Attachment { file_name, media_type, bytes });
         Ok(())
+    }
+
+    /// The mail, which has the PDF attached if it was fetched.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn mail(
+        &self,
+        documents: &Documents,
+        links: &Links,
+        public: &Url,
+    ) -> Result<Rendered, DocumentError> {
+        let opened = self.link.map(|link| Opened {
+            address: link.address(links, public),
+            until: link.expires_at.with_timezone(&self.zone).date_naive(),
+        });
+        documents.statement(&self.facts, opened.as_ref(), self.file.clone())
+    }
+
+    /// The letter by post: a page for the window of an envelope, and behind it the pages of the PDF.
+    ///
+    /// # Errors
+    /// [`DocumentError`].
+    pub fn paper(&self, documents: &Documents) -> Result<Paper, DocumentError> {
+        let pages = self.file.as_ref().map(|file| file.bytes.clone());
+        documents.statement_paper(&self.facts, self.addressed(), pages)
+    }
+
+    /// Whom the letter by post is addressed to.
+    #[must_use]
+    pub fn addressed(&self) -> Addressed<'_> {
+        let Self { addressee, address_lines, written_on, .. } = self;
+        Addressed { name: addressee, lines: address_lines, written_on: *written_on }
     }
 }
 
@@ -152,6 +230,7 @@ pub(super) async fn facts(
             closing: money(statement.closing),
             overdue: money(statement.overdue),
             content: statement.content(),
+            cc: Vec::new(),
         })
     };
     Ok(statements.iter().map(facts).collect())
@@ -213,9 +292,12 @@ impl Archive<'_> {
             let found = statement::Entity::find().filter(statement::Column::Id.is_in(ids.clone()));
             let statements = found.all(self.db.reader()).await?;
             let facts = facts(self.db.reader(), &statements).await?;
+            let whose = statements.iter().map(|statement| statement.customer_id);
+            let channels = delivery::channels(self.db.reader(), whose).await?;
             for (statement, facts) in statements.into_iter().zip(facts) {
-                let kept = match facts {
-                    Some(facts) => self.keep(leased, statement, facts).await?,
+                let channel = channels.get(&statement.customer_id).copied();
+                let kept = match facts.zip(channel) {
+                    Some((facts, channel)) => self.keep(leased, statement, facts, channel).await?,
                     None => Kept::Refused,
                 };
                 match kept {
@@ -267,6 +349,7 @@ impl Archive<'_> {
         leased: Leased<JobId>,
         statement: statement::Model,
         facts: StatementFacts,
+        channel: Channel,
     ) -> Result<Kept, entity::Error> {
         let documents = self.documents.clone();
         let mut writing = tokio::task::spawn_blocking(move || documents.statement_file(&facts));
@@ -314,7 +397,8 @@ impl Archive<'_> {
         let noted = self.db.write(move |txn| {
             let (statement, stored) = (Arc::clone(&statement), stored.clone());
             let name = file_name.clone();
-            async move { statement::archive(txn, &statement, stored, &name, now).await }.boxed()
+            async move { statement::archive(txn, &statement, stored, &name, channel, now).await }
+                .boxed()
         });
         noted.await?;
         Ok(Kept::Done)

@@ -28,6 +28,8 @@ pub struct Envelope {
     pub reply_to: Option<Mailbox>,
     /// The customer.
     pub to: Mailbox,
+    /// Who gets a copy, as the customer sees.
+    pub cc: Vec<Mailbox>,
     /// Without angle brackets, `left@right`; the left part is the message's own in the ledger.
     pub message_id: String,
     /// When the message was made; its `Date`, and the date of its signatures.
@@ -97,6 +99,9 @@ pub fn compose(
         .message_id(Some(format!("<{}>", checked_id(&envelope.message_id)?)));
     if let Some(reply_to) = &envelope.reply_to {
         builder = builder.reply_to(mailbox(reply_to)?);
+    }
+    for copy in &envelope.cc {
+        builder = builder.cc(mailbox(copy)?);
     }
     let bytes = builder
         .raw_header(header("Content-Language", &message.language))

@@ -18,6 +18,7 @@ fn envelope() -> Envelope {
             Some("Nguyễn Thị Ánh Tuyết".to_owned()),
             "anh.tuyet@khach.example".parse().unwrap(),
         ),
+        cc: Vec::new(),
         message_id: "473e2abd-e95e-59a8-b535-7088001085a7@binhminh.example".to_owned(),
         date: Utc.with_ymd_and_hms(2026, 11, 22, 3, 4, 5).unwrap(),
     }
@@ -78,6 +79,17 @@ fn a_mail_reads_back_as_it_was_meant() {
 fn the_same_input_gives_the_same_bytes() {
     let compose = || compose(&envelope(), &message(), None).unwrap();
     assert_eq!(compose(), compose());
+}
+
+#[test]
+fn who_gets_a_copy_is_in_one_header() {
+    let cc = ["a@x.example", "b@x.example"].map(|one| Mailbox::new(None, one.parse().unwrap()));
+    let bytes = compose(&Envelope { cc: cc.to_vec(), ..envelope() }, &message(), None).unwrap();
+    let names = header_names(&bytes);
+    assert_eq!(names.iter().filter(|name| *name == "Cc").count(), 1);
+    let read = MessageParser::default().parse(&bytes).unwrap();
+    let copies: Vec<_> = read.cc().unwrap().iter().filter_map(|one| one.address()).collect();
+    assert_eq!(copies, ["a@x.example", "b@x.example"]);
 }
 
 #[test]

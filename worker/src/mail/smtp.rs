@@ -52,8 +52,15 @@ impl Smtp {
         Self(Arc::new(Pool { settings, slots, shelf: Mutex::default() }))
     }
 
-    /// Sends `raw`, a complete message with CRLF line ends, from `from` to the one recipient `to`.
-    pub async fn send(&self, from: &Address, to: &Address, raw: &[u8]) -> Outcome {
+    /// Sends `raw`, a complete message with CRLF line ends, from `from` to `to`, and to those of `copies` that the server
+    /// takes. The outcome is that of the mail to `to`.
+    pub async fn send(
+        &self,
+        from: &Address,
+        to: &Address,
+        copies: &[Address],
+        raw: &[u8],
+    ) -> Outcome {
         if has_bare_line_end(raw) {
             // Servers disagree about where such a line ends, which lets a text smuggle mails in.
             let reply = "not sent: the message has a line end other than CRLF".to_owned();
@@ -64,9 +71,10 @@ impl Smtp {
             let reply = "all connections to the mail server were busy".to_owned();
             return Outcome::Temporary { reply };
         };
+        let recipients = std::iter::once(to).chain(copies).collect::<Vec<_>>();
         if let Some((since, mut session)) = self.take() {
             if session.is_alive(since).await
-                && let Ok(outcome) = session.transmit(from, to, raw).await
+                && let Ok(outcome) = session.transmit(from, &recipients, raw).await
             {
                 self.put_back(session);
                 return outcome;
@@ -75,12 +83,12 @@ impl Smtp {
             self.0.shelf().idle.clear();
         }
         let sent = match Session::open(&self.0.settings).await {
-            Ok(mut session) => session.transmit(from, to, raw).await.inspect(|_| {
+            Ok(mut session) => session.transmit(from, &recipients, raw).await.inspect(|_| {
                 self.put_back(session);
             }),
             Err(reply) => Err(reply),
         };
-        sent.unwrap_or_else(|reply| Outcome::Temporary { reply: tidy(&reply, to) })
+        sent.unwrap_or_else(|reply| Outcome::Temporary { reply: tidy(&reply, &recipients) })
     }
 
     fn take(&self) -> Option<(Instant, Session)> {
@@ -147,16 +155,20 @@ fn has_bare_line_end(raw: &[u8]) -> bool {
     previous == b'\r'
 }
 
-/// What a server said, fit to be kept: one line, at most 500 characters, without the address of `to`.
-fn tidy(reply: &str, to: &Address) -> String {
-    let address = to.to_string().to_ascii_lowercase();
-    let mut text = String::with_capacity(reply.len());
-    let mut rest = reply;
-    while let Some(at) = rest.to_ascii_lowercase().find(&address) {
-        text.push_str(&rest[..at]);
-        text.push_str("(recipient)");
-        rest = &rest[at + address.len()..];
+/// What a server said, fit to be kept: one line, at most 500 characters, without the addresses of the recipients.
+fn tidy(reply: &str, recipients: &[&Address]) -> String {
+    let mut tidied = reply.to_owned();
+    for recipient in recipients {
+        let address = recipient.to_string().to_ascii_lowercase();
+        let mut text = String::with_capacity(tidied.len());
+        let mut rest = &*tidied;
+        while let Some(at) = rest.to_ascii_lowercase().find(&address) {
+            text.push_str(&rest[..at]);
+            text.push_str("(recipient)");
+            rest = &rest[at + address.len()..];
+        }
+        text.push_str(rest);
+        tidied = text;
     }
-    text.push_str(rest);
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+    tidied.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
 }

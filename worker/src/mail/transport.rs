@@ -55,18 +55,32 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Hands over `raw`, a complete message with CRLF line ends, from `from` to the one recipient `to`.
-    pub async fn send(&self, from: &Address, to: &Address, raw: &[u8]) -> Outcome {
+    /// Hands over `raw`, a complete message with CRLF line ends, from `from` to `to`, and to who gets `copies`. The outcome is
+    /// that of the mail to `to`.
+    pub async fn send(
+        &self,
+        from: &Address,
+        to: &Address,
+        copies: &[Address],
+        raw: &[u8],
+    ) -> Outcome {
         match self {
-            Self::Smtp(smtp) => smtp.send(from, to, raw).await,
+            Self::Smtp(smtp) => smtp.send(from, to, copies, raw).await,
             Self::Files(outbox) => outbox.send(raw).await,
             Self::Memory(mailbox) => {
-                let mail = Mail { from: from.clone(), to: to.clone(), raw: raw.to_vec() };
+                let (from, to) = (from.clone(), to.clone());
+                let mail = Mail { from, to, copies: copies.to_vec(), raw: raw.to_vec() };
                 mailbox.send(mail).await
             }
             Self::Nowhere => Outcome::Accepted { reply: "it went nowhere".to_owned() },
         }
     }
+}
+
+/// Those of the addresses that a copy can go to.
+pub(crate) fn addresses(copies: &[String]) -> impl Iterator<Item = Address> {
+    let plain = copies.iter().filter(|copy| copy.is_ascii());
+    plain.filter_map(|copy| copy.parse().ok())
 }
 
 /// A directory with one `.eml` file per mail. A mail that is sent twice overwrites itself, because the
@@ -138,6 +152,8 @@ pub struct Mail {
     pub from: Address,
     /// The envelope's recipient.
     pub to: Address,
+    /// The envelope's other recipients.
+    pub copies: Vec<Address>,
     /// The message, byte for byte.
     pub raw: Vec<u8>,
 }
@@ -232,7 +248,7 @@ mod tests {
         let id = "0193b4f2-0000-7000-8000-000000000001";
         let raw = format!("Subject: x\r\nMessage-Id:\r\n <{id}@rapport.example>\r\n\r\nHi\r\n");
         for _ in 0..2 {
-            let outcome = outbox.send(&address(), &address(), raw.as_bytes()).await;
+            let outcome = outbox.send(&address(), &address(), &[], raw.as_bytes()).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         }
         let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|f| f.unwrap().file_name()).collect();
@@ -254,8 +270,8 @@ mod tests {
         let refusal = Outcome::Permanent { reply: "550 no such user".to_owned() };
         mailbox.answer([refusal.clone()]);
         let transport = Transport::Memory(mailbox.clone());
-        assert_eq!(transport.send(&address(), &address(), b"first").await, refusal);
-        transport.send(&address(), &address(), b"second").await;
+        assert_eq!(transport.send(&address(), &address(), &[], b"first").await, refusal);
+        transport.send(&address(), &address(), &[], b"second").await;
         assert_eq!(mailbox.mails().len(), 1);
         assert_eq!(mailbox.mails()[0].raw, b"second");
     }

@@ -7,11 +7,14 @@ use entity::id::MessageId;
 use entity::text::hex;
 use lettre::Address;
 use lettre::message::Mailbox;
+use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Sender;
 use crate::letter::Letter;
 use crate::mail::compose::{Envelope, compose};
+use crate::mail::transport::addresses;
 use crate::relay::chain;
 
 /// A message that is written, or why it cannot be.
@@ -66,7 +69,7 @@ impl Sender {
         let mut enclosed = Vec::with_capacity(letters.len());
         for (message, mut letter) in letters {
             if let Some(Letter::Statement(letter)) = &mut letter
-                && let Err(error) = letter.enclose(&*self.files).await
+                && let Err(error) = letter.enclose(&*self.files, self.attachment_max).await
             {
                 tracing::warn!(message = %message.id.0, %error, "a message is due again");
                 continue;
@@ -90,6 +93,7 @@ impl Sender {
         Written::Ready(Box::new(Ready {
             leased,
             recipient: to,
+            copies: letter.copies().to_vec(),
             subject,
             facts: letter.facts(),
             body_sha256: hex(&Sha256::digest(&body)),
@@ -147,12 +151,13 @@ impl Sender {
             from: Mailbox::new(Some(organisation.name.clone()), from),
             reply_to: None,
             to: Mailbox::new(Some(letter.addressee().to_owned()), address),
+            cc: addresses(letter.copies()).map(|copy| Mailbox::new(None, copy)).collect(),
             message_id: format!("{}@{}", message.message_id, self.domain),
             date: message.created_at,
         };
         let unwritten = |error: &dyn std::error::Error| (Reason::RenderError, Some(chain(error)));
-        let rendered =
-            letter.write(&self.documents, &self.public_url).map_err(|error| unwritten(&error))?;
+        let rendered = letter.write(&self.documents, &self.links, &self.public_url);
+        let rendered = rendered.map_err(|error| unwritten(&error))?;
         let body = compose(&envelope, &rendered, self.dkim.as_deref())
             .map_err(|error| unwritten(&error))?;
         Ok(Content { subject: Some(rendered.subject), body })
@@ -172,14 +177,22 @@ impl Sender {
     }
 
     fn paper(&self, letter: &Letter) -> Result<Content, Refusal> {
-        let Letter::Written(letter) = letter else {
-            return refused(Reason::RenderError, "this is not written as a letter by post");
+        let written = match letter {
+            Letter::Written(letter) => self.documents.paper(&letter.facts),
+            Letter::Statement(letter) => letter.paper(&self.documents),
+            _ => return refused(Reason::RenderError, "this is not written as a letter by post"),
         };
-        match self.documents.paper(&letter.facts) {
+        match written {
             Ok(paper) => Ok(Content { subject: Some(paper.subject), body: paper.pdf }),
             Err(error) => refused(Reason::RenderError, chain(&error)),
         }
     }
+}
+
+/// Where the copies of a message go to that was written before, by what it was written from.
+fn copies(kind: Kind, facts: Option<&Value>) -> Vec<String> {
+    let facts = facts.filter(|_| kind == Kind::Statement);
+    facts.and_then(|facts| Vec::deserialize(facts.get("cc")?).ok()).unwrap_or_default()
 }
 
 /// A message that was written before: its bytes are sent again as they are.
@@ -187,6 +200,7 @@ fn again(message: message::Model) -> Option<Written> {
     Some(Written::Ready(Box::new(Ready {
         leased: Leased { id: message.id, fence: message.fence },
         recipient: message.recipient?,
+        copies: copies(message.kind, message.facts.as_ref()),
         subject: message.subject,
         facts: message.facts?,
         body: message.body?,

@@ -20,7 +20,7 @@ use crate::customers::{
 use crate::finance::{
     CreditAction, CreditNoteKind, DisputeCause, DisputeState, DunningApproval, InvoiceKind,
     InvoiceState, PaymentMethod, PaymentState, PromiseKind, PromiseState, ReceiptKind,
-    StatementKind,
+    StatementChannel, StatementKind,
 };
 use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
 use crate::sales::SalesOrderState;
@@ -71,6 +71,7 @@ pub(super) fn register(registry: &mut Registry) {
         <ConsentBasis as OutputType>::create_type_info,
         <SuppressionCause as OutputType>::create_type_info,
         <MessageKind as OutputType>::create_type_info,
+        <StatementChannel as OutputType>::create_type_info,
         <StatementKind as OutputType>::create_type_info,
         <MessageState as OutputType>::create_type_info,
         <WebhookDeliveryState as OutputType>::create_type_info,

@@ -39,7 +39,8 @@ pub async fn message(
     let row = row.ok_or_else(Error::no_such::<message::Entity>)?;
     let waits = matches!(row.state, State::Planned | State::Claimed | State::Deferred);
     if let (true, Some(customer)) = (waits, row.customer_id) {
-        let decision = decide(db, customer, row.sending(), now).await?;
+        let about_money = row.kind == message::Kind::Statement || about_money(row.class);
+        let decision = decide(db, customer, row.sending(), about_money, now).await?;
         let Foreseen { mut decision, policy } = decision;
         if row.kind == message::Kind::Dunning {
             owing(db, &row, &mut decision, now).await?;
@@ -95,7 +96,8 @@ pub async fn customer(
     sending: Sending<'_>,
     now: DateTimeUtc,
 ) -> Result<Explanation, Error> {
-    let Foreseen { decision, policy } = decide(db, id, sending, now).await?;
+    let decision = decide(db, id, sending, about_money(sending.class), now).await?;
+    let Foreseen { decision, policy } = decision;
     Ok(Explanation {
         message: None,
         foreseen: true,
@@ -103,6 +105,11 @@ pub async fn customer(
         policy: Some(policy),
         trace: decision.trace,
     })
+}
+
+/// Whether what is of a class goes to who gets the bills.
+fn about_money(class: message::Class) -> bool {
+    matches!(class, message::Class::Receipt | message::Class::Collection)
 }
 
 struct Foreseen {
@@ -114,11 +121,11 @@ async fn decide(
     db: &impl ConnectionTrait,
     id: CustomerId,
     sending: Sending<'_>,
+    about_money: bool,
     now: DateTimeUtc,
 ) -> Result<Foreseen, Error> {
     let reached = reach(db, [(id, sending.channel)]).await?;
     let reached = reached.get(&id).ok_or_else(Error::no_such::<customer::Entity>)?;
-    let about_money = matches!(sending.class, message::Class::Receipt | message::Class::Collection);
     let address = reached.addressee(sending.channel, about_money).address;
     let missing = address.as_ref().err().copied();
     let to = Recipient { customer: id, channel: sending.channel, address: address.ok() };

@@ -433,29 +433,35 @@ pub(crate) async fn plan_meetings(
 /// For how long a statement is worth sending: holidays put it off.
 pub const STATEMENT_LIFETIME: TimeDelta = TimeDelta::days(10);
 
-/// Plans the message by which a customer gets a statement; one that was planned already is left as it is.
+/// Plans the message by which a customer gets a statement on a channel; one that was planned already is left as it is.
 ///
 /// # Errors
 /// The database.
 pub(crate) async fn plan_statement(
     txn: &impl ConnectionTrait,
     statement: &statement::Model,
+    channel: Channel,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
-    insert(txn, [statement_row(statement, now)]).await
+    insert(txn, [statement_row(statement, channel, now)]).await
 }
 
 /// The message that it would be, which knows what the statement says, since there is none yet.
-pub(crate) fn statement_message(statement: &statement::Model, now: DateTimeUtc) -> Option<Model> {
+pub(crate) fn statement_message(
+    statement: &statement::Model,
+    channel: Channel,
+    now: DateTimeUtc,
+) -> Option<Model> {
     let said = serde_json::to_value(statement).ok();
-    ActiveModel { facts: Set(said), ..statement_row(statement, now) }.try_into_model().ok()
+    ActiveModel { facts: Set(said), ..statement_row(statement, channel, now) }.try_into_model().ok()
 }
 
-fn statement_row(statement: &statement::Model, now: DateTimeUtc) -> ActiveModel {
+fn statement_row(statement: &statement::Model, channel: Channel, now: DateTimeUtc) -> ActiveModel {
     let key = format!("statement:{}", statement.id.0);
     let actor = statement.created_by.map_or(Actor::System, Actor::User);
     ActiveModel {
         class: Set(Class::Service),
+        channel: Set(channel),
         customer_id: Set(Some(statement.customer_id)),
         run_id: Set(statement.run_id),
         expires_at: Set(now + STATEMENT_LIFETIME),

@@ -144,6 +144,8 @@ pub struct Ready {
     pub leased: Leased<MessageId>,
     /// Where to.
     pub recipient: String,
+    /// Where copies go to.
+    pub copies: Vec<String>,
     /// Its subject line, if it has one.
     pub subject: Option<String>,
     /// What it was written from.

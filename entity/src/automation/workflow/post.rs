@@ -15,6 +15,7 @@ use crate::customers::customer::Channel;
 use crate::customers::reach::reach;
 use crate::error::Error;
 use crate::finance::dunning::{self, Bundle};
+use crate::finance::statement::delivery;
 use crate::id::CustomerId;
 
 /// How many messages are shown that would go, and how many that would not.
@@ -95,13 +96,31 @@ impl Letter {
         Some(Self { customer, to, channel, class, topic, expires, bundle, effect })
     }
 
+    /// Lets statements go by the channels on which their customers get them.
+    async fn delivered(db: &DatabaseTransaction, letters: &mut [Self]) -> Result<(), Error> {
+        let statements =
+            letters.iter_mut().filter(|one| matches!(one.effect, Effect::Statement(_)));
+        let statements = statements.collect::<Vec<_>>();
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let customers = statements.iter().map(|letter| letter.customer).collect::<Vec<_>>();
+        let channels = delivery::channels(db, customers).await?;
+        for letter in statements {
+            letter.channel = channels.get(&letter.customer).copied().unwrap_or(letter.channel);
+        }
+        Ok(())
+    }
+
     /// The message that would be planned.
     fn message(&self, now: DateTime<Utc>) -> Option<message::Model> {
         match &self.effect {
             Effect::Send(outgoing) => outgoing.message(now),
             Effect::Receipt(receipt) => receipt.message(now),
             Effect::Dun(reached) => reached.message(now),
-            Effect::Statement(statement) => message::statement_message(statement, now),
+            Effect::Statement(statement) => {
+                message::statement_message(statement, self.channel, now)
+            }
             _ => None,
         }
     }
@@ -112,12 +131,13 @@ impl Post {
     pub async fn take(
         &mut self,
         db: &DatabaseTransaction,
-        letters: Vec<Letter>,
+        mut letters: Vec<Letter>,
         now: DateTime<Utc>,
     ) -> Result<u64, Error> {
         if letters.is_empty() {
             return Ok(0);
         }
+        Letter::delivered(db, &mut letters).await?;
         let wanted = letters.iter().map(|letter| (letter.customer, letter.channel));
         let reached = reach(db, wanted).await?;
         let mut addressed = Vec::with_capacity(letters.len());

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::finance::ledger;
 use crate::id::{CustomerId, Id};
 
-/// How many rows are written by one statement: 29 columns each, of the 32,766 values that SQLite binds at once.
+/// How many rows are written by one statement: 32 columns each, of the 32,766 values that SQLite binds at once.
 const TOGETHER: usize = 1_000;
 
 /// Removes for good what says who a deleted customer is, from its record and those that became part of it, and

@@ -12,6 +12,7 @@ use crate::customers::custom::{CustomValue, Setter};
 use crate::customers::{address, contact};
 use crate::edit;
 use crate::error::Error;
+use crate::finance::statement::delivery;
 use crate::id::{CustomerId, Id, UserId};
 use crate::money::Currency;
 
@@ -148,6 +149,8 @@ impl Model {
             dunning_excluded: false,
             dunning_paused_until: None,
             dunning_ladder_id: None,
+            statement_channel: delivery::Way::default(),
+            statement_cc: None,
             import_job_id: None,
             deleted_at: None,
             merged_into_id: None,

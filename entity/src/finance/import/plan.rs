@@ -18,6 +18,7 @@ use crate::access::{Actor, organisation};
 use crate::customers::{address, customer};
 use crate::error::Error;
 use crate::finance::invoice;
+use crate::finance::statement::delivery::Way;
 use crate::id::{AddressId, CustomerId, Id, InvoiceId, JobId, PaymentId};
 use crate::money::Money;
 
@@ -344,6 +345,8 @@ fn new_customer(terms: &Terms, row: &Row, now: DateTime<Utc>) -> customer::Model
         dunning_excluded: false,
         dunning_paused_until: None,
         dunning_ladder_id: None,
+        statement_channel: Way::default(),
+        statement_cc: None,
         import_job_id: terms.job(),
         deleted_at: None,
         merged_into_id: None,

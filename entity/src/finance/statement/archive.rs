@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sea_orm::entity::prelude::*;
-use sea_orm::{DatabaseConnection, QuerySelect};
+use sea_orm::{DatabaseConnection, QuerySelect, QueryTrait};
 use serde_json::json;
 
 use super::{Column, Entity, Model};
@@ -17,7 +17,7 @@ use crate::automation::job::target;
 use crate::automation::message;
 use crate::catalog::{Cataloged, Datum};
 use crate::collaboration::file::{self, Stored};
-use crate::customers::customer;
+use crate::customers::customer::{self, Channel};
 use crate::error::Error;
 use crate::id::{FileId, JobId, StatementId};
 
@@ -40,8 +40,8 @@ pub async fn archive_next(
     Ok(ids.into_iter().map(StatementId).collect())
 }
 
-/// Notes that the PDF of a statement is stored, and plans the message by which the customer gets it. Doing so again changes
-/// nothing.
+/// Notes that the PDF of a statement is stored, and plans the message by which the customer gets it on `channel`. Doing so
+/// again changes nothing.
 ///
 /// # Errors
 /// The database.
@@ -50,6 +50,7 @@ pub async fn archive(
     statement: &Model,
     stored: Stored,
     name: &str,
+    channel: Channel,
     now: DateTimeUtc,
 ) -> Result<(), Error> {
     let known = file::Entity::find_by_id(file_of(statement.id)).one(txn).await?;
@@ -57,7 +58,7 @@ pub async fn archive(
         file::create(txn, stored, name, None, Actor::System, now).await?;
     }
     if statement.wanted {
-        message::plan_statement(txn, statement, now).await?;
+        message::plan_statement(txn, statement, channel, now).await?;
     }
     Ok(())
 }
@@ -82,6 +83,24 @@ pub async fn file(
     }
 }
 
+/// The PDF of a statement for the customer that it is for, in the customer's language; `None` when there is none, or when it
+/// says who somebody was that is anonymised.
+///
+/// # Errors
+/// The database.
+pub async fn opened(
+    db: &impl ConnectionTrait,
+    id: StatementId,
+) -> Result<Option<(file::Model, String)>, DbErr> {
+    let whose = Entity::find_by_id(id).select_only().column(Column::CustomerId);
+    let known = customer::Entity::find()
+        .filter(customer::Column::Id.in_subquery(whose.into_query()))
+        .filter(customer::Column::AnonymisedAt.is_null());
+    let Some(customer) = known.one(db).await? else { return Ok(None) };
+    let file = file::Entity::find_by_id(file_of(id)).one(db).await?;
+    Ok(file.map(|file| (file, customer.language)))
+}
+
 /// The field `sha256` of statements.
 pub(super) fn sha256_field<'a>(
     db: &'a DatabaseConnection,
@@ -104,6 +123,5 @@ pub(super) fn sha256_field<'a>(
 
 /// The files that are those of statements.
 pub(crate) fn files() -> sea_orm::sea_query::SelectStatement {
-    use sea_orm::QueryTrait;
     Entity::find().select_only().column(Column::Id).into_query()
 }

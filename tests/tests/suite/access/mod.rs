@@ -53,6 +53,8 @@ const GUARDED: &[(&str, &str, Permission)] = &[
     ("Customer", "dunningExcluded", Permission::ReadFinance),
     ("Customer", "dunningPausedUntil", Permission::ReadFinance),
     ("Customer", "dunningLadder", Permission::ReadFinance),
+    ("Customer", "statementChannel", Permission::ReadFinance),
+    ("Customer", "statementCc", Permission::ReadFinance),
     ("Customer", "history", Permission::ReadAudit),
     ("Invoice", "history", Permission::ReadAudit),
     ("Dispute", "history", Permission::ReadAudit),
@@ -316,8 +318,13 @@ fn needed(name: &str) -> Needs {
         | "dunningNotices"
         | "exportDunningNotices"
         | "dunningNoticeGroups" => Needs::All(ReadFinance),
-        "openDispute" | "resolveDispute" | "recordPromise" | "agreePaymentPlan"
-        | "cancelPromise" | "setDunning" => Needs::All(Collect),
+        "openDispute"
+        | "resolveDispute"
+        | "recordPromise"
+        | "agreePaymentPlan"
+        | "cancelPromise"
+        | "setDunning"
+        | "setStatementDelivery" => Needs::All(Collect),
         "setCreditLimit"
         | "removeCreditLimit"
         | "overrideCreditLimit"

@@ -39,7 +39,7 @@ const WHO: &str = "query ($id: ID!) { customer(id: $id) { displayName number ema
   messages(first: 50) { nodes { state recipient subject detail } } } }";
 
 /// The columns of texts about a customer that say nothing of a person.
-const NO_PERSONAL_DATA: [&str; 20] = [
+const NO_PERSONAL_DATA: [&str; 21] = [
     "address.country",
     "address.kind",
     "appointment.remind_s",
@@ -57,6 +57,7 @@ const NO_PERSONAL_DATA: [&str; 20] = [
     "customer.language",
     "customer.preferred_channel",
     "customer.stage",
+    "customer.statement_channel",
     "customer.time_zone",
     "task.priority",
     "task.state",

@@ -34,6 +34,7 @@ use crate::given::{
     HOLD_APPOINTMENT, SHARE_CUSTOMER, document,
 };
 use crate::imports::upload_as;
+use crate::statements::delivery::DELIVER;
 
 /// A word that occurs nowhere else, not even in a hash.
 const CANARY: &str = "kzqwx";
@@ -153,6 +154,9 @@ async fn person(app: &App) -> String {
         "taxNumber": "KZQWX-7", "customFields": values,
     });
     app.make("customer", update, json!({ "id": id, "input": input })).await;
+    let input = json!({ "customerId": id, "cc": ["copy@kzqwx.example"] });
+    let administrator = app.token_of(Role::Administrator).await;
+    app.make_as(&administrator, "customer", DELIVER, json!({ "input": input })).await;
     let row = json!({ "number": "kzqwx-1", "displayName": "Kzqwx Upserted" });
     let upsert = "mutation ($input: UpsertCustomersInput!) {
       upsertCustomers(input: $input, idempotencyKey: \"upsert\") { succeeded userErrors { code } } }";

@@ -4,8 +4,9 @@ use chrono::Datelike;
 use serde::Serialize;
 
 use super::{Figures, LetterView, OwedView, PartyView, line, party};
-use crate::document::facts::LetterFacts;
+use crate::document::facts::Party;
 use crate::document::locale::Locale;
+use crate::document::paper::Addressed;
 
 /// How many lines the window of an envelope shows.
 const WINDOW: usize = 6;
@@ -30,9 +31,14 @@ pub(in crate::document) struct PaperView {
 }
 
 impl PaperView {
-    /// `facts` whose wordings are written in `letter`, with dates as in `locale`.
-    pub fn new(facts: &LetterFacts, letter: LetterView, locale: &Locale) -> Self {
-        let ours = party(&facts.organisation);
+    /// What is written in `letter`, from `organisation`, with dates as in `locale`.
+    pub fn new(
+        to: Addressed<'_>,
+        organisation: &Party,
+        letter: LetterView,
+        locale: &Locale,
+    ) -> Self {
+        let ours = party(organisation);
         let from = [&ours.name].into_iter().chain(&ours.address_lines);
         let from = from.map(String::as_str).collect::<Vec<_>>().join(" · ");
         let LetterView { language, subject, paragraphs, organisation, owed } = letter;
@@ -43,12 +49,12 @@ impl PaperView {
             organisation,
             owed,
             from,
-            address: window(&facts.addressee, &facts.customer.address_lines),
-            written_on: locale.date(facts.written_on),
+            address: window(to.name, to.lines),
+            written_on: locale.date(to.written_on),
             date: Figures {
-                year: facts.written_on.year(),
-                month: facts.written_on.month(),
-                day: facts.written_on.day(),
+                year: to.written_on.year(),
+                month: to.written_on.month(),
+                day: to.written_on.day(),
             },
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Figures, PartyView, line, party, some_money};
 use crate::document::facts::StatementFacts;
 use crate::document::locale::Locale;
+use crate::document::statement::Opened;
 
 /// The labels of the usual ages, in their order.
 const AGES: [&str; 5] = ["age_current", "age_30", "age_60", "age_90", "age_older"];
@@ -42,6 +43,24 @@ pub(in crate::document) struct StatementView {
     overdue: Option<String>,
     /// The last day as it stands in names of files.
     stamp: String,
+    /// How it comes with what it is sent with.
+    way: Way,
+    /// What opens it without logging in.
+    link: Option<String>,
+    /// The day on which that ceases to; none without a link.
+    link_until: Option<String>,
+}
+
+/// How a statement comes with what it is sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::document) enum Way {
+    /// It is attached to a mail.
+    Attached,
+    /// A mail has nothing but a link to it.
+    Linked,
+    /// It is in the envelope of a letter.
+    Enclosed,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,6 +162,19 @@ impl StatementView {
             credit: facts.closing.minor < 0,
             overdue: some_money(facts.overdue).map(|overdue| locale.money(overdue)),
             stamp: facts.until.to_string(),
+            way: Way::Attached,
+            link: None,
+            link_until: None,
+        }
+    }
+
+    /// The same that is sent on its way, with what opens it.
+    pub fn sent(self, way: Way, opened: Option<&Opened>, locale: &Locale) -> Self {
+        Self {
+            way,
+            link: opened.map(|opened| line(&opened.address)),
+            link_until: opened.map(|opened| locale.date(opened.until)),
+            ..self
         }
     }
 }

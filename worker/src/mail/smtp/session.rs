@@ -105,45 +105,59 @@ impl Session {
         self.connection.abort().await;
     }
 
-    /// Sends a mail.
+    /// Sends a mail to the first of the recipients, and to those of the others that the server takes.
     ///
     /// # Errors
     /// In words, if the connection turned out to be gone before the mail's first command was answered.
     pub(super) async fn transmit(
         &mut self,
         from: &Address,
-        to: &Address,
+        recipients: &[&Address],
         raw: &[u8],
     ) -> Result<Outcome, String> {
-        let parameters = match self.parameters(from, to, raw) {
+        let parameters = match self.parameters(from, recipients, raw) {
             Ok(parameters) => parameters,
             Err(reply) => return Ok(Outcome::Permanent { reply }),
         };
         // Whoever drops this future midway leaves a connection that nobody may use.
         self.state = State::Broken;
-        let outcome = match self.envelope(from, to, parameters).await {
+        let outcome = match self.envelope(from, recipients, parameters).await {
             Err(Refusal::Gone(reply)) => return Err(reply),
             Err(Refusal::No(failure)) => self.judge(failure, State::Refused),
-            Ok(()) => self.body(raw).await,
+            Ok(0) => self.body(raw).await,
+            Ok(refused) => match self.body(raw).await {
+                Outcome::Accepted { reply } => {
+                    let reply = format!("{reply} (addresses without a copy: {refused})");
+                    Outcome::Accepted { reply }
+                }
+                outcome => outcome,
+            },
         };
-        Ok(outcome.tidied(to))
+        Ok(outcome.tidied(recipients))
     }
 
-    /// Everything before the body.
+    /// Everything before the body; gives how many of the other recipients the server does not take.
     async fn envelope(
         &mut self,
         from: &Address,
-        to: &Address,
+        recipients: &[&Address],
         parameters: Vec<MailParameter>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<usize, Refusal> {
         let mail = Mail::new(Some(from.clone()), parameters);
         self.command(mail, "MAIL", 250).await.map_err(|failure| match failure {
             Failure::Lost(reply) | Failure::No { code: CLOSING, reply } => Refusal::Gone(reply),
             other => Refusal::No(other),
         })?;
-        let rcpt = Rcpt::new(to.clone(), Vec::new());
-        self.command(rcpt, "RCPT", 250).await.map_err(Refusal::No)?;
-        self.command(Data, "DATA", GO_AHEAD).await.map_err(Refusal::No)
+        let mut refused = 0;
+        for (number, &recipient) in recipients.iter().enumerate() {
+            let rcpt = Rcpt::new(recipient.clone(), Vec::new());
+            match self.command(rcpt, "RCPT", 250).await {
+                Err(Failure::No { code, .. }) if number > 0 && code != CLOSING => refused += 1,
+                answer => answer.map_err(Refusal::No)?,
+            }
+        }
+        self.command(Data, "DATA", GO_AHEAD).await.map_err(Refusal::No)?;
+        Ok(refused)
     }
 
     /// The body, and what became of it.
@@ -211,12 +225,13 @@ impl Session {
     fn parameters(
         &self,
         from: &Address,
-        to: &Address,
+        recipients: &[&Address],
         raw: &[u8],
     ) -> Result<Vec<MailParameter>, String> {
         let server = self.connection.server_info();
         let mut parameters = Vec::new();
-        if !(from.to_string().is_ascii() && to.to_string().is_ascii()) {
+        let mut addresses = std::iter::once(&from).chain(recipients);
+        if !addresses.all(|address| address.to_string().is_ascii()) {
             if !server.supports_feature(Extension::SmtpUtfEight) {
                 return Err("not sent: the server takes ASCII addresses only".to_owned());
             }
@@ -250,12 +265,12 @@ impl From<Error> for Failure {
 }
 
 impl Outcome {
-    fn tidied(mut self, to: &Address) -> Self {
+    fn tidied(mut self, recipients: &[&Address]) -> Self {
         match &mut self {
             Self::Accepted { reply }
             | Self::Temporary { reply }
             | Self::Permanent { reply }
-            | Self::Unknown { reply } => *reply = tidy(reply, to),
+            | Self::Unknown { reply } => *reply = tidy(reply, recipients),
         }
         self
     }

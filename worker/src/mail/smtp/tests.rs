@@ -31,7 +31,7 @@ fn smtp(server: &Server, change: impl FnOnce(&mut Settings)) -> Smtp {
 }
 
 async fn send(smtp: &Smtp, raw: &[u8]) -> Outcome {
-    smtp.send(&address("office@rapport.example"), &address("lan@example.vn"), raw).await
+    smtp.send(&address("office@rapport.example"), &address("lan@example.vn"), &[], raw).await
 }
 
 async fn send_one(server: &Server) -> Outcome {

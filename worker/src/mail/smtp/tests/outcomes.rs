@@ -1,5 +1,8 @@
 //! How each failure at each step is told.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+
 use super::server::Act::{Close, Comply, Freeze, Say, SayAndClose, Silence};
 use super::server::{Script, Tls};
 use super::*;
@@ -198,8 +201,34 @@ async fn what_the_server_said_is_kept_short_and_without_the_recipient() {
     .await;
     let reply = "550 5.1.1 <(recipient)> is unknown, (recipient)";
     assert_eq!(outcome, Outcome::Permanent { reply: reply.to_owned() });
-    let long = tidy(&"đ\t".repeat(500), &address("lan@example.vn"));
+    let long = tidy(&"đ\t".repeat(500), &[&address("lan@example.vn")]);
     assert_eq!(long, "đ ".repeat(250));
+}
+
+#[tokio::test]
+async fn copies_go_to_whom_the_server_takes_and_their_refusal_holds_nothing_back() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let server = Server::start(|step, _| match step {
+        "RCPT" => match ASKED.fetch_add(1, SeqCst) {
+            1 => Say("550 5.1.1 unknown"),
+            3 => Say("450 greylisted"),
+            _ => Comply,
+        },
+        _ => Comply,
+    })
+    .await;
+    let copies = ["gone@a.example", "copy@a.example", "later@a.example"].map(address);
+    let (from, to) = (address("office@rapport.example"), address("lan@example.vn"));
+    let outcome = smtp(&server, |_| ()).send(&from, &to, &copies, MAIL).await;
+    let reply = "250 2.0.0 queued as 4711 (addresses without a copy: 2)".to_owned();
+    assert_eq!(outcome, Outcome::Accepted { reply });
+    assert_eq!((server.log.count("RCPT"), server.log.count("DATA")), (4, 1));
+    let server =
+        Server::start(|step, _| if step == "RCPT" { Say("550 5.1.1 unknown") } else { Comply })
+            .await;
+    let outcome = smtp(&server, |_| ()).send(&from, &to, &copies, MAIL).await;
+    assert!(matches!(outcome, Outcome::Permanent { .. }), "{outcome:?}");
+    assert_eq!((server.log.count("RCPT"), server.log.count("DATA")), (1, 0));
 }
 
 #[tokio::test]
@@ -209,7 +238,7 @@ async fn what_the_server_cannot_take_is_not_sent() {
     let outcome = send(&smtp, "Chào\r\n".as_bytes()).await;
     assert!(matches!(outcome, Outcome::Permanent { .. }), "{outcome:?}");
     let lan = address("lán@example.vn");
-    let outcome = smtp.send(&address("office@rapport.example"), &lan, MAIL).await;
+    let outcome = smtp.send(&address("office@rapport.example"), &lan, &[], MAIL).await;
     assert!(matches!(outcome, Outcome::Permanent { .. }), "{outcome:?}");
     assert!(matches!(send(&smtp, MAIL).await, Outcome::Accepted { .. }));
     assert_eq!((server.log.connections(), server.log.count("MAIL")), (1, 1));
