@@ -53,17 +53,7 @@ impl Reach {
             || (&self.customer.display_name, self.known(channel)),
             |(name, known)| (name, Some(known)),
         );
-        let known = known.ok_or(Reason::NoAddress);
-        let address = match channel {
-            Channel::Sms => known
-                .and_then(|typed| phone::e164(&typed, self.country()).ok_or(Reason::BadAddress)),
-            Channel::Letter => known.and_then(|line| match line.chars().count() <= LONGEST {
-                true => Ok(line),
-                false => Err(Reason::BadAddress),
-            }),
-            _ => known,
-        };
-        Addressee { name, address }
+        Addressee { name, address: usable(channel, known, || self.country()) }
     }
 
     /// The lines of the field that a letter's address is in, without the name; empty when no address is complete.
@@ -78,7 +68,7 @@ impl Reach {
         match channel {
             Channel::Email => self.customer.email.clone(),
             Channel::Sms | Channel::Phone => self.customer.phone.clone(),
-            Channel::Letter => Some(self.letter_lines().join(", ")).filter(|line| !line.is_empty()),
+            Channel::Letter => on_one_line(&self.letter_lines()),
             _ => None,
         }
     }
@@ -89,6 +79,30 @@ impl Reach {
         let country = self.addresses.iter().find_map(|address| address.country.as_deref());
         country.or(self.home)
     }
+}
+
+/// What is known of where somebody is on a channel, in the form that something is sent to; or why it cannot be.
+pub(crate) fn usable<'a>(
+    channel: Channel,
+    known: Option<String>,
+    country: impl FnOnce() -> Option<&'a str>,
+) -> Result<String, Reason> {
+    let known = known.ok_or(Reason::NoAddress)?;
+    match channel {
+        Channel::Sms => phone::e164(&known, country()).ok_or(Reason::BadAddress),
+        Channel::Letter if known.chars().count() > LONGEST => Err(Reason::BadAddress),
+        _ => Ok(known),
+    }
+}
+
+/// The lines of an address on one, if there are any.
+pub(crate) fn on_one_line(lines: &[String]) -> Option<String> {
+    Some(lines.join(", ")).filter(|line| !line.is_empty())
+}
+
+/// Whether something is sent to an address on a channel; on the others there is none to be missed.
+pub(crate) fn is_sent_to(channel: Channel) -> bool {
+    matches!(channel, Channel::Email | Channel::Sms | Channel::Phone | Channel::Letter)
 }
 
 /// Who is written to at customers on channels, by the customers' ids. What no channel needs is not read.

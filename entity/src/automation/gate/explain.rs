@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::{Code, Decision, Facts, Looked, Recipient, Recipients, Sending, Verdict, gate};
 use crate::automation::message::{self, Reason, State};
-use crate::customers::customer::{self, Channel};
-use crate::customers::reach::reach;
+use crate::customers::customer;
+use crate::customers::reach::{is_sent_to, reach};
 use crate::error::Error;
 use crate::finance::dunning::{self, Look};
 use crate::id::{CustomerId, MessageId};
@@ -134,9 +134,7 @@ async fn decide(
     let decision = recipients.decide(&to, sending, now);
     let mut decision =
         decision.unwrap_or_else(|| gate(sending, &Facts::default(), &recipients.policy, now));
-    let is_sent_to =
-        matches!(to.channel, Channel::Email | Channel::Sms | Channel::Phone | Channel::Letter);
-    if let Some(reason) = missing.filter(|_| is_sent_to) {
+    if let Some(reason) = missing.filter(|_| is_sent_to(to.channel)) {
         decision.verdict = Verdict::Suppress { reason };
         decision.trace.insert(0, Looked::missing(Code(reason)));
     }

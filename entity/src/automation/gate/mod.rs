@@ -239,10 +239,8 @@ pub struct Decision {
 /// Whether something may reach a customer at `now`.
 #[must_use]
 pub fn gate(sending: Sending<'_>, facts: &Facts, policy: &Policy, now: DateTime<Utc>) -> Decision {
-    let mut trace = vec![suppressed(sending, facts)];
-    trace.extend(consented(sending, facts, policy));
-    let held = trace.iter().find(|looked| looked.finding == Finding::Suppressed);
-    if let Some(Code(reason)) = held.and_then(|looked| looked.reason) {
+    let (mut trace, held) = permitted(sending, facts, policy);
+    if let Some(reason) = held {
         return Decision { verdict: Verdict::Suppress { reason }, trace };
     }
     let rules = timed(sending, facts, policy);
@@ -271,6 +269,19 @@ pub fn gate(sending: Sending<'_>, facts: &Facts, policy: &Policy, now: DateTime<
         None => Verdict::Send,
     };
     Decision { verdict, trace }
+}
+
+/// Whether something may reach a customer at all, whatever the time: what was looked at, and the reason why it may not.
+pub(crate) fn permitted(
+    sending: Sending<'_>,
+    facts: &Facts,
+    policy: &Policy,
+) -> (Vec<Looked>, Option<Reason>) {
+    let mut trace = vec![suppressed(sending, facts)];
+    trace.extend(consented(sending, facts, policy));
+    let held = trace.iter().find(|looked| looked.finding == Finding::Suppressed);
+    let reason = held.and_then(|looked| looked.reason).map(|Code(reason)| reason);
+    (trace, reason)
 }
 
 /// Whether nothing may go to the address or number.
