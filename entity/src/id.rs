@@ -204,6 +204,8 @@ ids! {
     SegmentId = "seg";
     /// That a customer belongs to a segment.
     SegmentMemberId = "sgm";
+    /// That a segment is made of another one.
+    SegmentPartId = "sgp";
     /// Long work that a person waits for.
     JobId = "job";
     /// A mapping of a file's columns that people keep.

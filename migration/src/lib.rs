@@ -65,6 +65,7 @@ mod m20261128_000152_orders;
 mod m20261128_000153_leases;
 mod m20261128_000154_statement_delivery;
 mod m20261128_000155_own_ladders;
+mod m20261128_000160_segment_kinds;
 mod search;
 mod step;
 
@@ -128,6 +129,7 @@ impl MigratorTrait for Migrator {
             m20261128_000153_leases,
             m20261128_000154_statement_delivery,
             m20261128_000155_own_ladders,
+            m20261128_000160_segment_kinds,
         ]
     }
 }

@@ -27,6 +27,7 @@ use crate::engine::Engine;
 use crate::feed::{self, Changes, Due, DueKind, Feed, FeedError, Signal};
 use crate::finance::import;
 use crate::finance::statement::{self, Archive};
+use crate::marketing::members;
 use crate::marketing::segments::Segments;
 use crate::printing::batch;
 use crate::relay::{Pace, Relay, chain};
@@ -251,6 +252,9 @@ impl Jobs {
                 job::Kind::ImportCustomers => {
                     customers::import::run(&self.db, &self.clock, &*self.files, &job, self.lease)
                         .await
+                }
+                job::Kind::ImportSegmentMembers => {
+                    members::run(&self.db, &self.clock, &*self.files, &job, self.lease).await
                 }
                 job::Kind::Export => {
                     export::run(&self.db, &self.clock, &*self.files, &job, self.lease).await

@@ -52,6 +52,8 @@ pub enum Kind {
     CreateStatements,
     /// Writes statements into files, and plans their messages.
     ArchiveStatements,
+    /// Adds the customers in a file to a list.
+    ImportSegmentMembers,
 }
 
 /// How far a job has come.

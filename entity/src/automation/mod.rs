@@ -68,4 +68,7 @@ pub enum AutomationError {
         "the workflow {0} is started by the segment; retire that, or let something else start it"
     )]
     SegmentInUse(String),
+    /// A segment is made of it.
+    #[error("the segment {0} is made of this one; change that first")]
+    SegmentIsPart(String),
 }

@@ -22,13 +22,13 @@ use crate::finance::{
     allocation, credit_limit, credit_note, dispute, dunning, invoice, invoice_line, payment,
     promise, receipt, statement,
 };
-use crate::marketing::segment::member;
+use crate::marketing::segment::{member, part};
 use crate::marketing::{consent, segment, suppression};
 use crate::sales::{order, product};
 
 /// Every kind of record.
 #[must_use]
-pub fn records() -> [&'static Record; 58] {
+pub fn records() -> [&'static Record; 59] {
     [
         user::Entity::record(),
         session::Entity::record(),
@@ -66,6 +66,7 @@ pub fn records() -> [&'static Record; 58] {
         suppression::Entity::record(),
         segment::Entity::record(),
         member::Entity::record(),
+        part::Entity::record(),
         job::Entity::record(),
         template::Entity::record(),
         audit::Entity::record(),

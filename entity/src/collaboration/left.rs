@@ -47,7 +47,9 @@ pub async fn by(
     match job.kind {
         Kind::PrintLetters => Ok(printing::result(db, &job, viewer, now).await?.map(Left::File)),
         Kind::Export => Ok(export::result(db, &job, viewer, now).await?.map(Left::File)),
-        Kind::ImportCustomers | Kind::ImportReceivables => Ok(refused(&job)),
+        Kind::ImportCustomers | Kind::ImportReceivables | Kind::ImportSegmentMembers => {
+            Ok(refused(&job))
+        }
         _ => Ok(None),
     }
 }

@@ -228,9 +228,25 @@ pub(crate) async fn causes(
         .filter(Column::LiftedAt.is_null())
         .all(db)
         .await?;
+    Ok(by_address(rows))
+}
+
+/// Why nothing may go to addresses on a channel, or on all of them, by their channels and hashes.
+pub(crate) async fn on_channel(
+    db: &impl ConnectionTrait,
+    channel: Option<Channel>,
+) -> Result<HashMap<(Channel, String), Vec<Cause>>, DbErr> {
+    let mut held = Entity::find().filter(Column::LiftedAt.is_null());
+    if let Some(channel) = channel {
+        held = held.filter(Column::Channel.eq(channel));
+    }
+    Ok(by_address(held.all(db).await?))
+}
+
+fn by_address(rows: Vec<Model>) -> HashMap<(Channel, String), Vec<Cause>> {
     let mut causes = HashMap::<_, Vec<_>>::new();
     for row in rows {
         causes.entry((row.channel, row.address_sha256)).or_default().push(row.cause);
     }
-    Ok(causes)
+    causes
 }

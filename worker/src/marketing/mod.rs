@@ -1,3 +1,4 @@
 //! Who belongs to segments.
 
+pub mod members;
 pub mod segments;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use entity::access::Actor;
+use entity::access::audit::Origin;
 use entity::clock::Clock;
 use entity::db::{Db, which};
 use entity::marketing::segment;
@@ -59,7 +61,8 @@ impl Segments {
         if !due {
             return Ok(false);
         }
-        let looked = self.db.write(move |txn| {
+        let origin = Origin::new(Actor::System, now);
+        let looked = self.db.write_as(&origin, move |txn| {
             async move {
                 let ground = Ground::of(txn, now).await?;
                 segment::look(txn, ground.scope(), now).await

@@ -21,6 +21,7 @@ use crate::edit::{save, unchanged};
 use crate::error::Error;
 use crate::finance::ledger;
 use crate::id::CustomerId;
+use crate::marketing::segment::list;
 
 /// How many customers become part of another one at once, at most.
 pub const MOST: usize = 50;
@@ -132,6 +133,7 @@ pub async fn merge(
         part = part.col_expr(Column::Number, Expr::val(None::<String>));
     }
     part.exec(txn).await?;
+    list::carry_over(txn, &merge, keep, actor, now).await?;
     for reference in REFERENCES {
         match reference.merge {
             Move::Refer => reference.set(txn, merge.iter().copied(), Some(keep)).await?,

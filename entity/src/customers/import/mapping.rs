@@ -44,6 +44,9 @@ pub const FIELDS: &[Field] = &[
     ("currency", &["currency", "currencycode", "loaitien"]),
 ];
 
+/// By what customers are found.
+const FINDING: &[&str] = &["number", "email", "phone"];
+
 /// What the name of a custom field begins with.
 const CUSTOM: &str = "customFields.";
 
@@ -93,6 +96,28 @@ impl Columns {
         given: &[(String, String)],
         fields: &[custom::Model],
     ) -> Result<Self, Unreadable> {
+        Self::with_any(header, given, fields, &["displayName"])
+    }
+
+    /// The same for those alone of the fields by which customers are found.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for a column or a field that is not there, or when there is none of these.
+    pub fn finding(header: &StringRecord, given: &[(String, String)]) -> Result<Self, Unreadable> {
+        let Self(mut columns) = Self::with_any(header, given, &[], FINDING)?;
+        for column in &mut columns {
+            column
+                .take_if(|target| !matches!(target, Target::Own(field) if FINDING.contains(field)));
+        }
+        Ok(Self(columns))
+    }
+
+    fn with_any(
+        header: &StringRecord,
+        given: &[(String, String)],
+        fields: &[custom::Model],
+        needed: &[&str],
+    ) -> Result<Self, Unreadable> {
         let headers: Vec<String> = header.iter().map(text::clean).collect();
         let keys: Vec<String> = headers.iter().map(|header| key(header)).collect();
         let mut columns: Vec<Option<Target>> = vec![None; headers.len()];
@@ -125,8 +150,9 @@ impl Columns {
                 spoken_for[place] = true;
             }
         }
-        if !columns.contains(&Some(Target::Own("displayName"))) {
-            let (missing, found) = ("displayName".to_owned(), headers.join(", "));
+        let is_needed = |column: &Option<Target>| matches!(column, Some(Target::Own(field)) if needed.contains(field));
+        if !columns.iter().any(is_needed) {
+            let (missing, found) = (needed.join(" or "), headers.join(", "));
             return Err(Unreadable::MissingColumns { missing, found });
         }
         Ok(Self(columns))

@@ -16,10 +16,10 @@ use sea_orm::entity::prelude::{DateTimeUtc, Json};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+pub(crate) use mapping::Columns;
 pub use mapping::FIELDS;
 pub use undo::undo;
 
-use self::mapping::Columns;
 use super::custom;
 use super::customer::{self, Change, Duplicates, Fate, MatchOn, Terms};
 use crate::access::audit::Origin;

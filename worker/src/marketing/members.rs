@@ -1,0 +1,54 @@
+//! The job that adds the customers in a file to a list.
+//!
+//! Invariant: a job that was interrupted begins again, and adds nobody twice; a file that cannot be read ends its job, and
+//! is not tried again.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entity::access::Actor;
+use entity::automation::job;
+use entity::automation::lease::Leased;
+use entity::clock::Clock;
+use entity::customers::import::{Ended, Under};
+use entity::db::Db;
+use entity::marketing::segment::file::{self, FileInput};
+use object_store::ObjectStore;
+
+use crate::collaboration::stored::{self, NotYet};
+
+/// Adds whom the file holds that the leased `job` names, and renews its lease by `lease` with every chunk.
+///
+/// # Errors
+/// The database; the job is due again when its lease ends.
+pub async fn run(
+    db: &Db,
+    clock: &Clock,
+    files: &dyn ObjectStore,
+    job: &job::Model,
+    lease: Duration,
+) -> Result<(), entity::Error> {
+    let under = Under {
+        job: Leased { id: job.id, fence: job.fence },
+        done: job.done,
+        actor: job.created_by.map_or(Actor::System, Actor::User),
+        lease: TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30)),
+    };
+    let Ok(input) = serde_json::from_value::<FileInput>(job.input.clone()) else {
+        let reason = "the job was made by another version of Rapport; make it again";
+        return file::fail(db, clock, under, reason).await.map(|_| ());
+    };
+    let ended = match stored::open(db, files, input.file).await {
+        Ok(Ok(source)) => file::run(db, clock, under, (job, input), source).await?,
+        Ok(Err(reason)) => file::fail(db, clock, under, &reason).await?,
+        Err(NotYet::Db(error)) => return Err(error),
+        Err(error) => {
+            tracing::warn!(job = %job.id.0, %error, "the list waits for its file");
+            return Ok(());
+        }
+    };
+    if ended == Ended::Lost {
+        tracing::info!(job = %job.id.0, "the job was called off or taken over");
+    }
+    Ok(())
+}
