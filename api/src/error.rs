@@ -326,7 +326,8 @@ fn automation(error: &AutomationError) -> (ErrorCode, &'static [&'static str]) {
         | AutomationError::NotCancellable
         | AutomationError::EndpointInactive
         | AutomationError::DeliveryOnItsWay
-        | AutomationError::SegmentInUse(_) => (ErrorCode::InvalidState, &[]),
+        | AutomationError::SegmentInUse(_)
+        | AutomationError::SegmentIsPart(_) => (ErrorCode::InvalidState, &[]),
         AutomationError::NothingToPrint => (ErrorCode::NothingToPrint, &[]),
         AutomationError::NotApproved => (ErrorCode::Forbidden, &["id"]),
         AutomationError::FileNotFound => (ErrorCode::NotFound, &["input", "fileId"]),

@@ -32,7 +32,9 @@ use crate::finance::{
 use crate::http::extension::Surface;
 use crate::http::guard::Limits;
 use crate::live::Subscription;
-use crate::marketing::{ConsentMutation, SegmentMutation, SuppressionMutation};
+use crate::marketing::{
+    ConsentMutation, ReachQuery, SampleQuery, SegmentMutation, StatsQuery, SuppressionMutation,
+};
 use crate::read::{Exports, Roots};
 use crate::sales::{OrderMutation, ProductMutation};
 
@@ -124,6 +126,9 @@ struct AutomationMutations(
 #[derive(MergedObject, Default)]
 struct MarketingMutations(ConsentMutation, SegmentMutation, SuppressionMutation);
 
+#[derive(MergedObject, Default)]
+struct MarketingQueries(ReachQuery, SampleQuery, StatsQuery);
+
 /// Everything that can be read.
 #[derive(MergedObject, Default)]
 pub struct Query(
@@ -144,6 +149,7 @@ pub struct Query(
     WorkflowQuery,
     ContactPolicyQuery,
     ExplainQuery,
+    MarketingQueries,
 );
 
 /// Everything that can be changed. Expected failures are in `userErrors`; then nothing was changed.

@@ -36,6 +36,8 @@ choice! {
         CreateStatements,
         /// Writes statements of account into files, and plans the messages by which customers get them.
         ArchiveStatements,
+        /// Adds the customers in a file to a segment that is a list, or says which ones it would add.
+        ImportSegmentMembers,
     }
 }
 

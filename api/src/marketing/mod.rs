@@ -1,9 +1,15 @@
 //! Marketing: what customers have in common and want to hear, and what must not reach them.
 
 mod consent;
+mod reach;
+mod sample;
 mod segment;
+mod stats;
 mod suppression;
 
 pub use consent::{ConsentBasis, ConsentMutation, ConsentStanding};
-pub use segment::SegmentMutation;
+pub use reach::ReachQuery;
+pub use sample::SampleQuery;
+pub use segment::{SegmentKind, SegmentMutation, SegmentOperation};
+pub use stats::StatsQuery;
 pub use suppression::{SuppressionCause, SuppressionMutation};

@@ -22,7 +22,9 @@ use crate::finance::{
     InvoiceState, PaymentMethod, PaymentState, PromiseKind, PromiseState, ReceiptKind,
     StatementChannel, StatementKind,
 };
-use crate::marketing::{ConsentBasis, ConsentStanding, SuppressionCause};
+use crate::marketing::{
+    ConsentBasis, ConsentStanding, SegmentKind, SegmentOperation, SuppressionCause,
+};
 use crate::sales::SalesOrderState;
 use crate::scalar::{CurrencyCode, Date, Decimal, Long, Money};
 
@@ -68,6 +70,8 @@ pub(super) fn register(registry: &mut Registry) {
         <ReceiptKind as OutputType>::create_type_info,
         <MessageClass as OutputType>::create_type_info,
         <ConsentStanding as OutputType>::create_type_info,
+        <SegmentKind as OutputType>::create_type_info,
+        <SegmentOperation as OutputType>::create_type_info,
         <ConsentBasis as OutputType>::create_type_info,
         <SuppressionCause as OutputType>::create_type_info,
         <MessageKind as OutputType>::create_type_info,
