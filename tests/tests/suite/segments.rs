@@ -1,5 +1,9 @@
 //! Segments: who belongs to them, and what begins when somebody enters or leaves one.
 
+mod figures;
+mod lists;
+mod sets;
+
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -12,22 +16,27 @@ use tests::on_both_stacks;
 use crate::given::{CREATE_WORKFLOW, PUBLISH_WORKFLOW};
 use crate::workflows::{ask, change, customer, published, runs};
 
-const CREATE: &str = "mutation ($input: CreateSegmentInput!) { createSegment(input: $input) {
+pub const CREATE: &str = "mutation ($input: CreateSegmentInput!) { createSegment(input: $input) {
   segment { id filledAt size } userErrors { code field message } } }";
 
-const UPDATE: &str =
+pub const UPDATE: &str =
     "mutation ($id: ID!, $input: UpdateSegmentInput!) { updateSegment(id: $id, input: $input) {
   segment { id } userErrors { code field message } } }";
 
-const DELETE: &str =
+pub const DELETE: &str =
     "mutation ($id: ID!) { deleteSegment(id: $id) { id userErrors { code message } } }";
 
 const UPDATE_CUSTOMER: &str = "mutation ($id: ID!, $input: UpdateCustomerInput!) {
   updateCustomer(id: $id, input: $input) { userErrors { message } } }";
 
 /// A segment of customers, once it is known who belongs to it; gives its id.
-async fn segment(app: &App, chief: UserId, name: &str, filter: Value) -> String {
-    let input = json!({ "name": name, "filter": filter });
+pub async fn segment(app: &App, chief: UserId, name: &str, filter: Value) -> String {
+    made(app, chief, name, json!({ "filter": filter })).await
+}
+
+/// A segment that is made of something, once it is known who belongs to it; gives its id.
+pub async fn made(app: &App, chief: UserId, name: &str, mut input: Value) -> String {
+    input["name"] = name.into();
     let made = change(app, chief, CREATE, json!({ "input": input })).await;
     assert_eq!(made["userErrors"], json!([]));
     looked(app).await;
@@ -35,13 +44,13 @@ async fn segment(app: &App, chief: UserId, name: &str, filter: Value) -> String 
 }
 
 /// Waits until all customers were compared with the segments for which that is due.
-async fn looked(app: &App) {
+pub async fn looked(app: &App) {
     // Workers look at their own pace whether a time has come.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     app.drain().await;
 }
 
-async fn update(app: &App, chief: UserId, id: &str, input: Value) {
+pub async fn update(app: &App, chief: UserId, id: &str, input: Value) {
     app.advance(TimeDelta::seconds(1));
     let done = change(app, chief, UPDATE_CUSTOMER, json!({ "id": id, "input": input })).await;
     assert_eq!(done["userErrors"], json!([]));
@@ -49,7 +58,7 @@ async fn update(app: &App, chief: UserId, id: &str, input: Value) {
 }
 
 /// Who belongs to a segment, by their names.
-async fn members(app: &App, user: UserId, id: &str) -> Vec<String> {
+pub async fn members(app: &App, user: UserId, id: &str) -> Vec<String> {
     let query = "query ($id: ID!) { segment(id: $id) { size members { nodes { customer { displayName } } } }
       customers(filter: { segments: { some: { segmentId: { eq: $id } } } }) { nodes { displayName } } }";
     let data = ask(app, user, query, json!({ "id": id })).await;
@@ -65,7 +74,7 @@ async fn members(app: &App, user: UserId, id: &str) -> Vec<String> {
 }
 
 /// A workflow that a turn of customers starts, and that ends at once.
-async fn started_by(app: &App, chief: UserId, segment: &str, turn: &str) -> String {
+pub async fn started_by(app: &App, chief: UserId, segment: &str, turn: &str) -> String {
     let definition = json!({
         "record": "Customer", "reentry": "ALWAYS",
         "trigger": { "segment": { "segmentId": segment, "turn": turn } },
@@ -75,7 +84,7 @@ async fn started_by(app: &App, chief: UserId, segment: &str, turn: &str) -> Stri
 }
 
 /// Whose runs there are.
-async fn whose(app: &App, chief: UserId, id: &str) -> Vec<String> {
+pub async fn whose(app: &App, chief: UserId, id: &str) -> Vec<String> {
     let runs = runs(app, chief, id).await;
     let name = |run: &Value| run["customer"]["displayName"].as_str().expect("a name").to_owned();
     runs.iter().map(name).collect()

@@ -214,7 +214,10 @@ fn needed(name: &str) -> Needs {
         | "exportSegments"
         | "segmentMember"
         | "segmentMembers"
-        | "exportSegmentMembers" => Needs::All(ReadWorkflows),
+        | "exportSegmentMembers"
+        | "segmentReach"
+        | "segmentSample"
+        | "segmentStats" => Needs::All(ReadWorkflows),
         "validateWorkflow"
         | "simulateWorkflow"
         | "compareSimulations"
@@ -248,7 +251,12 @@ fn needed(name: &str) -> Needs {
         | "customField" | "customFields" | "exportCustomers" | "exportCustomFields" => {
             Needs::All(ReadCustomers)
         }
-        "createSegment" | "updateSegment" | "deleteSegment" => Needs::All(WriteSegments),
+        "createSegment"
+        | "updateSegment"
+        | "deleteSegment"
+        | "addSegmentMembers"
+        | "removeSegmentMembers"
+        | "importSegmentMembers" => Needs::All(WriteSegments),
         "createCustomField" | "updateCustomField" | "archiveCustomField" => {
             Needs::All(DefineFields)
         }

@@ -20,7 +20,7 @@ use entity::finance::{
     allocation, credit_limit, credit_note, dispute, dunning, invoice, invoice_line, ledger,
     payment, promise, receipt, statement,
 };
-use entity::marketing::segment::member;
+use entity::marketing::segment::{member, part};
 use entity::marketing::{consent, segment, suppression};
 use entity::money::{Currency, Money};
 use entity::sales::{order, product};
@@ -114,6 +114,7 @@ impl Rows {
             table::<suppression::Entity>(db).await,
             table::<segment::Entity>(db).await,
             table::<member::Entity>(db).await,
+            table::<part::Entity>(db).await,
             table::<job::Entity>(db).await,
             table::<document::Entity>(db).await,
             table::<document_tag::Entity>(db).await,
