@@ -112,11 +112,13 @@ pub struct ReceivablesFigures {
     pub opening: Money,
     /// What was invoiced, with tax.
     pub invoiced: Money,
-    /// What credit notes took back, and what was written off.
+    /// What credit notes took back.
     pub credited: Money,
+    /// What was written off, less what is owed again.
+    pub written_off: Money,
     /// Credit sales: invoiced less credited.
     pub sales: Money,
-    /// What was collected: opening plus sales less closing.
+    /// What was collected: opening plus sales less what was written off and closing.
     pub collected: Money,
     /// What was owed on invoices at the end of the last day.
     pub closing: Money,
@@ -124,7 +126,7 @@ pub struct ReceivablesFigures {
     pub closing_current: Money,
     /// Days sales outstanding: closing / sales × days, to a tenth of a day. Null without sales.
     pub days_sales_outstanding: Option<Decimal>,
-    /// Collection effectiveness index: (opening + sales − closing) / (opening + sales − closing current) × 100, in percent to a
+    /// Collection effectiveness index: collected / (opening + sales − closing current) × 100, in percent to a
     /// tenth: 100 is that everything was collected that was due. Null where there was nothing to collect.
     pub collection_effectiveness: Option<Decimal>,
 }
@@ -140,8 +142,9 @@ impl ReceivablesFigures {
             opening: money(figures.opening),
             invoiced: money(figures.invoiced),
             credited: money(figures.credited),
+            written_off: money(figures.written_off),
             sales: money(figures.sales()),
-            collected: money(figures.opening + figures.sales() - figures.closing),
+            collected: money(figures.collected()),
             closing: money(figures.closing),
             closing_current: money(figures.closing_current),
             days_sales_outstanding: figures.days_sales_outstanding(days).map(Decimal),

@@ -3,8 +3,9 @@
 use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ExprTrait, Order};
+use sea_orm::sea_query::{ExprTrait, Order, Query};
 
+use super::credit_note;
 use super::ledger::{Account, Column};
 use super::receivables::{due_on, entries, entry, sum_where, whose};
 use crate::access::Viewer;
@@ -49,8 +50,10 @@ pub struct Figures {
     pub opening: i64,
     /// What was invoiced, with tax.
     pub invoiced: i64,
-    /// What credit notes took back, and what was written off.
+    /// What credit notes took back.
     pub credited: i64,
+    /// What was written off, less what is owed again.
+    pub written_off: i64,
     /// What was owed on invoices at the end of the last day.
     pub closing: i64,
     /// What of that was not overdue.
@@ -64,6 +67,12 @@ impl Figures {
         self.invoiced - self.credited
     }
 
+    /// What was collected: what could be, less what was written off and what is left.
+    #[must_use]
+    pub fn collected(&self) -> i64 {
+        self.opening + self.sales() - self.written_off - self.closing
+    }
+
     /// Days sales outstanding: closing receivables / credit sales × days, to a tenth. `None` without sales.
     #[must_use]
     pub fn days_sales_outstanding(&self, days: Days) -> Option<Decimal> {
@@ -73,12 +82,12 @@ impl Figures {
     }
 
     /// The collection effectiveness index: of what could be collected, how much was, in percent to a tenth:
-    /// (opening + sales − closing) / (opening + sales − closing current) × 100. `None` where there was nothing to collect.
+    /// collected / (opening + sales − closing current) × 100. `None` where there was nothing to collect.
     #[must_use]
     pub fn collection_effectiveness(&self) -> Option<Decimal> {
         let owed = self.opening + self.sales();
         let collectable = Some(owed - self.closing_current).filter(|amount| *amount > 0)?;
-        let collected = Decimal::from(owed - self.closing) * Decimal::ONE_HUNDRED;
+        let collected = Decimal::from(self.collected()) * Decimal::ONE_HUNDRED;
         Some((collected / Decimal::from(collectable)).round_dp(1))
     }
 }
@@ -97,13 +106,20 @@ pub async fn figures(
     let within = || entry(Column::BookedOn).gte(days.from);
     let by_note = || entry(Column::CreditNoteId).is_not_null();
     let by_invoice = entry(Column::PaymentId).is_null().and(by_note().not());
-    let nothing = Expr::val(0_i64);
+    let given_up = Query::select()
+        .column(credit_note::Column::Id)
+        .from(credit_note::Entity)
+        .and_where(credit_note::Column::Kind.ne(credit_note::Kind::Credit))
+        .take();
+    let given_up = || entry(Column::CreditNoteId).in_subquery(given_up.clone());
+    let taken = |which: Expr| Expr::val(0_i64).sub(sum_where(within().and(which)));
     let mut query = entries([Account::Receivable], days.until);
     query
         .expr_as(entry(Column::Currency), "currency")
         .expr_as(sum_where(before()), "opening")
         .expr_as(sum_where(within().and(by_invoice)), "invoiced")
-        .expr_as(nothing.sub(sum_where(within().and(by_note()))), "credited")
+        .expr_as(taken(by_note().and(given_up().not())), "credited")
+        .expr_as(taken(given_up()), "written_off")
         .expr_as(entry(Column::Amount).sum().cast_as("bigint"), "closing")
         .expr_as(sum_where(due_on().gte(days.until)), "closing_current")
         .add_group_by([entry(Column::Currency)])
@@ -129,6 +145,7 @@ mod tests {
             opening: 200_000,
             invoiced: 520_000,
             credited: 20_000,
+            written_off: 0,
             closing: 250_000,
             closing_current: 150_000,
         }
@@ -144,6 +161,10 @@ mod tests {
         assert_eq!(figures().days_sales_outstanding(april()), Some(Decimal::new(150, 1)));
         // 450,000 of 550,000 that could be collected.
         assert_eq!(figures().collection_effectiveness(), Some(Decimal::new(818, 1)));
+        // What is given up is neither taken back from sales nor collected: 395,000 of 550,000.
+        let given_up = Figures { written_off: 55_000, ..figures() };
+        assert_eq!(given_up.sales(), figures().sales());
+        assert_eq!(given_up.collection_effectiveness(), Some(Decimal::new(718, 1)));
     }
 
     #[test]

@@ -168,13 +168,13 @@ on_both_stacks! {
         owed(app, &lan, "5000", "VND", ("2026-09-10", "2026-10-15")).await;
         paid(app, &lan, "4000", "VND", "2026-09-20").await;
         let query = "{ receivablesFigures(from: \"2026-09-01\", until: \"2026-09-30\", currency: \"VND\") {
-          days opening { amount } invoiced { amount } credited { amount } sales { amount } collected { amount }
+          days opening { amount } invoiced { amount } credited { amount } writtenOff { amount } sales { amount } collected { amount }
           closing { amount } closingCurrent { amount } daysSalesOutstanding collectionEffectiveness } }";
         let figures = app.ask(query, json!({})).await["receivablesFigures"].clone();
         let amount = |amount: &str| json!({ "amount": amount });
         assert_eq!(figures, json!([{
             "days": 30, "opening": amount("2000"), "invoiced": amount("5000"), "credited": amount("0"),
-            "sales": amount("5000"), "collected": amount("4000"), "closing": amount("3000"), "closingCurrent": amount("3000"),
+            "writtenOff": amount("0"), "sales": amount("5000"), "collected": amount("4000"), "closing": amount("3000"), "closingCurrent": amount("3000"),
             "daysSalesOutstanding": "18", "collectionEffectiveness": "100",
         }]));
         let backwards = "{ receivablesFigures(from: \"2026-09-30\", until: \"2026-09-01\") { days } }";

@@ -20,6 +20,9 @@ const PLANNED: &str =
     "query ($id: ID!) { promiseToPay(id: $id) { kind state paid { amount } promisedOn settledOn
   items { invoice { promisedUntil } } } }";
 
+const FIGURES: &str = "{ receivablesFigures(from: \"2026-11-01\", until: \"2026-11-09\") {
+  sales { amount } credited { amount } writtenOff { amount } collected { amount } collectionEffectiveness } }";
+
 const WRITE_OFF: &str = "mutation ($id: ID!) { writeOffInvoice(id: $id, input: { reason: \"Insolvent\" }) {
   invoice { state open { amount } credited { amount } creditNotes { kind number total { amount } reason } }
   userErrors { code message field } } }";
@@ -131,6 +134,12 @@ on_both_stacks! {
         let booked = "SELECT CAST(coalesce(sum(amount), 0) AS bigint) AS n FROM ledger_entry WHERE account = ";
         assert_eq!(app.number(&format!("{booked}'BAD_DEBT'")).await, 700_000);
         assert_eq!(app.number(&format!("{booked}'RECEIVABLE'")).await, 0);
+        let figures = ask(app, FIGURES, json!({})).await["receivablesFigures"][0].clone();
+        let amount = |amount: &str| json!({ "amount": amount });
+        assert_eq!(figures, json!({
+            "sales": amount("1000000"), "credited": amount("0"), "writtenOff": amount("700000"), "collected": amount("300000"),
+            "collectionEffectiveness": "30",
+        }));
 
         let again = manage(app, "invoice", REINSTATE, id.clone()).await;
         assert_eq!((&again["state"], &again["open"]["amount"]), (&json!("OPEN"), &json!("700000")));
