@@ -23,6 +23,7 @@ pub mod http;
 mod id;
 pub mod live;
 mod marketing;
+pub mod pages;
 mod payload;
 pub mod read;
 mod sales;

@@ -31,6 +31,8 @@ use crate::http::request::{Observer, Peer};
 use crate::http::server::Stop;
 use crate::http::socket::{Origins, Rules};
 use crate::http::{console, finish, headers, health, mailbox, socket};
+use crate::marketing::unsubscribe;
+use crate::pages::Pages;
 use crate::schema::builder;
 
 /// How long a request may take.
@@ -177,7 +179,8 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
     let access = Access { shared: shared.clone(), lately: Lately::default() };
     let (documents, budget, timeout) = (parts.documents, parts.budget, TIMEOUT);
     let library = Library::default();
-    let files = Files::new(shared.clone(), parts.files, budget.clone());
+    let pages = Pages { shared: shared.clone(), budget: budget.clone() };
+    let files = Files::new(parts.files, pages.clone());
     let endpoint =
         Endpoint { executor, access, documents, budget, library, limits, admission, timeout };
     let endpoint = Arc::new(endpoint);
@@ -189,7 +192,8 @@ pub fn routes(parts: Parts) -> Result<(Router, Stop), RouteError> {
         .merge(health::router(ready, parts.metrics))
         .merge(feed::router(shared.clone()))
         .merge(hook::router(shared.clone()))
-        .merge(files::router(files));
+        .merge(files::router(files))
+        .merge(unsubscribe::router(pages));
     if let Some(development) = parts.development {
         routes = routes.merge(console::router(&offer(development.demo))?);
         if let Some(folder) = development.mailbox {

@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("notice", sample::notice(language)),
             ("enclosed", sample::enclosed(language)),
         ];
-        let asked = documents.letter(&sample::notice(language))?;
+        let asked = documents.letter(&sample::notice(language), None)?;
         fs::write(folder.join("notice.html"), &asked.html)?;
         fs::write(folder.join("notice.txt"), format!("{}\n\n{}", asked.subject, asked.text))?;
         for (name, facts) in &letters {
@@ -72,6 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 reply_to: None,
                 to: Mailbox::new(Some(facts.customer.name), "to@rapport.example".parse()?),
                 cc: Vec::new(),
+                unsubscribe: None,
                 message_id: format!("{name}@rapport.example"),
                 date: facts.issued_on.and_hms_opt(8, 0, 0).ok_or("no such time")?.and_utc(),
             };

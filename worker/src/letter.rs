@@ -215,6 +215,7 @@ impl Letter {
         documents: &Documents,
         links: &Links,
         public: &Url,
+        unsubscribe: Option<&str>,
     ) -> Result<Rendered, DocumentError> {
         match self {
             Self::Receipt(letter) => documents.receipt(&letter.facts),
@@ -226,7 +227,7 @@ impl Letter {
                 }
             }
             Self::Notice(letter) => documents.notification(&letter.facts, &notice::link(public)),
-            Self::Written(letter) => documents.letter(&letter.facts),
+            Self::Written(letter) => documents.letter(&letter.facts, unsubscribe),
             Self::Meeting(letter) => documents.meeting(&letter.facts),
             Self::Statement(letter) => letter.mail(documents, links, public),
         }
@@ -261,7 +262,7 @@ impl Letter {
                 let (subject, text) = documents.paper_text(facts)?;
                 Shown::paper(facts.language.clone(), subject, text)
             }
-            _ => Shown::mail(documents.letter(facts)?),
+            _ => Shown::mail(documents.letter(facts, None)?),
         };
         Ok(Some(shown))
     }

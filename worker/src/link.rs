@@ -8,6 +8,7 @@
 //! link names the key that it was signed with, so that links stay good while a key is replaced, for years if need be.
 
 pub mod statement;
+pub mod unsubscribe;
 
 use std::fmt;
 
@@ -99,6 +100,8 @@ impl fmt::Debug for Signer {
 enum Purpose {
     /// Fetching a statement of account.
     Statement = 1,
+    /// Saying that one does not want a message.
+    Unsubscribe = 2,
 }
 
 /// Signs the links that customers get, and checks them.

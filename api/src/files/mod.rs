@@ -31,10 +31,10 @@ use object_store::ObjectStore;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::context::Shared;
-use crate::http::budget::Budget;
 use crate::http::errors::Code;
 use crate::http::failure::Failure;
 use crate::http::request::RequestId;
+use crate::pages::Pages;
 use link::{Link, Purpose};
 
 /// How many files come in at once. Each holds some parts of a file in memory, 25 MiB at most.
@@ -47,16 +47,17 @@ pub struct Files {
     pub shared: Shared,
     /// Where the bytes are.
     pub store: Arc<dyn ObjectStore>,
-    /// What each address may ask for without logging in.
-    budget: Budget,
+    /// What customers see at links.
+    pages: Pages,
     places: Arc<Semaphore>,
 }
 
 impl Files {
     /// Files of the process in `store`.
     #[must_use]
-    pub fn new(shared: Shared, store: Arc<dyn ObjectStore>, budget: Budget) -> Self {
-        Self { shared, store, budget, places: Arc::new(Semaphore::new(AT_ONCE)) }
+    pub fn new(store: Arc<dyn ObjectStore>, pages: Pages) -> Self {
+        let shared = pages.shared.clone();
+        Self { shared, store, pages, places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// A place among those who send files, or the advice to come back.

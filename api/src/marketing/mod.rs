@@ -6,6 +6,7 @@ mod sample;
 mod segment;
 mod stats;
 mod suppression;
+pub mod unsubscribe;
 
 pub use consent::{ConsentBasis, ConsentMutation, ConsentStanding};
 pub use reach::ReachQuery;

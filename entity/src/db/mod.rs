@@ -36,6 +36,9 @@ use line::Lines;
 /// How many bytes of a SQLite file are read where they lie in memory, of which every connection has the same.
 const MAPPED: &str = "268435456";
 
+/// How many values one statement binds at most: the limit of SQLite, the lower one.
+pub const BINDS: usize = 32_766;
+
 /// How often a write that lost a deadlock or a serialisation conflict is tried.
 const ATTEMPTS: u32 = 5;
 

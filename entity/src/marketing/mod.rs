@@ -3,3 +3,4 @@
 pub mod consent;
 pub mod segment;
 pub mod suppression;
+pub mod unsubscribe;

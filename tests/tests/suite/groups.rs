@@ -133,9 +133,11 @@ on_both_stacks! {
         let rows = (0..1_001).map(|number| {
             customer_row(&format!("No {number}"), beginning() - TimeDelta::days(number))
         });
-        let rows = rows.map(|row| row.into_active_model().reset_all());
-        let insert = customer::Entity::insert_many(rows);
-        insert.exec_without_returning(app.db.reader()).await.expect("rows");
+        let rows = rows.map(|row| row.into_active_model().reset_all()).collect::<Vec<_>>();
+        for rows in rows.chunks(500) {
+            let insert = customer::Entity::insert_many(rows.to_vec());
+            insert.exec_without_returning(app.db.reader()).await.expect("rows");
+        }
         let reply = app.send("{ customerGroups(by: [{ field: CREATED_AT }]) { count } }", json!({})).await;
         assert_eq!(reply.error_code(), Some("BAD_REQUEST"));
         let by_month = "{ customerGroups(by: [{ field: CREATED_AT, unit: MONTH }]) { count } }";

@@ -1,5 +1,8 @@
 //! The suite: what Rapport does, told by those who use it, on both stacks.
 
+// With optimisation the layout of a whole answer is one type.
+#![recursion_limit = "256"]
+
 mod access;
 mod ageing;
 mod api_keys;
@@ -63,5 +66,6 @@ mod texts;
 mod timeline;
 mod transactions;
 mod triggers;
+mod unsubscribe;
 mod webhooks;
 mod workflows;

@@ -90,6 +90,7 @@ impl Library {
                 ("notification_mail", &locale.notification_mail),
                 ("statement", &locale.statement),
                 ("invoice", &locale.invoice),
+                ("unsubscribe", &locale.unsubscribe),
                 ("page", &locale.page),
             ];
             for (section, sentences) in sections {

@@ -46,6 +46,8 @@ pub(super) struct Locale {
     pub statement: BTreeMap<String, String>,
     /// The sentences of the copy of an invoice.
     pub invoice: BTreeMap<String, String>,
+    /// What the pages say on which one unsubscribes.
+    pub unsubscribe: BTreeMap<String, String>,
     /// The sentences of pages for links that lead to nothing.
     pub page: BTreeMap<String, String>,
 }
@@ -116,6 +118,7 @@ impl Locale {
             ("meeting", &self.meeting),
             ("statement", &self.statement),
             ("invoice", &self.invoice),
+            ("unsubscribe", &self.unsubscribe),
             ("page", &self.page),
         ];
         sections

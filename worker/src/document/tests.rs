@@ -74,7 +74,7 @@ fn a_mail_about_an_appointment_reads_well() {
 #[test]
 fn a_letter_says_what_was_written_with_values_as_its_language_writes_them() {
     let written = |language| {
-        let rendered = DOCUMENTS.letter(&sample::letter(language)).unwrap();
+        let rendered = DOCUMENTS.letter(&sample::letter(language), None).unwrap();
         assert!(
             rendered.html.contains("&lt;b&gt;INV-7&lt;&#x2f;b&gt; {{ 7*7 }} Bcc: x@example.com")
         );
@@ -112,7 +112,7 @@ fn a_notice_shows_what_is_asked_for_before_it_takes_leave() {
             ],
         ),
     ] {
-        let rendered = DOCUMENTS.letter(&sample::notice(language)).unwrap();
+        let rendered = DOCUMENTS.letter(&sample::notice(language), None).unwrap();
         for written in [&rendered.html, &rendered.text] {
             // The subject stands before the greeting in a title that nobody sees.
             let body = &written[written.rfind(parts[0]).unwrap()..];
@@ -131,7 +131,7 @@ fn a_notice_shows_what_is_asked_for_before_it_takes_leave() {
 fn a_letter_of_which_nothing_is_left_is_not_written() {
     let facts =
         LetterFacts { text: "{% if false %}x{% endif %}".to_owned(), ..sample::letter("en") };
-    assert!(matches!(DOCUMENTS.letter(&facts), Err(DocumentError::Wording { .. })));
+    assert!(matches!(DOCUMENTS.letter(&facts, None), Err(DocumentError::Wording { .. })));
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn a_statement_has_as_many_pages_as_it_takes_and_always_the_same_bytes() {
 fn what_goes_with_a_notice_is_attached_to_its_mail_and_follows_in_its_letter() {
     for language in ["en", "vi", "de"] {
         let facts = sample::enclosed(language);
-        let mail = DOCUMENTS.letter(&facts).unwrap();
+        let mail = DOCUMENTS.letter(&facts, None).unwrap();
         let names: Vec<_> = mail.attachments.iter().map(|file| file.file_name.as_str()).collect();
         let [_, invoice, _] = names[..] else { panic!("{names:?}") };
         assert!(invoice.ends_with(" HD-2026-00125.pdf"), "{names:?}");

@@ -23,7 +23,7 @@ use super::facts::{
 use super::locale::Locale;
 pub(super) use invoice::InvoiceView;
 pub(super) use owed::OwedView;
-pub(super) use page::PageView;
+pub(super) use page::{Choice, PageView};
 pub(super) use paper::PaperView;
 pub(super) use statement::{StatementView, Way};
 
@@ -223,6 +223,22 @@ pub(super) struct LetterView {
     organisation: PartyView,
     /// What is asked for, in a notice.
     pub owed: Option<OwedView>,
+    /// How one unsubscribes, from advertising by mail.
+    pub unsubscribe: Option<Leave>,
+}
+
+/// A link by which one unsubscribes.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Leave {
+    label: String,
+    link: String,
+}
+
+impl Leave {
+    /// `link` in the words of `locale`.
+    pub fn new(link: &str, locale: &Locale) -> Self {
+        Self { label: locale.label["unsubscribe"].clone(), link: line(link) }
+    }
 }
 
 impl LetterView {
@@ -236,6 +252,7 @@ impl LetterView {
             paragraphs: paragraphs.map(<[String]>::to_vec).collect(),
             organisation: party(organisation),
             owed: None,
+            unsubscribe: None,
         }
     }
 

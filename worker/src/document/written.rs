@@ -5,7 +5,7 @@ use entity::text::plain;
 
 use super::facts::LetterFacts;
 use super::library::path;
-use super::view::{LetterView, OwedView, WordingView};
+use super::view::{Leave, LetterView, OwedView, WordingView};
 use super::{Attachment, DocumentError, Documents, Rendered, portable};
 use crate::sms::segments::{self, segments};
 
@@ -21,15 +21,20 @@ pub struct TextMessage {
 }
 
 impl Documents {
-    /// The mail of a letter that people have written; a notice has itself attached as it would go by post, and what
+    /// The mail of a letter that people have written, with the link by which one unsubscribes if it has one; a notice has itself attached as it would go by post, and what
     /// goes with it.
     ///
     /// # Errors
     /// [`DocumentError::Wording`] where it names what is not there, or says nothing.
-    pub fn letter(&self, facts: &LetterFacts) -> Result<Rendered, DocumentError> {
+    pub fn letter(
+        &self,
+        facts: &LetterFacts,
+        unsubscribe: Option<&str>,
+    ) -> Result<Rendered, DocumentError> {
         let library = &self.0.library;
-        let (language, _) = library.language(&facts.language);
-        let view = self.laid_out(facts)?;
+        let (language, locale) = library.language(&facts.language);
+        let mut view = self.laid_out(facts)?;
+        view.unsubscribe = unsubscribe.map(|link| Leave::new(link, locale));
         let mut attachments = Vec::new();
         if facts.asked.is_some() {
             attachments.push(Attachment {

@@ -30,6 +30,8 @@ pub struct Envelope {
     pub to: Mailbox,
     /// Who gets a copy, as the customer sees.
     pub cc: Vec<Mailbox>,
+    /// Where who gets it says that they do not want it, with a POST as well (RFC 8058); none where they cannot.
+    pub unsubscribe: Option<String>,
     /// Without angle brackets, `left@right`; the left part is the message's own in the ledger.
     pub message_id: String,
     /// When the message was made; its `Date`, and the date of its signatures.
@@ -102,6 +104,11 @@ pub fn compose(
     }
     for copy in &envelope.cc {
         builder = builder.cc(mailbox(copy)?);
+    }
+    if let Some(link) = &envelope.unsubscribe {
+        builder = builder
+            .raw_header(header("List-Unsubscribe", &format!("<{link}>")))
+            .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
     }
     let bytes = builder
         .raw_header(header("Content-Language", &message.language))

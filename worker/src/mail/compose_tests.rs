@@ -19,6 +19,7 @@ fn envelope() -> Envelope {
             "anh.tuyet@khach.example".parse().unwrap(),
         ),
         cc: Vec::new(),
+        unsubscribe: None,
         message_id: "473e2abd-e95e-59a8-b535-7088001085a7@binhminh.example".to_owned(),
         date: Utc.with_ymd_and_hms(2026, 11, 22, 3, 4, 5).unwrap(),
     }

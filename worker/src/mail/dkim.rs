@@ -16,7 +16,8 @@ use rustls_pki_types::pem::PemObject;
 
 /// What is signed. Those that must not be added later are named once more than they occur.
 const SIGNED_HEADERS: &str = "from:from:to:to:subject:subject:date:date:message-id:reply-to:reply-to:\
-                              mime-version:content-type:content-language:auto-submitted";
+                              mime-version:content-type:content-language:auto-submitted:\
+                              list-unsubscribe:list-unsubscribe-post";
 
 /// Who signs, with which keys.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! From messages to their bytes.
 
 use entity::automation::lease::Leased;
-use entity::automation::message::{self, Kind, Ready, Reason};
+use entity::automation::message::{self, Class, Kind, Ready, Reason};
 use entity::customers::customer::Channel;
 use entity::id::MessageId;
 use entity::text::hex;
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::Sender;
 use crate::letter::Letter;
+use crate::link::unsubscribe::UnsubscribeLink;
 use crate::mail::compose::{Envelope, compose};
 use crate::mail::transport::addresses;
 use crate::relay::chain;
@@ -147,16 +148,22 @@ impl Sender {
         let Ok(from) = ours.parse::<Address>() else {
             return refused(Reason::RenderError, "the organisation's own address is malformed");
         };
+        // What is not advertising is not got by subscribing.
+        let unsubscribe = (message.class == Class::Marketing).then(|| {
+            UnsubscribeLink { message: message.id }.address(&self.links, &self.public_url)
+        });
         let envelope = Envelope {
             from: Mailbox::new(Some(organisation.name.clone()), from),
             reply_to: None,
             to: Mailbox::new(Some(letter.addressee().to_owned()), address),
             cc: addresses(letter.copies()).map(|copy| Mailbox::new(None, copy)).collect(),
+            unsubscribe: unsubscribe.clone(),
             message_id: format!("{}@{}", message.message_id, self.domain),
             date: message.created_at,
         };
         let unwritten = |error: &dyn std::error::Error| (Reason::RenderError, Some(chain(error)));
-        let rendered = letter.write(&self.documents, &self.links, &self.public_url);
+        let rendered =
+            letter.write(&self.documents, &self.links, &self.public_url, unsubscribe.as_deref());
         let rendered = rendered.map_err(|error| unwritten(&error))?;
         let body = compose(&envelope, &rendered, self.dkim.as_deref())
             .map_err(|error| unwritten(&error))?;

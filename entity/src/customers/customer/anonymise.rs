@@ -18,13 +18,11 @@ use crate::access::{Actor, audit, organisation};
 use crate::automation::{event, message};
 use crate::customers::CustomersError;
 use crate::customers::reference::{REFERENCES, Trace};
+use crate::db::BINDS;
 use crate::edit::Edited;
 use crate::error::Error;
 use crate::finance::ledger;
 use crate::id::{CustomerId, Id};
-
-/// How many rows are written by one statement: 32 columns each, of the 32,766 values that SQLite binds at once.
-const TOGETHER: usize = 1_000;
 
 /// Removes for good what says who a deleted customer is, from its record and those that became part of it, and
 /// whatever else says so.
@@ -63,7 +61,7 @@ pub async fn anonymise(
         row.fade(&organisation, now);
         row.touch(actor, now);
     }
-    for rows in rows.chunks(TOGETHER) {
+    for rows in rows.chunks(BINDS / Column::iter().count()) {
         let rows = rows.iter().map(|row| row.clone().into_active_model().reset_all());
         let update = OnConflict::column(Column::Id).update_columns(Column::iter()).to_owned();
         Entity::insert_many(rows).on_conflict(update).exec_without_returning(txn).await?;

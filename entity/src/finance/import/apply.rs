@@ -10,6 +10,7 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, I
 use super::plan::{Paying, Plan, Terms};
 use crate::automation::event;
 use crate::customers::customer;
+use crate::db::BINDS;
 use crate::error::Error;
 use crate::finance::counter::{self, Series};
 use crate::finance::invoice::{self, Settlement};
@@ -17,9 +18,6 @@ use crate::finance::ledger::{self, Account, Source};
 use crate::finance::{allocation, dispute, invoice_line, payment, promise, receipt};
 use crate::id::{AllocationId, DisputeId, Id, InvoiceLineId, ReceiptId};
 use crate::text::fold;
-
-/// How many values one statement binds at most: the limit of SQLite, the lower one.
-const BINDS: usize = 32_766;
 
 /// Writes `plan`.
 ///

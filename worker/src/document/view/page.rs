@@ -1,4 +1,4 @@
-//! What the template of a page for a link that leads to nothing sees.
+//! What the template of a page sees that customers open by a link.
 
 use serde::Serialize;
 
@@ -13,6 +13,17 @@ pub(in crate::document) struct PageView<'a> {
     text: String,
     /// Whom to turn to.
     organisation: Option<PartyView>,
+    /// What one can say there.
+    choices: Vec<Choice>,
+}
+
+/// Something that one can say on a page, with a button.
+#[derive(Debug, Serialize)]
+pub(in crate::document) struct Choice {
+    /// The value that it sends.
+    pub say: &'static str,
+    /// What the button reads.
+    pub label: String,
 }
 
 impl<'a> PageView<'a> {
@@ -22,7 +33,8 @@ impl<'a> PageView<'a> {
         title: String,
         text: String,
         organisation: Option<&Party>,
+        choices: Vec<Choice>,
     ) -> Self {
-        Self { language, title, text, organisation: organisation.map(party) }
+        Self { language, title, text, organisation: organisation.map(party), choices }
     }
 }

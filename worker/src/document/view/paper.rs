@@ -41,7 +41,8 @@ impl PaperView {
         let ours = party(organisation);
         let from = [&ours.name].into_iter().chain(&ours.address_lines);
         let from = from.map(String::as_str).collect::<Vec<_>>().join(" · ");
-        let LetterView { language, subject, paragraphs, organisation, owed } = letter;
+        let LetterView { language, subject, paragraphs, organisation, owed, unsubscribe: _ } =
+            letter;
         Self {
             language,
             subject,
