@@ -128,5 +128,14 @@ fn statements(documents: &Documents, folder: &Path, language: &str) -> Result<()
         let html = documents.page(page, &[language], Some(&organisation))?;
         fs::write(folder.join(format!("page-{name}.html")), html)?;
     }
+    for (name, ended) in [("ask", (false, false)), ("topic", (true, false)), ("all", (true, true))]
+    {
+        let html = documents.unsubscribe(&sample::subscription(language, ended), &organisation)?;
+        fs::write(folder.join(format!("unsubscribe-{name}.html")), html)?;
+    }
+    let link = format!("https://crm.example/unsubscribe/{}", "0aB-".repeat(18));
+    let offer = documents.letter(&sample::paper(language), Some(&link))?;
+    fs::write(folder.join("offer.html"), &offer.html)?;
+    fs::write(folder.join("offer.txt"), format!("{}\n\n{}", offer.subject, offer.text))?;
     Ok(())
 }

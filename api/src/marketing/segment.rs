@@ -7,7 +7,7 @@ use entity::collaboration::file;
 use entity::customers::customer;
 use entity::id::{CustomerId, FileId, SegmentId};
 use entity::marketing::segment::file::FileInput;
-use entity::marketing::segment::list::{self, Source, Who};
+use entity::marketing::segment::list::{self, Source, Turn, Who};
 use entity::marketing::segment::{self, Change, Content};
 use futures::FutureExt;
 use sea_orm::EntityTrait;
@@ -148,6 +148,26 @@ pub struct DeleteSegmentPayload {
     pub user_errors: Vec<UserError>,
 }
 
+/// Lets customers enter a list or leave it.
+async fn change_members(
+    ctx: &Context<'_>,
+    once: Once<'_>,
+    id: &ID,
+    input: SegmentMembersInput,
+    turn: Turn,
+) -> Result<SegmentPayload, Fault> {
+    let viewer = ctx.viewer()?;
+    let (id, who) = match input.parse(id) {
+        Ok(parsed) => parsed,
+        Err(errors) => return Ok(Err(errors).into()),
+    };
+    let outcome = write(ctx, once, move |txn, _, now| {
+        let (who, viewer) = (who.clone(), viewer.clone());
+        async move { Ok(list::change(txn, id, turn, &who, &viewer, now).await?.id.into()) }.boxed()
+    });
+    outcome.await.map(Into::into)
+}
+
 /// Making segments.
 #[derive(Default)]
 pub struct SegmentMutation;
@@ -228,18 +248,8 @@ impl SegmentMutation {
         )]
         idempotency_key: Option<String>,
     ) -> Result<SegmentPayload, Fault> {
-        let key = idempotency_key.as_deref();
-        let once = Once::new(key, "addSegmentMembers", &input).about(&id);
-        let viewer = ctx.viewer()?;
-        let (id, who) = match input.parse(&id) {
-            Ok(parsed) => parsed,
-            Err(errors) => return Ok(Err(errors).into()),
-        };
-        let outcome = write(ctx, once, move |txn, _, now| {
-            let (who, viewer) = (who.clone(), viewer.clone());
-            async move { Ok(list::add(txn, id, &who, &viewer, now).await?.id.into()) }.boxed()
-        });
-        outcome.await.map(Into::into)
+        let once = Once::new(idempotency_key.as_deref(), "addSegmentMembers", &input).about(&id);
+        change_members(ctx, once, &id, input, Turn::Enter).await
     }
 
     /// Removes customers from a list; who is not on it stays away.
@@ -254,18 +264,8 @@ impl SegmentMutation {
         )]
         idempotency_key: Option<String>,
     ) -> Result<SegmentPayload, Fault> {
-        let key = idempotency_key.as_deref();
-        let once = Once::new(key, "removeSegmentMembers", &input).about(&id);
-        let viewer = ctx.viewer()?;
-        let (id, who) = match input.parse(&id) {
-            Ok(parsed) => parsed,
-            Err(errors) => return Ok(Err(errors).into()),
-        };
-        let outcome = write(ctx, once, move |txn, _, now| {
-            let (who, viewer) = (who.clone(), viewer.clone());
-            async move { Ok(list::remove(txn, id, &who, &viewer, now).await?.id.into()) }.boxed()
-        });
-        outcome.await.map(Into::into)
+        let once = Once::new(idempotency_key.as_deref(), "removeSegmentMembers", &input).about(&id);
+        change_members(ctx, once, &id, input, Turn::Leave).await
     }
 
     /// Adds the customers in a file to a list, as a job. The file is of comma-separated values in any common encoding.

@@ -342,7 +342,10 @@ async fn lock_all(
 }
 
 /// The customer, deleted or not, locked, if it still has `expected_version` (where one is given).
-async fn lock(
+///
+/// # Errors
+/// [`Error::NoSuch`], [`Error::StaleVersion`].
+pub(crate) async fn lock(
     txn: &impl ConnectionTrait,
     id: CustomerId,
     expected_version: Option<i32>,
@@ -350,6 +353,22 @@ async fn lock(
     let row = lock_all(txn, [id]).await?.pop().ok_or_else(Error::no_such::<Entity>)?;
     unchanged(&row, expected_version)?;
     Ok(row)
+}
+
+/// The same unless it is deleted, which is as if it were not there.
+///
+/// # Errors
+/// [`Error::NoSuch`], [`Error::StaleVersion`].
+pub(crate) async fn lock_present(
+    txn: &impl ConnectionTrait,
+    id: CustomerId,
+    expected_version: Option<i32>,
+) -> Result<Model, Error> {
+    let row = lock(txn, id, expected_version).await?;
+    match row.deleted_at {
+        None => Ok(row),
+        Some(_) => Err(Error::no_such::<Entity>()),
+    }
 }
 
 impl Model {

@@ -134,6 +134,17 @@ pub async fn record(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
+    let customer = new.customer;
+    let row = row(new, actor, now)?;
+    customer::hold(txn, customer).await?;
+    Ok(row.insert(txn).await?)
+}
+
+/// A word as it is written down.
+///
+/// # Errors
+/// `Invalid` with everything that is wrong.
+pub(super) fn row(new: NewConsent, actor: Actor, now: DateTimeUtc) -> Result<ActiveModel, Error> {
     let (mut topic, mut proof) = (None, String::new());
     let mut check = Check::default();
     check.put(parse_topic(new.topic), &mut topic);
@@ -141,8 +152,7 @@ pub async fn record(
     let said_at = new.said_at.unwrap_or(now);
     check.that(said_at <= now, "saidAt", "this is in the future");
     check.end()?;
-    customer::hold(txn, new.customer).await?;
-    let row = ActiveModel {
+    Ok(ActiveModel {
         id: Set(ConsentId::new(now)),
         customer_id: Set(new.customer),
         channel: Set(new.channel),
@@ -153,8 +163,7 @@ pub async fn record(
         said_at: Set(said_at),
         created_at: Set(now),
         created_by: Set(actor.user()),
-    };
-    Ok(row.insert(txn).await?)
+    })
 }
 
 /// A topic in its stored form: lower case, of up to 64 letters, digits, hyphens and underscores.

@@ -82,9 +82,11 @@ pub async fn say(
     said: Said,
     now: DateTimeUtc,
 ) -> Result<Option<Subscription>, Error> {
-    let Some(before) = subscription(txn, message).await? else { return Ok(None) };
-    // Two clicks at once are one after the other.
-    customer::hold(txn, before.customer).await?;
+    let Some(Subscription { customer, .. }) = subscription(txn, message).await? else {
+        return Ok(None);
+    };
+    // Two clicks at once are one after the other; a customer that is deleted may come back.
+    customer::lock(txn, customer, None).await?;
     let Some(before) = subscription(txn, message).await? else { return Ok(None) };
     let topic = before.topic.clone();
     let words = match said {
@@ -110,7 +112,7 @@ pub async fn say(
             proof: format!("{verb} by the link in {}", message.global()),
             said_at: None,
         };
-        consent::record(txn, new, Actor::System, now).await?;
+        consent::row(new, Actor::System, now)?.insert(txn).await?;
     }
     Ok(subscription(txn, message).await?)
 }

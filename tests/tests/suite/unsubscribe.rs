@@ -157,6 +157,19 @@ on_both_stacks! {
         assert!(!headers.contains("List-Unsubscribe"), "{headers}");
     }
 
+    /// Eight clicks at once are one word, also of a customer that is deleted: it may come back.
+    async fn clicks_at_once_are_one_word(app: App) {
+        let lan = written_to(app, Some("tips")).await;
+        let path = link(app);
+        let delete = "mutation ($id: ID!) { deleteCustomer(id: $id) { customer { id } userErrors { code } } }";
+        app.make("customer", delete, json!({ "id": lan })).await;
+        app.advance(TimeDelta::minutes(1));
+        let clicks = (0..8).map(|_| ask(app, "POST", &path, "List-Unsubscribe=One-Click"));
+        let answers = futures::future::join_all(clicks).await;
+        assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
+        assert_eq!(app.number("SELECT count(*) AS n FROM consent WHERE standing = 'WITHDRAWN'").await, 1);
+    }
+
     /// What is not signed, or was signed for something else, changes nothing; nor does what is said for somebody whom nobody
     /// knows any more.
     async fn what_is_no_link_of_ours_changes_nothing(app: App) {

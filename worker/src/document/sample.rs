@@ -7,7 +7,8 @@ use entity::customers::customer::Channel;
 use entity::finance::dunning::{Asked, Owed};
 use entity::finance::invoice::Kind as InvoiceKind;
 use entity::finance::statement::{self, Content, Item, Movement, What};
-use entity::id::InvoiceId;
+use entity::id::{CustomerId, InvoiceId};
+use entity::marketing::unsubscribe::Subscription;
 use entity::money::{Currency, Money};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -158,6 +159,19 @@ pub fn opened() -> Opened {
     Opened {
         address: format!("https://crm.example/statements/{}", "0aB-".repeat(20)),
         until: day(30) + TimeDelta::days(90),
+    }
+}
+
+/// What somebody gets who is written to about a topic, and what of it they have ended: the topic, and all advertising.
+#[must_use]
+pub fn subscription(language: &str, (topic_ended, all_ended): (bool, bool)) -> Subscription {
+    Subscription {
+        customer: CustomerId(Uuid::nil()),
+        language: language.to_owned(),
+        channel: Channel::Email,
+        topic: Some("khuyến-mãi".to_owned()),
+        topic_ended,
+        all_ended,
     }
 }
 

@@ -34,12 +34,11 @@ pub(super) async fn enclose(
         letter.channel != Channel::Sms
             && levels.get(message).is_some_and(|(_, enclose)| enclose.contains(&which))
     };
-    let asked = |letter: &Letter| letter.facts.asked.clone();
     let (mut bills, mut stated) = (HashSet::new(), HashSet::new());
     for (message, letter) in letters.iter() {
-        let Some(asked) = asked(letter) else { continue };
+        let Some(asked) = &letter.facts.asked else { continue };
         if wants(message, Enclosure::Invoices, letter) {
-            bills.extend(sold(&asked));
+            bills.extend(sold(asked));
         }
         if wants(message, Enclosure::Statement, letter) {
             stated.extend(levels.get(message).map(|(customer, _)| *customer));
@@ -48,18 +47,18 @@ pub(super) async fn enclose(
     let invoices = Invoices::load(db, bills).await?;
     let statements = open_items(db, stated, now).await?;
     for (message, letter) in letters.iter_mut() {
-        let (Some(asked), Some((customer, _))) = (asked(letter), levels.get(message)) else {
+        let (Some(asked), Some((customer, _))) = (&letter.facts.asked, levels.get(message)) else {
             continue;
         };
         let mut enclosed = Vec::new();
         if wants(message, Enclosure::Invoices, letter) {
-            let copies = sold(&asked).filter_map(|id| invoices.copy(id, letter));
+            let copies = sold(asked).filter_map(|id| invoices.copy(id, letter));
             enclosed.extend(copies.map(Enclosed::Invoice));
         }
         if wants(message, Enclosure::Statement, letter)
             && let Some(statement) = statements.get(&(*customer, asked.total.currency))
         {
-            enclosed.push(Enclosed::Statement(with_charges(statement.clone(), &asked)));
+            enclosed.push(Enclosed::Statement(with_charges(statement.clone(), asked)));
         }
         letter.facts.enclosed = enclosed;
     }

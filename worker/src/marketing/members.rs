@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use entity::access::Actor;
 use entity::automation::job;
-use entity::automation::lease::Leased;
 use entity::clock::Clock;
 use entity::customers::import::{Ended, Under};
 use entity::db::Db;
@@ -28,12 +26,8 @@ pub async fn run(
     job: &job::Model,
     lease: Duration,
 ) -> Result<(), entity::Error> {
-    let under = Under {
-        job: Leased { id: job.id, fence: job.fence },
-        done: job.done,
-        actor: job.created_by.map_or(Actor::System, Actor::User),
-        lease: TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30)),
-    };
+    let lease = TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(30));
+    let under = Under::of(job, lease);
     let Ok(input) = serde_json::from_value::<FileInput>(job.input.clone()) else {
         let reason = "the job was made by another version of Rapport; make it again";
         return file::fail(db, clock, under, reason).await.map(|_| ());

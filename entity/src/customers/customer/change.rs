@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use super::{Channel, Entity, Kind, LifecycleStage, Model, lock, owner};
+use super::{Channel, Entity, Kind, LifecycleStage, Model, lock_present, owner};
 use crate::access::{Actor, Viewer};
 use crate::automation::event;
 use crate::check::Check;
@@ -61,10 +61,7 @@ pub async fn update(
     viewer: &Viewer,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let mut row = lock(txn, id, expected_version).await?;
-    if row.deleted_at.is_some() {
-        return Err(Error::no_such::<Entity>());
-    }
+    let mut row = lock_present(txn, id, expected_version).await?;
     if let Some(owner) = change.owner_id.filter(|owner| *owner != row.owner_id) {
         owner::ensure(txn, owner, viewer).await?;
     }

@@ -7,7 +7,7 @@ use sea_orm::QuerySelect;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Query};
 
-use super::{Column, Entity, Model, lock};
+use super::{Column, Entity, Model, lock, lock_present};
 use crate::access::{Actor, audit};
 use crate::automation::event;
 use crate::collaboration::{export, upload};
@@ -28,10 +28,7 @@ pub async fn delete(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<Model, Error> {
-    let mut row = lock(txn, id, expected_version).await?;
-    if row.deleted_at.is_some() {
-        return Err(Error::no_such::<Entity>());
-    }
+    let mut row = lock_present(txn, id, expected_version).await?;
     row.deleted_at = Some(now);
     event::emit(txn, event::Kind::CustomerDeleted, id.0, Some(id), actor, now).await?;
     save::<Entity>(txn, row, actor, now).await

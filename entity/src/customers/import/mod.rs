@@ -64,6 +64,19 @@ pub struct Under {
     pub lease: TimeDelta,
 }
 
+impl Under {
+    /// The job that the caller has leased, and renews for `lease`.
+    #[must_use]
+    pub fn of(job: &job::Model, lease: TimeDelta) -> Self {
+        Self {
+            job: Leased { id: job.id, fence: job.fence },
+            done: job.done,
+            actor: job.created_by.map_or(Actor::System, Actor::User),
+            lease,
+        }
+    }
+}
+
 /// What came of an import so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -10,7 +10,7 @@ use crate::access::{Actor, organisation};
 use crate::automation::workflow::version::versions;
 use crate::automation::{event, workflow};
 use crate::customers::customer;
-use crate::edit::{lock, save};
+use crate::edit::save;
 use crate::error::Error;
 use crate::finance::invoice::{self, follow};
 use crate::id::{CustomerId, InvoiceId, WorkflowId};
@@ -41,10 +41,7 @@ pub async fn set(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<customer::Model, Error> {
-    let mut row = lock::<customer::Entity>(txn, id, expected_version).await?;
-    if row.deleted_at.is_some() {
-        return Err(Error::no_such::<customer::Entity>());
-    }
+    let mut row = customer::lock_present(txn, id, expected_version).await?;
     if let Some(Some(until)) = change.paused_until {
         let today = organisation::get(txn).await?.today(now);
         let farthest = today.checked_add_days(Days::new(LONGEST_DAYS)).unwrap_or(today);

@@ -13,7 +13,7 @@ use crate::automation::event;
 use crate::catalog::Datum;
 use crate::customers::customer::{self, Channel};
 use crate::customers::parse_email;
-use crate::edit::{lock, save};
+use crate::edit::save;
 use crate::error::Error;
 use crate::id::CustomerId;
 
@@ -67,10 +67,7 @@ pub async fn set(
     actor: Actor,
     now: DateTimeUtc,
 ) -> Result<customer::Model, Error> {
-    let mut row = lock::<customer::Entity>(txn, id, expected_version).await?;
-    if row.deleted_at.is_some() {
-        return Err(Error::no_such::<customer::Entity>());
-    }
+    let mut row = customer::lock_present(txn, id, expected_version).await?;
     let way = change.way.unwrap_or(row.statement_channel);
     let cc = match change.cc {
         Some(cc) => parse_copies(&cc)?,

@@ -152,13 +152,23 @@ async fn everything(txn: &impl ConnectionTrait) -> Result<(CustomFields, Viewer)
     Ok((custom, Viewer::of_all(txn.get_database_backend())))
 }
 
-/// Adds customers to a list; who is on it already stays.
+/// What becomes of customers and a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// They enter it; who is on it already stays.
+    Enter,
+    /// They leave it; who is not on it stays away.
+    Leave,
+}
+
+/// Lets customers enter a list or leave it.
 ///
 /// # Errors
-/// [`Error::NoSuch`], `Invalid` for what is no list, or for more than can be added at once.
-pub async fn add(
+/// [`Error::NoSuch`], `Invalid` for what is no list, or for more than can be changed at once.
+pub async fn change(
     txn: &impl ConnectionTrait,
     id: SegmentId,
+    turn: Turn,
     who: &Who,
     viewer: &Viewer,
     now: DateTimeUtc,
@@ -167,38 +177,33 @@ pub async fn add(
     let (custom, anybody) = everything(txn).await?;
     let scope = Scope::of(txn, &anybody, &custom);
     let passes = who.passes(txn, viewer, scope).await?;
-    let added = put(txn, id, passes, (MOST + 1, false), scope, (viewer.into(), now)).await?;
-    few(added)?;
-    note(txn, list, (added, 0), who.name(), viewer.into(), now).await
+    let actor = Actor::from(viewer);
+    let turned = match turn {
+        Turn::Enter => put(txn, id, passes, (MOST + 1, false), scope, (actor, now)).await?,
+        Turn::Leave => {
+            let which = on(id, passes);
+            leave(txn, which, Some(MOST + 1), Cause::Somebody(actor), now).await?
+        }
+    };
+    few(turned)?;
+    let turned = match turn {
+        Turn::Enter => (turned, 0),
+        Turn::Leave => (0, turned),
+    };
+    note(txn, list, turned, who.name(), actor, now).await
 }
 
-/// Removes customers from a list; who is not on it stays away.
-///
-/// # Errors
-/// [`Error::NoSuch`], `Invalid` for what is no list, or for more than can be removed at once.
-pub async fn remove(
-    txn: &impl ConnectionTrait,
-    id: SegmentId,
-    who: &Who,
-    viewer: &Viewer,
-    now: DateTimeUtc,
-) -> Result<Model, Error> {
-    let list = held(txn, id).await?;
-    let (custom, anybody) = everything(txn).await?;
-    let scope = Scope::of(txn, &anybody, &custom);
+/// Who is on a list and passes a condition.
+fn on(list: SegmentId, passes: Condition) -> Condition {
     let mut meant = Query::select();
     meant
         .column((customer::Entity, customer::Column::Id))
         .from(customer::Entity)
-        .cond_where(who.passes(txn, viewer, scope).await?);
+        .cond_where(passes);
     let of = |column: member::Column| Expr::col((member::Entity, column));
-    let which = Condition::all()
-        .add(of(member::Column::SegmentId).eq(id.0))
-        .add(of(member::Column::CustomerId).in_subquery(meant));
-    let cause = Cause::Somebody(viewer.into());
-    let removed = leave(txn, which, Some(MOST + 1), cause, now).await?;
-    few(removed)?;
-    note(txn, list, (0, removed), who.name(), viewer.into(), now).await
+    Condition::all()
+        .add(of(member::Column::SegmentId).eq(list.0))
+        .add(of(member::Column::CustomerId).in_subquery(meant))
 }
 
 fn few(changed: u64) -> Result<(), Error> {
